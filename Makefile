@@ -1,0 +1,61 @@
+# Everything a user or a developer runs. `make help` lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+KILLS ?= 500
+TRANSACTIONS ?= 2000
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick check lint types layers dependencies licences format kill-test clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.product: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.product
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(VENV)/.product ## install, then run two states and a simulated exchange; Ctrl-C stops them
+	@exec $(BIN)/csenet demo --folder demo
+
+test: $(VENV)/.tools ## install what tests need and run them all
+	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95
+
+quick: $(VENV)/.tools ## the tests without the slow ones
+	$(BIN)/pytest -q -m 'not slow'
+
+check: lint types layers dependencies licences ## everything CI checks besides the tests
+
+lint: $(VENV)/.tools ## style and likely mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.tools ## put the code into the agreed form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# From the root, mypy would take our folder codecs for the standard library's module: it looks at links instead.
+types: $(VENV)/.tools ## mypy --strict
+	@mkdir -p build/types/csenet
+	@for room in codecs handlers gateway; do ln -sfn ../../../$$room build/types/csenet/$$room; done
+	cd build/types && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml -p csenet
+
+layers: $(VENV)/.tools ## who may import whom
+	$(BIN)/lint-imports
+
+dependencies: $(VENV)/.tools ## every import is declared and every declaration is used
+	$(BIN)/deptry .
+
+licences: $(VENV)/.tools ## no GPL at run time
+	$(PYTHON) ops/check_licences.py $(VENV)
+
+kill-test: $(VENV)/.tools ## the long reliability run: KILLS kill -9 while TRANSACTIONS are fed in
+	$(BIN)/python tests/reliability/kill.py --kills $(KILLS) --transactions $(TRANSACTIONS)
+
+clean: ## remove what was built and the demo's folder
+	rm -rf build demo .pytest_cache .mypy_cache .ruff_cache .coverage *.egg-info

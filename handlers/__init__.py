@@ -1,0 +1,1 @@
+"""Decide what a transaction calls for: pure functions from (transaction, facts, day) to a Decision."""
