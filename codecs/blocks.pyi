@@ -1,0 +1,300 @@
+# Written by ops/generate_block_stubs.py from codecs/layouts: change those, then run it again.
+
+from datetime import date, time
+from decimal import Decimal
+
+import msgspec
+
+from csenet.codecs.layout import Field
+
+INDICATORS: dict[str, str]
+SOURCES: dict[str, tuple[str, ...]]
+
+def struct_fields(name: str) -> dict[str, Field]: ...
+def value_type(field: Field) -> str: ...
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    local_fips_state: str | None = None
+    local_fips_county: str | None = None
+    local_fips_sub: str | None = None
+    other_fips_state: str | None = None
+    other_fips_county: str | None = None
+    other_fips_sub: str | None = None
+    csenet_version_number: str | None = None
+    transaction_serial_number: str | None = None
+    error_reason_code: str | None = None
+    transaction_type: str | None = None
+    action_code: str | None = None
+    functional_type_code: str | None = None
+    transaction_date: date | None = None
+    case_id: str | None = None
+    other_case_id: str | None = None
+    action_reason: str | None = None
+    action_resolution_date: date | None = None
+    attachments_ind: str | None = None
+    sent_date: date | None = None
+    sent_time: time | None = None
+    due_date: date | None = None
+    response_date: date | None = None
+    overdue_ind: str | None = None
+    date_received: date | None = None
+    time_received: time | None = None
+    processing_complete: str | None = None
+    attachments_due_date: date | None = None
+    sent_to_state_host: str | None = None
+    interstate_forms_printed: str | None = None
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    case_type: str | None = None
+    case_status: str | None = None
+    payment_mail_address_line_1: str | None = None
+    payment_mail_address_line_2: str | None = None
+    payment_city: str | None = None
+    payment_state: str | None = None
+    payment_zip_1: str | None = None
+    payment_zip_2: str | None = None
+    contact_name_last: str | None = None
+    contact_name_first: str | None = None
+    contact_name_middle: str | None = None
+    contact_name_suffix: str | None = None
+    contact_address_line_1: str | None = None
+    contact_address_line_2: str | None = None
+    contact_city: str | None = None
+    contact_state: str | None = None
+    contact_zip_1: str | None = None
+    contact_zip_2: str | None = None
+    contact_phone_num: str | None = None
+    phone_extension: str | None = None
+    responding_docket_num: str | None = None
+    fax: str | None = None
+    internet_address: str | None = None
+    initiating_docket_num: str | None = None
+    send_payments_bank_account: str | None = None
+    send_payments_routing_code: str | None = None
+    state_with_cej: str | None = None
+    payment_fips_state: str | None = None
+    payment_fips_county: str | None = None
+    payment_fips_sub: str | None = None
+    nondisclosure_finding: str | None = None
+
+class NcpIdentification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    name_last: str | None = None
+    name_first: str | None = None
+    name_middle: str | None = None
+    name_suffix: str | None = None
+    ssn: str | None = None
+    date_of_birth: date | None = None
+    race: str | None = None
+    gender: str | None = None
+    place_of_birth: str | None = None
+    height_ft: str | None = None
+    height_in: str | None = None
+    weight: str | None = None
+    hair_color: str | None = None
+    eye_color: str | None = None
+    distinguishing_marks: str | None = None
+    alias_ssn_1: str | None = None
+    alias_ssn_2: str | None = None
+    possibly_dangerous: str | None = None
+    maiden_name: str | None = None
+    mothers_maiden_or_fathers_name: str | None = None
+
+class NcpLocate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    residential_address_line_1: str | None = None
+    residential_address_line_2: str | None = None
+    residential_city: str | None = None
+    residential_state: str | None = None
+    residential_zip_1: str | None = None
+    residential_zip_2: str | None = None
+    mailing_address_line_1: str | None = None
+    mailing_address_line_2: str | None = None
+    mailing_city: str | None = None
+    mailing_state: str | None = None
+    mailing_zip_1: str | None = None
+    mailing_zip_2: str | None = None
+    residential_address_effective_date: date | None = None
+    residential_address_end_date: date | None = None
+    residential_address_confirmed_ind: str | None = None
+    mailing_address_effective_date: date | None = None
+    mailing_address_end_date: date | None = None
+    mailing_address_confirmed_ind: str | None = None
+    home_phone_num: str | None = None
+    work_phone_num: str | None = None
+    drivers_license_state: str | None = None
+    drivers_license_num: str | None = None
+    alias_1_first: str | None = None
+    alias_1_middle: str | None = None
+    alias_1_last: str | None = None
+    alias_1_suffix: str | None = None
+    alias_2_first: str | None = None
+    alias_2_middle: str | None = None
+    alias_2_last: str | None = None
+    alias_2_suffix: str | None = None
+    alias_3_first: str | None = None
+    alias_3_middle: str | None = None
+    alias_3_last: str | None = None
+    alias_3_suffix: str | None = None
+    spouse_name_last: str | None = None
+    spouse_name_first: str | None = None
+    spouse_name_middle: str | None = None
+    spouse_name_suffix: str | None = None
+    occupation: str | None = None
+    employer_ein: str | None = None
+    employer_name: str | None = None
+    employer_address_line_1: str | None = None
+    employer_address_line_2: str | None = None
+    employer_city: str | None = None
+    employer_state: str | None = None
+    employer_zip_1: str | None = None
+    employer_zip_2: str | None = None
+    employer_phone_num: str | None = None
+    employer_effective_date: date | None = None
+    employer_end_date: date | None = None
+    employer_confirmed_ind: str | None = None
+    wage_qtr: str | None = None
+    wage_year: str | None = None
+    wage_amount: Decimal | None = None
+    insurance_carrier_name: str | None = None
+    insurance_policy_num: str | None = None
+    last_res_address_line_1: str | None = None
+    last_res_address_line_2: str | None = None
+    last_res_city: str | None = None
+    last_res_state: str | None = None
+    last_res_zip_1: str | None = None
+    last_res_zip_2: str | None = None
+    last_res_address_date: date | None = None
+    last_mail_address_line_1: str | None = None
+    last_mail_address_line_2: str | None = None
+    last_mail_city: str | None = None
+    last_mail_state: str | None = None
+    last_mail_zip_1: str | None = None
+    last_mail_zip_2: str | None = None
+    last_mail_address_date: date | None = None
+    last_employer: str | None = None
+    last_employer_date: date | None = None
+    last_employer_address_line_1: str | None = None
+    last_employer_address_line_2: str | None = None
+    last_employer_city: str | None = None
+    last_employer_state: str | None = None
+    last_employer_zip_1: str | None = None
+    last_employer_zip_2: str | None = None
+    last_employer_eff_date: date | None = None
+    employer2_ein: str | None = None
+    employer2_name: str | None = None
+    employer2_address_line_1: str | None = None
+    employer2_address_line_2: str | None = None
+    employer2_city: str | None = None
+    employer2_state: str | None = None
+    employer2_zip_1: str | None = None
+    employer2_zip_2: str | None = None
+    employer2_phone_num: str | None = None
+    employer2_effective_date: date | None = None
+    employer2_end_date: date | None = None
+    employer2_confirmed_ind: str | None = None
+    wage2_qtr: str | None = None
+    wage2_year: str | None = None
+    wage2_amount: Decimal | None = None
+    employer3_ein: str | None = None
+    employer3_name: str | None = None
+    employer3_address_line_1: str | None = None
+    employer3_address_line_2: str | None = None
+    employer3_city: str | None = None
+    employer3_state: str | None = None
+    employer3_zip_1: str | None = None
+    employer3_zip_2: str | None = None
+    employer3_phone_num: str | None = None
+    employer3_effective_date: date | None = None
+    employer3_end_date: date | None = None
+    employer3_confirmed_ind: str | None = None
+    wage3_qtr: str | None = None
+    wage3_year: str | None = None
+    wage3_amount: Decimal | None = None
+    professional_licenses: str | None = None
+
+class Participant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    name_last: str | None = None
+    name_first: str | None = None
+    name_middle: str | None = None
+    name_suffix: str | None = None
+    date_of_birth: date | None = None
+    ssn: str | None = None
+    gender: str | None = None
+    race: str | None = None
+    relationship: str | None = None
+    participant_status: str | None = None
+    dependent_relation_cp: str | None = None
+    participant_address_line_1: str | None = None
+    participant_address_line_2: str | None = None
+    participant_city: str | None = None
+    participant_state: str | None = None
+    participant_zip_1: str | None = None
+    participant_zip_2: str | None = None
+    participant_employer_info_emp_name: str | None = None
+    participant_employer_info_emp_street_line_1: str | None = None
+    participant_employer_info_emp_street_line_2: str | None = None
+    participant_employer_info_emp_city: str | None = None
+    participant_employer_info_emp_state: str | None = None
+    participant_employer_info_emp_zip_1: str | None = None
+    participant_employer_info_emp_zip_2: str | None = None
+    emp_ein: str | None = None
+    address_confirmed: str | None = None
+    date_address_confirmed: date | None = None
+    employer_confirmed: str | None = None
+    date_employer_confirmed: date | None = None
+    work_phone: str | None = None
+    place_of_birth: str | None = None
+    dependent_child_state_of_residence: str | None = None
+    dependent_paternity_status: str | None = None
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    order_fips_state: str | None = None
+    order_fips_county: str | None = None
+    order_fips_sub: str | None = None
+    order_id: str | None = None
+    order_filing_date: date | None = None
+    order_type: str | None = None
+    debt_type: str | None = None
+    order_freq: str | None = None
+    order_freq_amount: Decimal | None = None
+    order_effective_date: date | None = None
+    order_end_date: date | None = None
+    order_cancel_date: date | None = None
+    order_arrears_freq: str | None = None
+    order_arrears_freq_amount: Decimal | None = None
+    order_arrears_total_amount: Decimal | None = None
+    arrears_tanf_from_date: date | None = None
+    arrears_tanf_thru_date: date | None = None
+    arrears_tanf_amount: Decimal | None = None
+    arrears_non_tanf_from_date: date | None = None
+    arrears_non_tanf_thru_date: date | None = None
+    arrears_non_tanf_amount: Decimal | None = None
+    foster_care_from_date: date | None = None
+    foster_care_thru_date: date | None = None
+    foster_care_amount: Decimal | None = None
+    medical_from_date: date | None = None
+    medical_thru_date: date | None = None
+    medical_amount: Decimal | None = None
+    medical_ordered: str | None = None
+    tribunal_case_number: str | None = None
+    date_of_last_payment: date | None = None
+    controlling_order_flag: str | None = None
+    new_order_flag: str | None = None
+    docket_num: str | None = None
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    date_of_collection: date | None = None
+    date_of_posting: date | None = None
+    payment_amount: Decimal | None = None
+    payment_source: str | None = None
+    interstate_payment_method: str | None = None
+    rdfi_id: str | None = None
+    rdfi_account_num: str | None = None
+
+class Information(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    status_change_code: str | None = None
+    new_case_id: str | None = None
+    information_text_line_1: str | None = None
+    information_text_line_2: str | None = None
+    information_text_line_3: str | None = None
+    information_text_line_4: str | None = None
+    information_text_line_5: str | None = None
