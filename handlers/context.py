@@ -1,0 +1,158 @@
+"""Hold what a handler may know: the case as the case system tells it, and what the gateway has learnt.
+
+`CaseFacts` is a snapshot the case system pushes, `CaseState` is what transactions and completed work made
+of the case since. Both are values; `apply` gives a new record and leaves the old one alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from csenet.codecs.codes import FarCode
+from csenet.handlers.decision import CaseChange
+from csenet.handlers.facts import Balances, CaseFacts, FactsError, Role, facts_from_json, facts_to_json
+from csenet.handlers.policy.agreements import Agreements
+from csenet.handlers.policy.profile import Profile
+from csenet.handlers.policy.working_days import Calendar
+
+__all__ = [
+    "AWAIT_BALANCES",
+    "CLOSE_CASE",
+    "PROVIDE_BALANCES",
+    "STOP_WITHHOLDING",
+    "Balances",
+    "CaseFacts",
+    "CaseRecord",
+    "CaseState",
+    "Context",
+    "FactsError",
+    "ReceivedBalances",
+    "Role",
+    "SentTransaction",
+    "WorkView",
+    "apply",
+    "facts_from_json",
+    "facts_to_json",
+    "initial_state",
+]
+
+CLOSE_CASE = "close_case"
+STOP_WITHHOLDING = "stop_withholding"
+AWAIT_BALANCES = "await_balances"
+PROVIDE_BALANCES = "provide_balances"
+
+
+class ReceivedBalances(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold balances the other state told us; `sender` (JSON: `from`) is its two-digit FIPS code."""
+
+    as_of: date
+    arrears: Decimal
+    interest: Decimal
+    sender: str = msgspec.field(name="from")
+
+
+class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold what the gateway knows about a case beyond the last snapshot."""
+
+    status: Literal["open", "closed"] = "open"
+    closed_on: date | None = None
+    withholding_active: bool | None = None
+    may_issue_withholding: bool = False
+    may_issue_withholding_since: date | None = None
+    other_state_closed_on: date | None = None
+    services_ended_on: date | None = None
+    withholding_stop_requested_on: date | None = None
+    received_balances: ReceivedBalances | None = None
+
+
+class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold a case: the last snapshot and the state."""
+
+    facts: CaseFacts
+    state: CaseState
+
+    @property
+    def case_id(self) -> str:
+        """Give our case ID."""
+        return self.facts.case_id
+
+
+class SentTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold what we remember of a transaction we sent; `partner` is a two-digit FIPS code."""
+
+    serial: str
+    far: FarCode
+    case_id: str
+    partner: str
+    transaction_date: date
+    status: str
+
+
+class WorkView(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold a work item as the store knows it."""
+
+    id: int
+    kind: str
+    case_id: str | None = None
+    group: str = ""
+    status: str = "open"
+    due: date | None = None
+    completed_on: date | None = None
+    details: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold everything around one decision.
+
+    `jurisdiction` is our seven-character FIPS code; `record` is the case our case ID names, or `None` when
+    we know no such case; `received_on` is the day the transaction reached us, `today` the day of the
+    decision; `sent` is the transaction of ours that an incoming rejection names.
+    """
+
+    jurisdiction: str
+    profile: Profile
+    agreements: Agreements
+    calendar: Calendar
+    today: date
+    received_on: date
+    record: CaseRecord | None = None
+    sent: SentTransaction | None = None
+    open_work: tuple[WorkView, ...] = ()
+
+    @property
+    def our_state(self) -> str:
+        """Give our two-digit FIPS code."""
+        return self.jurisdiction[:2]
+
+
+def apply(record: CaseRecord, change: CaseChange) -> CaseRecord:
+    """Give the record with a change applied.
+
+    Raises `msgspec.ValidationError` for a field that a case state does not have or a value of the wrong
+    form, and `ValueError` for a change meant for another case.
+    """
+    if change.case_id != record.case_id:
+        raise ValueError("the change belongs to another case")
+    values = {**msgspec.to_builtins(record.state), **change.set}
+    return CaseRecord(facts=record.facts, state=msgspec.convert(values, CaseState))
+
+
+def initial_state(facts: CaseFacts, previous: CaseState | None = None) -> CaseState:
+    """Give the state after a new snapshot.
+
+    What the snapshot says wins: the Case block's status and `withholding_active`. What it leaves open
+    stays as it was.
+    """
+    state = previous or CaseState()
+    said = facts.case.case_status if facts.case is not None else None
+    if said == "C" and state.status == "open":
+        state = msgspec.structs.replace(state, status="closed")
+    elif said == "O":
+        state = msgspec.structs.replace(state, status="open", closed_on=None)
+    if facts.withholding_active is not None:
+        state = msgspec.structs.replace(state, withholding_active=facts.withholding_active)
+    return state

@@ -1,0 +1,188 @@
+"""Fill the blocks of one transaction from the facts of a case, as the list of elements for its code says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from csenet.codecs import blocks
+from csenet.codecs.blocks import Header, Information
+from csenet.codecs.codes import Element, FarCode, elements
+from csenet.codecs.errors import Problem, Severity
+from csenet.handlers.context import CaseRecord
+from csenet.handlers.facts import MOST_OF_A_BLOCK
+from csenet.handlers.policy import disclosure
+
+STRUCTS: Mapping[str, type[Any]] = {
+    "header": blocks.Header,
+    "case": blocks.Case,
+    "ncp_identification": blocks.NcpIdentification,
+    "ncp_locate": blocks.NcpLocate,
+    "participants": blocks.Participant,
+    "orders": blocks.Order,
+    "collections": blocks.Collection,
+    "information": blocks.Information,
+}
+_REQUIRED = "required"
+_CITATION = "CSENet required elements of the transaction"
+_LATER = frozenset({"transaction_serial_number"})
+
+
+class ComposeError(ValueError):
+    """Say what a transaction lacks: every missing element, none of any value."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems and show their codes."""
+        self.problems = tuple(problems)
+        super().__init__(", ".join(problem.code for problem in self.problems))
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Hold what a code wants of one block: its level, and its fields."""
+
+    level: str = ""
+    fields: tuple[Element, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Tell whether the transaction cannot go without the block."""
+        return self.level == _REQUIRED
+
+    def fixed(self) -> dict[str, str]:
+        """Give the values that the list itself sets."""
+        return {each.field: each.fixed for each in self.fields if each.fixed is not None}
+
+
+def wanted_by(code: FarCode) -> dict[str, Wanted]:
+    """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
+    levels: dict[str, str] = {}
+    fields: dict[str, list[Element]] = {}
+    for element in elements(code):
+        if element.field:
+            fields.setdefault(element.block, []).append(element)
+        else:
+            levels[element.block] = element.level
+    return {
+        name: Wanted(levels.get(name, "recommended"), tuple(fields.get(name, ())))
+        for name in levels.keys() | fields.keys()
+    }
+
+
+def lack(code: str, message: str, block: str, field: str = "", occurrence: int = 1) -> Problem:
+    """Describe something missing or out of place; `field` is the Python name, shown as the federal one."""
+    known = blocks.struct_fields(STRUCTS[block].__name__) if block in STRUCTS else {}
+    return Problem(
+        code=code,
+        severity=Severity.ERROR,
+        message=message,
+        block=block,
+        occurrence=occurrence,
+        field=known[field].federal if field in known else field,
+        citation=_CITATION,
+    )
+
+
+class Filling:
+    """Fill the blocks of one transaction and remember what is missing on the way.
+
+    `missing` stops the transaction. `left_out` tells why a block that is only recommended was left out, and
+    is worth showing when the federal edits want that block after all.
+    """
+
+    def __init__(self, code: FarCode, record: CaseRecord) -> None:
+        self.code, self.record = code, record
+        self.wanted = wanted_by(code)
+        self.missing: list[Problem] = []
+        self.left_out: list[Problem] = []
+
+    def header(self, header: Header) -> Header:
+        """Report required header fields that are blank; the serial number comes later."""
+        for element in self._want("header").fields:
+            needed = element.level == _REQUIRED and element.field not in _LATER
+            if needed and getattr(header, element.field, "") is None:
+                self.missing.append(self._lacks("header", element.field))
+        return header
+
+    def is_optional(self, name: str) -> bool:
+        """Tell whether the transaction can go without a block it lists."""
+        return name in self.wanted and not self.wanted[name].required
+
+    def single(self, name: str) -> Any:
+        """Fill a block that occurs once, or leave it out."""
+        rows = self._fill(name, [getattr(self.record.facts, name) or STRUCTS[name]()])
+        return rows[0] if rows else None
+
+    def repeated(self, name: str) -> tuple[Any, ...]:
+        """Fill a block that may occur several times, or leave it out."""
+        sources = getattr(self.record.facts, name, ())[:MOST_OF_A_BLOCK]
+        if not sources and self._want(name).required:
+            self.missing.append(self._lacks(name))
+        return tuple(self._fill(name, sources))
+
+    def information(self, given: Information | None) -> Information | None:
+        """Take the text given for the information block; refuse text that has no place in this code."""
+        want = self._want("information")
+        names = {element.field for element in want.fields}
+        said = _told(given) if given is not None else {}
+        for field in sorted(said.keys() - names):
+            text = f"{self.code} has no place for this field"
+            self.missing.append(lack(f"information.{field}.unused", text, "information", field))
+        if not said and not want.required:
+            return None
+        values = said | want.fixed()
+        self.missing += self._required("information", 1, want, values)
+        return Information(**{field: value for field, value in values.items() if field in names})
+
+    def _want(self, name: str) -> Wanted:
+        return self.wanted.get(name, Wanted())
+
+    def _fill(self, name: str, sources: Iterable[Any]) -> list[Any]:
+        want = self._want(name)
+        if name not in self.wanted or not self._may_leave(name, want):
+            return []
+        hidden = disclosure.withheld_fields(name, self.record.facts.family_violence)
+        filled = []
+        for number, source in enumerate(sources, start=1):
+            told = {
+                each.field: getattr(source, each.field) for each in want.fields if each.field not in hidden
+            }
+            values = told | self._of_the_case(name, want) | want.fixed()
+            lacks = self._required(name, number, want, values)
+            (self.missing if want.required else self.left_out).extend(lacks)
+            if not lacks and (want.required or any(value is not None for value in told.values())):
+                filled.append(STRUCTS[name](**values))
+        return filled
+
+    def _may_leave(self, name: str, want: Wanted) -> bool:
+        """Ask disclosure about a whole block; one that the transaction cannot go without stops it."""
+        allowed = disclosure.permits(name, self.record.facts.family_violence)
+        if not allowed.allowed:
+            problem = lack(f"policy.{allowed.why.rule}", allowed.why.text, name)
+            (self.missing if want.required else self.left_out).append(problem)
+        return allowed.allowed
+
+    def _of_the_case(self, name: str, want: Wanted) -> dict[str, str]:
+        """Give what the gateway knows for the Case block: the status, and that places are confidential."""
+        if name != "case":
+            return {}
+        known = {"case_status": "C" if self.record.state.status == "closed" else "O"}
+        known = {field: value for field, value in known.items() if any(e.field == field for e in want.fields)}
+        return known | ({"nondisclosure_finding": "Y"} if self.record.facts.family_violence else {})
+
+    def _required(self, name: str, number: int, want: Wanted, values: Mapping[str, Any]) -> list[Problem]:
+        return [
+            self._lacks(name, each.field, number)
+            for each in want.fields
+            if each.level == _REQUIRED and values.get(each.field) is None
+        ]
+
+    def _lacks(self, block: str, field: str = "", occurrence: int = 1) -> Problem:
+        what = f"{block}.{field}" if field else block
+        text = f"{self.code} requires this, and the facts of the case do not have it"
+        return lack(f"{what}.required", text, block, field, occurrence)
+
+
+def _told(struct: Any) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(struct).items() if value is not None}

@@ -1,0 +1,236 @@
+"""Decide on transactions our own side asks to send: all checks first, then the transaction and its effects.
+
+What may not go is a `Refusal` with every problem, for the person who asked; it never becomes work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from csenet.codecs import infoline
+from csenet.codecs.blocks import Header, Information
+from csenet.codecs.codes import VALID, FarCode
+from csenet.codecs.errors import CodecError, Problem, Severity
+from csenet.codecs.transaction import Transaction
+from csenet.handlers import closure, interest, reasons
+from csenet.handlers.context import AWAIT_BALANCES, PROVIDE_BALANCES, CaseRecord, Context
+from csenet.handlers.decision import CaseChange, Decision, Refusal, Reply, WorkItem, merge
+from csenet.handlers.filling import ComposeError
+from csenet.handlers.managing import REJCT
+from csenet.handlers.policy.rules import Why
+from csenet.handlers.reasons import law
+from csenet.handlers.replies import compose, left_out, permission
+from csenet.handlers.work import due_by, open_of_kind
+
+GRINT = FarCode(function="MSC", action="R", reason="GRINT")
+_OPENING = frozenset({"LO1", "CSI", "ENF", "EST", "PAT"})
+
+Effects = Callable[[CaseRecord, Context], Decision]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold one request: the code and what the case side gave for it."""
+
+    code: FarCode
+    information: Information | None = None
+    header: Header | None = None
+
+
+def originate(
+    code: FarCode,
+    context: Context,
+    *,
+    information: Information | None = None,
+    header: Header | None = None,
+) -> Decision | Refusal:
+    """Build a transaction on a case from its facts, with everything it changes, or refuse with every problem.
+
+    `information` is the text block where the code has one; of `header` only what the case side may decide is
+    taken: the other office, the other case ID, and the resolution, due and response dates.
+    """
+    objections, record = _objections(code, context), context.record
+    if record is not None:
+        objections += _permission_objection(code, context, record.facts.other_state)
+    elif not objections:
+        objections = [_UNKNOWN_CASE]
+    if objections or record is None:
+        return Refusal(problems=tuple(objections))
+    try:
+        request = _prepared(Request(code=code, information=information, header=header), record, context)
+        tx = compose(code, record, context, information=request.information, header=request.header)
+    except ComposeError as lacking:
+        return Refusal(problems=lacking.problems, reasons=(reasons.NOT_COMPOSED,))
+    return merge(_sent(tx, code, context), Decision(notes=left_out(tx, record)))
+
+
+def originate_written(tx: Transaction, context: Context) -> Decision | Refusal:
+    """Send a transaction that the case side wrote as a whole, under the same checks, with the same effects.
+
+    Requests that open a matter may go before facts of the case are known here; everything else needs them.
+    """
+    partner = tx.header.other_fips_state or ""
+    objections = [*_objections(tx.far, context), *_permission_objection(tx.far, context, partner)]
+    if objections:
+        return Refusal(problems=tuple(objections))
+    return _sent(tx, tx.far, context)
+
+
+def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:
+    case_id = tx.header.case_id or ""
+    allowed = permission(code, context, tx.header.other_fips_state or "")
+    decision = Decision(
+        replies=(Reply(transaction=tx, case_id=case_id, in_reply_to=False),),
+        reasons=(law("electronic_exchange", context), allowed.why, *allowed.also),
+    )
+    if context.record is not None and code in _EFFECTS:
+        decision = merge(decision, _EFFECTS[code](context.record, context))
+    return decision
+
+
+def _objections(code: FarCode, context: Context) -> list[Problem]:
+    """List what the code itself and the case of the context have against sending."""
+    if code not in VALID:
+        return [
+            _objection("header.action_reason.valid", "no state can send this combination of codes", "header")
+        ]
+    if code == REJCT:
+        return [_objection("header.action_reason.rejection", "only the gateway itself rejects", "header")]
+    record = context.record
+    if record is None:
+        if code.action == "R" and code.function in _OPENING:
+            return []
+        return [_UNKNOWN_CASE]
+    return [*_role_objection(code, record), *_status_objection(code, record)]
+
+
+def _permission_objection(code: FarCode, context: Context, partner: str) -> list[Problem]:
+    allowed = permission(code, context, partner)
+    return [] if allowed.allowed else [_from_why(allowed.why)]
+
+
+def _role_objection(code: FarCode, record: CaseRecord) -> list[Problem]:
+    sender = _SENDER.get(code, VALID[code].sent_by)
+    if sender in ("either", record.facts.role.value):
+        return []
+    text = f"only the {sender} state sends this, and in this case we are the {record.facts.role} state"
+    return [_objection("case.role", text, "case")]
+
+
+def _status_objection(code: FarCode, record: CaseRecord) -> list[Problem]:
+    wanted = _STATUS.get(code)
+    if wanted in (None, record.state.status):
+        return []
+    return [_objection("case.status", f"this goes only while our case is {wanted}", "case")]
+
+
+def _objection(code: str, text: str, block: str, citation: str = "45 CFR 303.7") -> Problem:
+    return Problem(code=code, severity=Severity.ERROR, message=text, block=block, citation=citation)
+
+
+def _from_why(why: Why) -> Problem:
+    return _objection(f"policy.{why.rule}", why.text, "header", why.citation)
+
+
+_UNKNOWN_CASE = _objection("case.known", "the facts of the case are not known: put them first", "case")
+
+
+def _prepared(request: Request, record: CaseRecord, context: Context) -> Request:
+    """Supply what a code needs beyond the facts; raises `ComposeError` when that is not known."""
+    prepare = _PREPARE.get(request.code)
+    return prepare(request, record, context) if prepare is not None else request
+
+
+def _with_closure_date(request: Request, record: CaseRecord, context: Context) -> Request:
+    asked = request.header or Header()
+    day = asked.action_resolution_date or record.state.closed_on
+    if day is None or day > context.today:
+        text = "the day our case was closed is needed, and it may not lie in the future"
+        raise ComposeError([_objection("header.action_resolution_date.required", text, "header")])
+    return msgspec.structs.replace(request, header=msgspec.structs.replace(asked, action_resolution_date=day))
+
+
+def _with_balances(request: Request, record: CaseRecord, context: Context) -> Request:
+    if request.information is not None:
+        _check_line(request.information, context)
+        return request
+    said = interest.balances(record.facts, context)
+    if isinstance(said, interest.Question):
+        why = said.reasons[0]
+        raise ComposeError([_objection(f"policy.{why.rule}", said.text, "information", why.citation)])
+    return msgspec.structs.replace(request, information=interest.information_of(said))
+
+
+def _check_line(given: Information, context: Context) -> None:
+    try:
+        told = infoline.parse_interest_line(given.information_text_line_1 or "")
+    except CodecError as wrong:
+        raise ComposeError(wrong.problems) from None
+    if told.as_of_date > context.today:
+        why = law("balance_as_of_not_in_future", context)
+        raise ComposeError([_objection(f"policy.{why.rule}", why.text, "information", why.citation)])
+
+
+def _services_ended(record: CaseRecord, context: Context) -> Decision:
+    return _noted(
+        record,
+        law("gsc15_keeps_initiating_case_open", context),
+        {"services_ended_on": context.today.isoformat()},
+    )
+
+
+def _stop_requested(record: CaseRecord, context: Context) -> Decision:
+    day = context.today.isoformat()
+    return _noted(record, reasons.WANTS_TO_WITHHOLD, {"withholding_stop_requested_on": day})
+
+
+def _noted(record: CaseRecord, why: Why, values: dict[str, str]) -> Decision:
+    change = CaseChange(case_id=record.case_id, set=dict(values), why=why)
+    return Decision(case_changes=(change,), reasons=(why,))
+
+
+def _await_balances(record: CaseRecord, context: Context) -> Decision:
+    if open_of_kind(context, AWAIT_BALANCES):
+        return Decision(notes=("an earlier request for interest information is still open",))
+    due, whys = due_by(interest.DUTY, context, context.today)
+    work = WorkItem(
+        kind=AWAIT_BALANCES,
+        title="Interest information was asked for: wait for the answer, ask again if none comes",
+        case_id=record.case_id,
+        due=due,
+        duty=interest.DUTY,
+        reasons=(law("interest_on_request", context), *whys),
+    )
+    return Decision(work_items=(work,), reasons=work.reasons)
+
+
+def _balances_told(record: CaseRecord, context: Context) -> Decision:
+    settled = tuple(work.id for work in open_of_kind(context, PROVIDE_BALANCES))
+    return Decision(closes_work=settled, reasons=(law("interest_on_request", context),))
+
+
+_SENDER: Mapping[FarCode, str] = {interest.GSTAI: "initiating"}
+"""Codes either state may send that we send in one role: telling interest is the initiating state's duty."""
+
+_STATUS: Mapping[FarCode, str] = {
+    closure.GSC15: "open",
+    closure.GSC17: "open",
+    closure.GSC16: "closed",
+    closure.GSC18: "closed",
+    GRINT: "open",
+    interest.GSTAI: "open",
+}
+
+_PREPARE: Mapping[FarCode, Callable[[Request, CaseRecord, Context], Request]] = {
+    closure.GSC16: _with_closure_date,
+    closure.GSC18: _with_closure_date,
+    interest.GSTAI: _with_balances,
+}
+
+_EFFECTS: Mapping[FarCode, Effects] = {
+    closure.GSC15: _services_ended,
+    closure.GSC17: _stop_requested,
+    GRINT: _await_balances,
+    interest.GSTAI: _balances_told,
+}

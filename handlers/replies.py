@@ -1,0 +1,209 @@
+"""Compose the transactions we send: the blocks and fields their code calls for, filled from the facts.
+
+Nothing goes out that the list of elements does not name, so a transaction never says more than the states
+agreed on. The fixed values of the list win over the facts; disclosure wins over both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import date
+
+import msgspec
+
+from csenet.codecs.blocks import Header, Information
+from csenet.codecs.codes import VALID, FarCode
+from csenet.codecs.errors import Problem
+from csenet.codecs.transaction import Direction, Transaction
+from csenet.codecs.validation import validate
+from csenet.handlers import reasons
+from csenet.handlers.context import CaseRecord, Context
+from csenet.handlers.decision import Decision, Reply, WorkItem
+from csenet.handlers.facts import BLOCKS, REPEATED
+from csenet.handlers.filling import ComposeError, Filling, lack, wanted_by
+from csenet.handlers.policy.agreements import Permission, may_send
+from csenet.handlers.policy.rules import Why
+
+VERSION = "003"
+_ANY_SERIAL = "000000000001"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold what one answer of ours says, and by when and for what duty it is owed."""
+
+    code: FarCode
+    action_resolution_date: date | None = None
+    information: Information | None = None
+    other_case_id: str | None = None
+    due: date | None = None
+    duty: str | None = None
+    details: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def compose(
+    code: FarCode,
+    record: CaseRecord,
+    context: Context,
+    *,
+    action_resolution_date: date | None = None,
+    information: Information | None = None,
+    other_case_id: str | None = None,
+    header: Header | None = None,
+) -> Transaction:
+    """Build a transaction of a core code on a case, without a serial number, dated today.
+
+    `header` gives values the case side asked for; only those it may decide are taken. Raises `ComposeError`
+    naming each element that is required and missing, and everything the federal edits would refuse.
+    """
+    if not VALID[code].core:
+        text = "is valid but not in the set the states agreed to use: give the whole transaction instead"
+        raise ComposeError([lack("header.action_reason.core", f"{code} {text}", "header", "action_reason")])
+    ours = header_of(
+        code,
+        context,
+        other_fips=record.facts.other_fips,
+        case_id=record.case_id,
+        other_case_id=other_case_id or record.facts.other_case_id,
+        action_resolution_date=action_resolution_date,
+    )
+    filling = Filling(code, record)
+    tx = Transaction(
+        header=filling.header(_asked(ours, header)),
+        case=filling.single("case"),
+        ncp_identification=filling.single("ncp_identification"),
+        ncp_locate=filling.single("ncp_locate"),
+        participants=filling.repeated("participants"),
+        orders=filling.repeated("orders"),
+        collections=filling.repeated("collections"),
+        information=filling.information(information),
+    )
+    if filling.missing:
+        raise ComposeError(filling.missing)
+    refused = _refused_by_exchange(tx, context)
+    optional = {problem.block for problem in refused if filling.is_optional(problem.block)}
+    if optional:
+        # A block that is only recommended must not keep an answer that is owed from going.
+        filling.left_out += refused
+        tx = _without(tx, optional)
+        refused = _refused_by_exchange(tx, context)
+    if refused:
+        raise ComposeError(dict.fromkeys([*filling.left_out, *refused]))
+    return tx
+
+
+def _without(tx: Transaction, names: Set[str]) -> Transaction:
+    changes = {name: () if name in REPEATED else None for name in names}
+    return msgspec.structs.replace(tx, **changes)
+
+
+def left_out(tx: Transaction, record: CaseRecord) -> tuple[str, ...]:
+    """Note which recommended blocks the facts have and the transaction does not."""
+    wanted = wanted_by(tx.far)
+    return tuple(
+        f"the block {name} was left out: its facts are incomplete or may not be told"
+        for name in BLOCKS
+        if name in wanted and getattr(record.facts, name) and not getattr(tx, name)
+    )
+
+
+def _refused_by_exchange(tx: Transaction, context: Context) -> list[Problem]:
+    """List what the federal edits would refuse, leaving out the serial number that comes later."""
+    header = msgspec.structs.replace(tx.header, transaction_serial_number=_ANY_SERIAL)
+    numbered = msgspec.structs.replace(tx, header=header)
+    found = validate(numbered, today=context.today, direction=Direction.TO_SERVER)
+    return [problem for problem in found if problem.stops]
+
+
+_DECIDED_BY_CASE_SIDE = (
+    "other_fips_county",
+    "other_fips_sub",
+    "other_case_id",
+    "action_resolution_date",
+    "due_date",
+    "response_date",
+)
+
+
+def _asked(header: Header, asked: Header | None) -> Header:
+    if asked is None:
+        return header
+    given = {name: getattr(asked, name) for name in _DECIDED_BY_CASE_SIDE}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return msgspec.structs.replace(header, **changes)
+
+
+def header_of(
+    code: FarCode,
+    context: Context,
+    *,
+    other_fips: str,
+    case_id: str | None,
+    other_case_id: str | None,
+    action_resolution_date: date | None = None,
+) -> Header:
+    """Build the header of a transaction of ours; the serial number is given later."""
+    ours, other = context.jurisdiction, other_fips
+    return Header(
+        local_fips_state=ours[:2],
+        local_fips_county=ours[2:5],
+        local_fips_sub=ours[5:7].strip() or None,
+        other_fips_state=other[:2],
+        other_fips_county=other[2:5],
+        other_fips_sub=other[5:7].strip() or None,
+        csenet_version_number=VERSION,
+        action_code=code.action,
+        functional_type_code=code.function,
+        transaction_date=context.today,
+        case_id=case_id,
+        other_case_id=other_case_id,
+        action_reason=code.reason or None,
+        action_resolution_date=action_resolution_date,
+        attachments_ind="N",
+        overdue_ind="0",
+    )
+
+
+def permission(code: FarCode, context: Context, partner: str) -> Permission:
+    """Ask the agreements and our own profile whether a code may go to a state today."""
+    return may_send(str(code), partner, context.today, context.profile, context.agreements)
+
+
+def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decision:
+    """Answer with a transaction; where it may not go or cannot be built, with work for a person instead."""
+    code = answer.code
+    allowed = permission(code, context, record.facts.other_state)
+    if not allowed.allowed:
+        title = f"{code} may not go through the exchange: tell the other state in another way"
+        work = _instead(answer, record, "send_otherwise", title, (allowed.why, *allowed.also))
+        return Decision(work_items=(work,), reasons=work.reasons)
+    try:
+        tx = compose(
+            code,
+            record,
+            context,
+            action_resolution_date=answer.action_resolution_date,
+            information=answer.information,
+            other_case_id=answer.other_case_id,
+        )
+    except ComposeError as lacking:
+        title = f"{code} cannot be composed: supply what is missing and send it"
+        work = _instead(answer, record, "complete_facts", title, (reasons.NOT_COMPOSED,))
+        work.details["missing"] = ", ".join(problem.code for problem in lacking.problems)
+        return Decision(work_items=(work,), reasons=work.reasons)
+    said = (allowed.why, *allowed.also)
+    if record.facts.family_violence:
+        said += (reasons.CONFIDENTIAL,)
+    reply = Reply(transaction=tx, case_id=record.case_id)
+    return Decision(replies=(reply,), notes=left_out(tx, record), reasons=said)
+
+
+def _instead(answer: Answer, record: CaseRecord, kind: str, title: str, whys: tuple[Why, ...]) -> WorkItem:
+    return WorkItem(
+        kind=kind,
+        title=title,
+        case_id=record.case_id,
+        due=answer.due,
+        duty=answer.duty,
+        reasons=whys,
+        details={"far": str(answer.code), **answer.details},
+    )

@@ -1,0 +1,84 @@
+"""Send each transaction to its handler, and each completed piece of work to what follows from it.
+
+This is the door to the handlers: `dispatch` for what arrives, `completed` for work that was done, `originate`
+for what our own side asks to send. All three are pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+import msgspec
+
+from csenet.codecs.codes import FarCode
+from csenet.codecs.errors import Problem, Severity
+from csenet.codecs.transaction import Transaction
+from csenet.handlers import closure, interest, managing, reasons
+from csenet.handlers.checks import Check, case_open, first_objection
+from csenet.handlers.context import Context, WorkView
+from csenet.handlers.decision import Decision, Refusal
+from csenet.handlers.origination import GRINT, originate, originate_written
+
+__all__ = ["completed", "dispatch", "originate", "originate_written"]
+
+Handler = Callable[[Transaction, Context], Decision]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Hold the handler of a code and the common checks it does without."""
+
+    handler: Handler
+    without: frozenset[Check] = frozenset()
+
+
+ROUTES: Mapping[FarCode, Route] = {
+    closure.GSC15: Route(closure.services_ended),
+    closure.GSC16: Route(closure.other_closed),
+    closure.GSC17: Route(closure.stop_and_close),
+    closure.GSC18: Route(closure.other_stopped),
+    GRINT: Route(interest.requested),
+    interest.GSTAI: Route(interest.provided),
+    # The closure notices we send go out on a closed case, so their rejection must still reach a person.
+    managing.REJCT: Route(managing.rejected, frozenset({case_open})),
+}
+OTHERS = Route(managing.review)
+
+
+def dispatch(tx: Transaction, context: Context) -> Decision:
+    """Decide what an incoming transaction causes. There is always an outcome and a reason for it."""
+    route = ROUTES.get(tx.far, OTHERS)
+    objection = first_objection(tx, context, route.without)
+    return objection if objection is not None else route.handler(tx, context)
+
+
+def completed(
+    work: WorkView,
+    on: date,
+    siblings: tuple[WorkView, ...],
+    context: Context,
+    *,
+    done: bool = True,
+) -> Decision | Refusal:
+    """Decide what follows when a piece of work was completed on a day.
+
+    `siblings` are the items of its group, with or without itself. `done=False` declines what is a choice.
+    A day in the future, and declining what is no choice, are refused.
+    """
+    if on > context.today:
+        return _refused("work.on.future", "the day the work was done cannot lie in the future")
+    group = closure.reason_of(work)
+    if group in closure.ANSWERS and context.record is not None:
+        if done:
+            return closure.completed(work, on, siblings, context)
+        if group == closure.GSC15.reason:
+            return closure.declined(work, context)
+        return _refused("work.outcome.choice", "this work is a duty and cannot be declined")
+    return Decision(
+        notes=(f"work item {work.id} ({work.kind}) was completed on {on}",), reasons=(reasons.WORK_DONE,)
+    )
+
+
+def _refused(code: str, text: str) -> Refusal:
+    problem = Problem(code=code, severity=Severity.ERROR, message=text, field=code.split(".")[1])
+    return Refusal(problems=(problem,))
