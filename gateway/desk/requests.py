@@ -1,0 +1,280 @@
+"""Carry out what the case side asks for: facts, transactions to send, work that is done.
+
+Each function works inside the caller's transaction and either does all of it or raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.codecs import transaction as codec
+from csenet.codecs.blocks import Header
+from csenet.codecs.codes import FarCode
+from csenet.codecs.errors import CodecError, Problem, Severity
+from csenet.codecs.transaction import Transaction
+from csenet.gateway.desk.disclosing import withheld
+from csenet.gateway.desk.plan import Cause, Plan, queue
+from csenet.gateway.desk.results import (
+    CaseView,
+    Conflict,
+    NotFound,
+    Rejected,
+    SubmitResult,
+    TransactionRejected,
+    WorkItemView,
+)
+from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
+from csenet.gateway.desk.workset import WorkingSet, work_view
+from csenet.gateway.store import audit, cases, journal, outgoing, work
+from csenet.gateway.store.tables import idempotency
+from csenet.handlers import router
+from csenet.handlers.context import (
+    CaseRecord,
+    CaseState,
+    Context,
+    facts_from_json,
+    facts_to_json,
+    initial_state,
+)
+from csenet.handlers.decision import Decision, Refusal
+from csenet.handlers.facts import FactsError
+
+_LONGEST_CASE_ID = 15
+_DONE = {None: True, "": True, "done": True, "completed": True, "declined": False}
+
+
+def case_key(case_id: str) -> str:
+    """Write a case ID the way it stands in transactions: upper case, no blanks around it."""
+    return case_id.strip().upper()
+
+
+async def put_case(
+    conn: AsyncConnection, workset: WorkingSet, case_id: str, obj: Any, actor: str
+) -> CaseView:
+    """Replace the facts of a case; what was learnt from transactions stays."""
+    key = case_key(case_id)
+    try:
+        facts = facts_from_json(key, obj)
+    except FactsError as error:
+        raise Rejected(error.problems) from None
+    known = (await cases.load(conn, [key])).get(key)
+    written = facts_to_json(facts)
+    if known is not None and known["facts"] == written:
+        return await _shown(conn, key)
+    before = None if known is None else msgspec.convert(known["state"], CaseState)
+    row = {
+        "case_id": key,
+        "role": facts.role.value,
+        "other_fips": facts.other_fips,
+        "other_case_id": facts.other_case_id,
+        "facts": written,
+        "state": msgspec.to_builtins(initial_state(facts, before)),
+        "version": 1 if known is None else known["version"] + 1,
+        "updated_at": workset.now,
+    }
+    if known is None:
+        await cases.add(conn, row)
+    else:
+        await cases.save(conn, [row])
+    detail = {"version": row["version"]}
+    event = {"case_id": key, "at": workset.now, "event": "facts.received", "detail": detail}
+    await cases.add_events(conn, [{**event, "inbound_id": None, "outbound_id": None}])
+    line = {"at": workset.now, "actor": actor, "action": "case.put", "object": f"case {key}"}
+    await audit.add(conn, [{**line, "detail": detail}])
+    return await _shown(conn, key, created=known is None)
+
+
+async def _shown(conn: AsyncConnection, case_id: str, *, created: bool = False) -> CaseView:
+    view = await case_view(conn, case_id, created=created)
+    if view is None:
+        raise NotFound("no such case")
+    return view
+
+
+async def submit(
+    conn: AsyncConnection, workset: WorkingSet, obj: Any, key: str | None, actor: str
+) -> tuple[SubmitResult, Plan | None]:
+    """Queue what the case side asks to send, or raise with every reason against it."""
+    digest = hashlib.sha256(msgspec.json.encode(obj, order="sorted")).hexdigest()
+    if key is not None and (earlier := await _answered(conn, key, digest)) is not None:
+        return earlier, None
+    wish = read_wish(obj)
+    await workset.load(conn, {wish.case_id} if wish.case_id else set())
+    context = workset.context(wish.case_id, workset.today)
+    cause = Cause(f"sub-{workset.next_serial}", workset.now, actor)
+    plan = _planned(workset, wish.decide(context), cause)
+    workset.adopt(plan)
+    await workset.flush(conn)
+    serials = [queued.serial for queued in plan.queued]
+    rows = await outgoing.by_serial(conn, serials)
+    result = SubmitResult(
+        transactions=[outbound_view(rows[serial], workset.agency.state) for serial in serials],
+        warnings=plan.warnings,
+    )
+    if key is not None:
+        values = {"key": key, "request_sha256": digest, "created_at": workset.now}
+        await conn.execute(insert(idempotency).values(**values, result=msgspec.to_builtins(result)))
+    return result, plan
+
+
+def _planned(workset: WorkingSet, decided: Decision | Refusal, cause: Cause) -> Plan:
+    """Work out what was asked; unlike an automatic answer, what the exchange would refuse is refused here."""
+    if isinstance(decided, Refusal):
+        raise TransactionRejected(decided.problems)
+    serial = workset.next_serial
+    for reply in decided.replies:
+        _, wrong, _ = queue(reply, cause, workset.agency, serial, workset.today)
+        if wrong:
+            raise TransactionRejected(wrong)
+    return workset.plan(decided, cause)
+
+
+async def _answered(conn: AsyncConnection, key: str, digest: str) -> SubmitResult | None:
+    found = (await conn.execute(select(idempotency).where(idempotency.c.key == key))).mappings().one_or_none()
+    if found is None:
+        return None
+    if found["request_sha256"] != digest:
+        raise Conflict("this idempotency key was used for another request")
+    first = msgspec.convert(found["result"], SubmitResult)
+    return msgspec.structs.replace(first, repeated=True)
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold what the case side asks to send: a code on a case, or a transaction it wrote itself."""
+
+    case_id: str | None
+    far: FarCode
+    transaction: Transaction
+    written: bool
+
+    def decide(self, context: Context) -> Decision | Refusal:
+        """Ask the handlers."""
+        if self.written:
+            tx = addressed(self.transaction, context.record)
+            objections = [*_wrong_partner(tx, context.record), *withheld(tx, context.record)]
+            return (
+                Refusal(problems=tuple(objections)) if objections else router.originate_written(tx, context)
+            )
+        if context.record is None:
+            raise Rejected([("case_id", "there is no such case: put its facts first")])
+        given = self.transaction
+        return router.originate(self.far, context, information=given.information, header=given.header)
+
+
+def read_wish(obj: Any) -> Wish:
+    """Read either form of a request to send, naming everything wrong with it at once."""
+    if isinstance(obj, dict) and "far" in obj:
+        return _read_short(obj)
+    try:
+        tx = codec.from_json(obj)
+    except CodecError as error:
+        raise TransactionRejected(error.problems) from None
+    return Wish(case_id=tx.header.case_id, far=tx.far, transaction=tx, written=True)
+
+
+def _read_short(obj: dict[str, Any]) -> Wish:
+    problems: list[tuple[str, str]] = [
+        (name, "is not known here; case_id, far, information and header are")
+        for name in obj
+        if name not in ("case_id", "far", "information", "header")
+    ]
+    case_id, far = obj.get("case_id"), FarCode("", "", "")
+    if not isinstance(case_id, str) or not 0 < len(case_id.strip()) <= _LONGEST_CASE_ID:
+        problems.append(("case_id", f"must be a text of 1 to {_LONGEST_CASE_ID} characters"))
+    try:
+        far = FarCode.parse(obj["far"])
+    except (ValueError, TypeError, AttributeError):
+        problems.append(("far", 'must be a code such as "MSC P GSC17"'))
+    given = Transaction(header=Header())
+    try:
+        parts = {name: obj[name] for name in ("information",) if name in obj}
+        given = codec.from_json({"header": obj.get("header", {}), **parts})
+    except CodecError as error:
+        if not problems:
+            raise TransactionRejected(error.problems) from None
+    if problems:
+        raise Rejected(problems)
+    return Wish(case_id=case_key(str(case_id)), far=far, transaction=given, written=False)
+
+
+def addressed(tx: Transaction, record: CaseRecord | None) -> Transaction:
+    """Fill in whom a transaction is for where its writer left that to the facts of the case."""
+    if record is None:
+        return tx
+    header, other = tx.header, record.facts.other_fips
+    changes: dict[str, Any] = {}
+    if header.other_fips_state is None:
+        changes = {
+            "other_fips_state": other[:2],
+            "other_fips_county": header.other_fips_county or other[2:5],
+            "other_fips_sub": header.other_fips_sub or other[5:7].strip() or None,
+        }
+    if header.other_case_id is None:
+        changes["other_case_id"] = record.facts.other_case_id
+    return msgspec.structs.replace(tx, header=msgspec.structs.replace(header, **changes))
+
+
+def _wrong_partner(tx: Transaction, record: CaseRecord | None) -> list[Problem]:
+    if record is None or tx.header.other_fips_state == record.facts.other_state:
+        return []
+    problem = Problem(
+        code="header.other_fips_state.case",
+        severity=Severity.ERROR,
+        message="is not the other state of this case",
+        block="header",
+        field="Other-FIPS-State",
+    )
+    return [problem]
+
+
+async def complete_work(
+    conn: AsyncConnection, workset: WorkingSet, item_id: int, on: date, outcome: str | None, actor: str
+) -> tuple[WorkItemView, Plan | None]:
+    """Complete a work item and let follow what follows; a completed one is shown as it is."""
+    row = await work.by_id(conn, item_id)
+    if row is None:
+        raise NotFound("no such work item")
+    if row["status"] != "open":
+        if row["completed_on"] != on:
+            raise Conflict("this work item was completed on another day")
+        return work_item_view(row), None
+    received_on = workset.agency.date_of(row["opened_at"])
+    _check_completion(on, outcome, received_on, workset.today)
+    await workset.load(conn, {row["case_id"]} if row["case_id"] else set())
+    view = work_view(row)
+    workset.hold_work(view)
+    siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
+    came = await journal.correlation_of(conn, row["inbound_id"])
+    cause = Cause(came or f"work-{item_id}", workset.now, actor, row["inbound_id"])
+    context = workset.context(row["case_id"], received_on)
+    decided = router.completed(view, on, siblings, context, done=_DONE[outcome])
+    if isinstance(decided, Refusal):
+        raise TransactionRejected(decided.problems)
+    plan = workset.plan(decided, cause)
+    workset.close_work(item_id, on, cause)
+    workset.adopt(plan)
+    await workset.flush(conn)
+    if row["inbound_id"] is not None:
+        await journal.count_replies(conn, row["inbound_id"], sum(queued.in_reply for queued in plan.queued))
+    completed = await work.by_id(conn, item_id)
+    if completed is None:
+        raise NotFound("no such work item")
+    return work_item_view(completed), plan
+
+
+def _check_completion(on: date, outcome: str | None, received_on: date, today: date) -> None:
+    problems = []
+    if on > today:
+        problems.append(("on", "cannot lie in the future"))
+    if on < received_on:
+        problems.append(("on", "cannot lie before the day the work arose"))
+    if outcome not in _DONE:
+        problems.append(("outcome", "must be done or declined, or be left out"))
+    if problems:
+        raise Rejected(problems)

@@ -1,0 +1,226 @@
+"""Settle what came in: recognise repetitions, keep order within a case, decide; all of it in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.codecs import infoline
+from csenet.codecs import transaction as codec
+from csenet.codecs.errors import CodecError, Problem, Severity
+from csenet.codecs.flatfile import Record
+from csenet.codecs.transaction import Transaction
+from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.plan import Cause
+from csenet.gateway.desk.workset import Arrival, WorkingSet, sent_transaction
+from csenet.gateway.store import journal, outgoing
+from csenet.gateway.store.journal import Key
+from csenet.handlers import decision as decisions
+from csenet.handlers import router
+from csenet.handlers.context import SentTransaction
+from csenet.handlers.decision import Decision, WorkItem
+
+from .checking import incoming_problems
+
+EXCHANGE = "exchange"
+MALFORMED_WORK = "malformed"
+CONFLICT_WORK = "conflict"
+PARKED_WORK = "parked"
+_OWN_CODE = Path(__file__).parents[2]
+_OWN_PARTS = ("codecs", "handlers", "gateway")
+
+
+def correlation(file_id: int, position: int) -> str:
+    """Name a transaction from intake to the delivery of its answer."""
+    return f"in-{file_id}-{position}"
+
+
+def key_of(transaction: Transaction | None) -> Key | None:
+    """Return the key of an incoming transaction: who sent it and its serial number."""
+    if transaction is None:
+        return None
+    sender, serial = transaction.header.other_fips_state, transaction.serial
+    return (sender, serial) if sender and serial else None
+
+
+class Settler:
+    """Settle one chunk of records within one transaction."""
+
+    def __init__(self, agency: Agency, workset: WorkingSet) -> None:
+        """Take the working set of this commit."""
+        self.agency = agency
+        self.workset = workset
+        self.keys: dict[Key, str] = {}
+        self.parked: set[str] = set()
+        self.sent: dict[int, RowMapping] = {}
+
+    async def load(self, conn: AsyncConnection, transactions: Sequence[Transaction]) -> None:
+        """Read all that the decisions on these transactions can need."""
+        cases = {tx.header.case_id for tx in transactions if tx.header.case_id}
+        await self.workset.load(conn, cases)
+        self.keys = await journal.known_keys(conn, {key for tx in transactions if (key := key_of(tx))})
+        self.parked = await journal.parked_cases(conn, cases)
+        serials = {serial for tx in transactions if (serial := rejected_serial(tx)) is not None}
+        self.sent = await outgoing.by_serial(conn, serials)
+
+    def take(self, file: RowMapping, record: Record) -> Arrival:
+        """Settle one record and return it with its status."""
+        cause = Cause(correlation(file["id"], record.position), file["received_at"], EXCHANGE)
+        arrival = Arrival(cause, arrival_row(file, record, cause))
+        self.workset.arrivals.append(arrival)
+        transaction, key = record.transaction, key_of(record.transaction)
+        if transaction is None or key is None:
+            self._malformed(arrival, list(record.problems))
+            return arrival
+        fingerprint = codec.fingerprint(record.raw, record.direction)
+        arrival.row["fingerprint"] = fingerprint
+        if key in self.keys:
+            self._seen_before(arrival, self.keys[key] == fingerprint)
+            return arrival
+        problems = incoming_problems(record, self.workset.today)
+        if any(problem.severity is Severity.FATAL for problem in problems):
+            self._malformed(arrival, problems)
+            return arrival
+        arrival.row["problems"] = problems_json(problems) or None
+        self.keys[key] = fingerprint
+        self.workset.keys.append((arrival, {"sender": key[0], "serial": key[1], "fingerprint": fingerprint}))
+        self.decide(arrival, transaction)
+        return arrival
+
+    def decide(self, arrival: Arrival, transaction: Transaction) -> None:
+        """Decide a transaction, or park it when its case waits or its handler fails."""
+        row, case_id = arrival.row, transaction.header.case_id
+        if case_id in self.parked:
+            row["status"] = "parked"
+            row["decision"] = {"parked": "an earlier transaction of the case is parked"}
+            self._received(arrival, transaction, {})
+            return
+        try:
+            received_on = self.agency.date_of(arrival.cause.intake_at)
+            context = self.workset.context(case_id, received_on, self._sent(transaction))
+            decision = router.dispatch(transaction, context)
+            plan = self.workset.plan(decision, arrival.cause)
+            written = decision_json(decision)
+        except Exception as error:
+            # One handler's mistake must not stop the others; the message is left out, it may quote a person.
+            self._park(arrival, transaction, error)
+            return
+        row.update(status="decided", decided_at=self.workset.now, decision=written)
+        arrival.replies = sum(queued.in_reply for queued in plan.queued)
+        self._received(arrival, transaction, {"notes": list(decision.notes)} if decision.notes else {})
+        self.workset.adopt(plan)
+
+    def _sent(self, transaction: Transaction) -> SentTransaction | None:
+        row = self.sent.get(rejected_serial(transaction) or 0)
+        return None if row is None else sent_transaction(row, self.agency)
+
+    def _received(self, arrival: Arrival, transaction: Transaction, more: dict[str, Any]) -> None:
+        row = arrival.row
+        detail = {
+            "far": row["far"],
+            "serial": row["serial"],
+            "from": row["sender"],
+            "status": row["status"],
+            **more,
+        }
+        self.workset.note(transaction.header.case_id, "transaction.received", detail, arrival.cause)
+        self._audit(arrival)
+
+    def _audit(self, arrival: Arrival) -> None:
+        row = arrival.row
+        detail = {"far": row["far"], "sender": row["sender"], "serial": row["serial"]}
+        self.workset.record_change(
+            f"transaction.{row['status']}", arrival.cause.correlation, arrival.cause, detail
+        )
+
+    def _malformed(self, arrival: Arrival, problems: list[Problem]) -> None:
+        arrival.row.update(status="malformed", decided_at=self.workset.now, problems=problems_json(problems))
+        codes = ", ".join(dict.fromkeys(problem.code for problem in problems))
+        title = "A damaged transaction arrived: ask the sender to send it again"
+        self._open(arrival, MALFORMED_WORK, title, {"problems": codes})
+        self._audit(arrival)
+
+    def _seen_before(self, arrival: Arrival, same: bool) -> None:
+        arrival.row.update(status="duplicate" if same else "conflict", decided_at=self.workset.now)
+        if not same:
+            title = "A serial number arrived twice with different content: ask the sender which one counts"
+            self._open(arrival, CONFLICT_WORK, title, {})
+        self._audit(arrival)
+
+    def _park(self, arrival: Arrival, transaction: Transaction, error: Exception) -> None:
+        failure = describe(error)
+        arrival.row.update(status="parked", decision={"parked": failure})
+        if transaction.header.case_id:
+            self.parked.add(transaction.header.case_id)
+        self._received(arrival, transaction, {})
+        if arrival.cause.inbound_id is not None:
+            return  # it was parked before, and its work item is open
+        title = "A transaction could not be handled: its case waits until the program is mended"
+        self._open(arrival, PARKED_WORK, title, failure)
+
+    def _open(self, arrival: Arrival, kind: str, title: str, details: dict[str, str]) -> None:
+        row = arrival.row
+        about = {"far": row["far"], "serial": row["serial"], "from": row["sender"]}
+        named = {name: value for name, value in about.items() if value}
+        known = row["case_id"] if self.workset.knows(row["case_id"]) else None
+        item = WorkItem(kind=kind, title=title, case_id=known, details={**named, **details})
+        self.workset.open_item(item, arrival.cause)
+
+
+def arrival_row(file: RowMapping, record: Record, cause: Cause) -> dict[str, Any]:
+    """Start the row of a transaction; a damaged one tells what its header still shows."""
+    header = record.header if record.transaction is None else record.transaction.header
+    return {
+        "file_id": file["id"],
+        "position": record.position,
+        "offset": record.offset,
+        "raw": record.raw,
+        "fingerprint": None,
+        "sender": header.other_fips_state if header else None,
+        "serial": header.transaction_serial_number if header else None,
+        "far": str(record.transaction.far) if record.transaction else None,
+        "case_id": header.case_id if header else None,
+        "status": "received",
+        "received_at": file["received_at"],
+        "decided_at": None,
+        "problems": None,
+        "decision": None,
+        "correlation": cause.correlation,
+    }
+
+
+def rejected_serial(transaction: Transaction) -> int | None:
+    """Return the serial number of ours that a rejection names."""
+    line = transaction.information.information_text_line_1 if transaction.information else None
+    if transaction.far.reason != "REJCT" or not line:
+        return None
+    try:
+        return int(infoline.parse_reject_line(line).transaction_serial_number)
+    except (CodecError, ValueError):
+        return None
+
+
+def problems_json(problems: Sequence[Problem]) -> list[Any]:
+    """Write problems as JSON."""
+    return [msgspec.to_builtins(problem) for problem in problems]
+
+
+def decision_json(decision: Decision) -> dict[str, Any]:
+    """Write a decision as JSON."""
+    return decisions.to_json(decision)
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """Tell what failed and where in our code, without the message."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if any(file.is_relative_to(_OWN_CODE / part) for part in _OWN_PARTS):
+            place = f"{file.relative_to(_OWN_CODE)}:{trace.tb_lineno} {trace.tb_frame.f_code.co_name}"
+        trace = trace.tb_next
+    return {"error": type(error).__qualname__, "place": place}

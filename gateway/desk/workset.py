@@ -1,0 +1,321 @@
+"""Hold what one commit works on: loaded with few queries, changed in memory, written back with few more.
+
+A file's transactions are decided up to a hundred to a commit, and each must see what the one before it did to
+the same case.  So the cases, their open work and our serial numbers are held here, and ``flush`` writes
+everything at the end in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.codecs.codes import FarCode
+from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
+from csenet.gateway.store import audit, cases, journal, outgoing, work
+from csenet.handlers.context import (
+    CaseRecord,
+    CaseState,
+    Context,
+    SentTransaction,
+    WorkView,
+    facts_from_json,
+)
+from csenet.handlers.decision import Decision, WorkItem
+
+
+@dataclass(slots=True)
+class Opened:
+    """Hold a work item not yet written; ``outbound_id`` names the transaction of ours it is about."""
+
+    item: WorkItem
+    cause: Cause
+    outbound_id: int | None = None
+    completed_on: date | None = None
+
+
+@dataclass(slots=True)
+class Event:
+    """Hold a line for a case's timeline or for the audit."""
+
+    name: str
+    about: str
+    detail: dict[str, Any]
+    cause: Cause
+    queued: Queued | None = None
+
+
+@dataclass(slots=True)
+class Arrival:
+    """Hold a transaction that came in, with what becomes of it."""
+
+    cause: Cause
+    row: dict[str, Any]
+    replies: int = 0
+
+
+def work_view(row: RowMapping) -> WorkView:
+    """Read a work item the way handlers know it."""
+    return WorkView(**{name: row[name] for name in WorkView.__struct_fields__})
+
+
+@dataclass(slots=True)
+class WorkingSet:
+    """Hold the cases, work and counters of one commit."""
+
+    agency: Agency
+    now: datetime
+    today: date
+    next_serial: int = 0
+    _first_serial: int = 0
+    _rows: dict[str, RowMapping] = field(default_factory=dict)
+    _records: dict[str, CaseRecord] = field(default_factory=dict)
+    _changed: set[str] = field(default_factory=set)
+    _work: dict[int, WorkView] = field(default_factory=dict)
+    _closed: dict[int, date] = field(default_factory=dict)
+    arrivals: list[Arrival] = field(default_factory=list)
+    keys: list[tuple[Arrival, dict[str, Any]]] = field(default_factory=list)
+    queued: list[Queued] = field(default_factory=list)
+    opened: list[Opened] = field(default_factory=list)
+    timeline: list[Event] = field(default_factory=list)
+    audit: list[Event] = field(default_factory=list)
+
+    async def load(self, conn: AsyncConnection, case_ids: Collection[str]) -> None:
+        """Read the serial counter, the cases and their open work; hold the counter."""
+        self.next_serial = self._first_serial = await outgoing.next_serial(conn, self.agency.state)
+        self._rows = await cases.load(conn, case_ids)
+        self._work = {row["id"]: work_view(row) for row in await work.open_of(conn, self._rows)}
+
+    def knows(self, case_id: str | None) -> bool:
+        """Tell whether the case is one of ours."""
+        return case_id in self._rows
+
+    def record(self, case_id: str | None) -> CaseRecord | None:
+        """Return the case as it is by now; read from its row only when first asked for."""
+        if case_id is None or case_id not in self._rows:
+            return None
+        if case_id not in self._records:
+            row = self._rows[case_id]
+            self._records[case_id] = CaseRecord(
+                facts=facts_from_json(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState)
+            )
+        return self._records[case_id]
+
+    def context(self, case_id: str | None, received_on: date, sent: SentTransaction | None = None) -> Context:
+        """Put together what a handler may know."""
+        return Context(
+            jurisdiction=self.agency.fips,
+            profile=self.agency.profile,
+            agreements=self.agency.agreements,
+            calendar=self.agency.calendar,
+            record=self.record(case_id),
+            today=self.today,
+            received_on=received_on,
+            sent=sent,
+            open_work=self.open_work(case_id),
+        )
+
+    def open_work(self, case_id: str | None) -> tuple[WorkView, ...]:
+        """Return the open work of a case, oldest first; numbers below zero are not written yet."""
+        if case_id is None:
+            return ()
+        return tuple(view for view in self._work.values() if view.case_id == case_id)
+
+    def plan(self, decision: Decision, cause: Cause) -> Plan:
+        """Work a decision out; nothing here changes."""
+        touched = {change.case_id for change in decision.case_changes}
+        records = {case_id: record for case_id in touched if (record := self.record(case_id)) is not None}
+        return make_plan(
+            decision,
+            cause,
+            agency=self.agency,
+            records=records,
+            next_serial=self.next_serial,
+            today=self.today,
+        )
+
+    def adopt(self, plan: Plan) -> None:
+        """Let a plan take effect in memory."""
+        self._records.update(plan.records)
+        self._changed.update(plan.records)
+        for case_id, values, rule in plan.changes:
+            self.note(case_id, "case.changed", {"set": values, "rule": rule}, plan.cause)
+            self.record_change("case.changed", f"case {case_id}", plan.cause, {"fields": sorted(values)})
+        self.next_serial += len(plan.queued)
+        for queued in plan.queued:
+            self.queued.append(queued)
+            detail = {"far": queued.far, "serial": f"{queued.serial:012d}"}
+            self.note(queued.case_id, "transaction.queued", detail, plan.cause, queued)
+            self.record_change(
+                "transaction.queued", f"serial {queued.serial}", plan.cause, {"far": queued.far}
+            )
+        for item_id in plan.closes:
+            self.close_work(item_id, self.today, plan.cause)
+        for item in plan.work:
+            self.open_item(item, plan.cause)
+
+    def open_item(self, item: WorkItem, cause: Cause, outbound_id: int | None = None) -> None:
+        """Open a work item, numbered below zero until it is written."""
+        self.opened.append(Opened(item, cause, outbound_id))
+        number = -len(self.opened)
+        self._work[number] = WorkView(
+            id=number,
+            kind=item.kind,
+            case_id=item.case_id,
+            group=item.group,
+            due=item.due,
+            details=item.details,
+        )
+        due = item.due.isoformat() if item.due else None
+        self.note(item.case_id, "work.opened", {"kind": item.kind, "due": due}, cause)
+
+    def close_work(self, item_id: int, on: date, cause: Cause) -> None:
+        """Complete an open work item; one that is not open stays as it is."""
+        view = self._work.pop(item_id, None)
+        if view is None:
+            return
+        if item_id < 0:
+            self.opened[-item_id - 1].completed_on = on
+        else:
+            self._closed[item_id] = on
+            self.record_change("work.completed", f"work {item_id}", cause)
+        self.note(view.case_id, "work.completed", {"kind": view.kind, "on": on.isoformat()}, cause)
+
+    def hold_work(self, view: WorkView) -> None:
+        """Take a work item in that was loaded apart from its case's."""
+        self._work[view.id] = view
+
+    def note(
+        self,
+        case_id: str | None,
+        name: str,
+        detail: dict[str, Any],
+        cause: Cause,
+        queued: Queued | None = None,
+    ) -> None:
+        """Write a line on the timeline of a case we know."""
+        if case_id is not None and self.knows(case_id):
+            self.timeline.append(Event(name, case_id, detail, cause, queued))
+
+    def record_change(
+        self, action: str, about: str, cause: Cause, detail: dict[str, Any] | None = None
+    ) -> None:
+        """Write a line for the audit."""
+        self.audit.append(Event(action, about, detail or {}, cause))
+
+    async def flush(self, conn: AsyncConnection) -> None:
+        """Write everything; what refers to a new row comes after it."""
+        await self._write_arrivals(conn)
+        await self._write_cases(conn)
+        await self._write_queued(conn)
+        await self._write_work(conn)
+        await cases.add_events(conn, [self._timeline_row(event) for event in self.timeline])
+        await audit.add(conn, [self._audit_row(event) for event in self.audit])
+
+    async def _write_arrivals(self, conn: AsyncConnection) -> None:
+        fresh = [each for each in self.arrivals if each.cause.inbound_id is None]
+        numbers = await journal.add_inbound(conn, [{**each.row, "replies": each.replies} for each in fresh])
+        for each in fresh:
+            each.cause.inbound_id = numbers[each.cause.correlation]
+        await journal.add_keys(
+            conn, [{**key, "inbound_id": arrival.cause.inbound_id} for arrival, key in self.keys]
+        )
+
+    async def _write_cases(self, conn: AsyncConnection) -> None:
+        rows = [
+            {
+                "case_id": case_id,
+                "state": msgspec.to_builtins(self._records[case_id].state),
+                "version": self._rows[case_id]["version"] + 1,
+                "updated_at": self.now,
+            }
+            for case_id in sorted(self._changed)
+        ]
+        await cases.save(conn, rows)
+
+    async def _write_queued(self, conn: AsyncConnection) -> None:
+        if not self.queued:
+            return
+        numbers = await outgoing.add(conn, [self._outbound_row(queued) for queued in self.queued])
+        for queued in self.queued:
+            queued.row_id = numbers[queued.serial]
+        await outgoing.set_next_serial(conn, self.agency.state, self.next_serial)
+
+    async def _write_work(self, conn: AsyncConnection) -> None:
+        closed = [{"item": item, "on": on, "at": self.now} for item, on in self._closed.items()]
+        await work.complete(conn, closed)
+        made = await work.add(conn, [self._work_row(opened) for opened in self.opened])
+        for number, kind in made:
+            self.record_change("work.opened", f"work {number}", self.opened[0].cause, {"kind": kind})
+
+    def _outbound_row(self, queued: Queued) -> dict[str, Any]:
+        return {
+            "serial": queued.serial,
+            "partner": queued.partner,
+            "case_id": queued.case_id or None,
+            "far": queued.far,
+            "status": "queued",
+            "raw": queued.raw,
+            "transaction_date": queued.day,
+            "in_reply_to": queued.cause.inbound_id if queued.in_reply else None,
+            "correlation": queued.cause.correlation,
+            "intake_at": queued.cause.intake_at,
+            "created_at": self.now,
+        }
+
+    def _work_row(self, opened: Opened) -> dict[str, Any]:
+        item = opened.item
+        return {
+            "kind": item.kind,
+            "title": item.title,
+            "case_id": item.case_id,
+            "group": item.group,
+            "duty": item.duty,
+            "due": item.due,
+            "status": "open" if opened.completed_on is None else "completed",
+            "reasons": msgspec.to_builtins(item.reasons),
+            "details": item.details,
+            "inbound_id": opened.cause.inbound_id,
+            "outbound_id": opened.outbound_id,
+            "opened_at": self.now,
+            "completed_on": opened.completed_on,
+            "completed_at": None if opened.completed_on is None else self.now,
+        }
+
+    def _timeline_row(self, event: Event) -> Mapping[str, Any]:
+        return {
+            "case_id": event.about,
+            "at": self.now,
+            "event": event.name,
+            "detail": event.detail,
+            "inbound_id": event.cause.inbound_id,
+            "outbound_id": event.queued.row_id if event.queued else None,
+        }
+
+    def _audit_row(self, event: Event) -> Mapping[str, Any]:
+        return {
+            "at": self.now,
+            "actor": event.cause.actor,
+            "action": event.name,
+            "object": event.about,
+            "detail": event.detail or None,
+        }
+
+
+def sent_transaction(row: RowMapping, agency: Agency) -> SentTransaction:
+    """Read one of our own transactions the way handlers know it."""
+    return SentTransaction(
+        serial=f"{row['serial']:012d}",
+        far=FarCode.parse(row["far"]),
+        case_id=row["case_id"] or "",
+        partner=row["partner"],
+        transaction_date=row["transaction_date"] or agency.date_of(row["created_at"]),
+        status=row["status"],
+    )

@@ -1,0 +1,49 @@
+"""Keep the cases that the case system told us of, and what happened to each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .tables import case_file, timeline
+
+
+async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, RowMapping]:
+    """Return the cases among ``case_ids`` that are known."""
+    if not case_ids:
+        return {}
+    found = await conn.execute(select(case_file).where(case_file.c.case_id.in_(sorted(case_ids))))
+    return {str(row["case_id"]): row for row in found.mappings()}
+
+
+async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Keep a case not known before."""
+    await conn.execute(insert(case_file).values(**values))
+
+
+async def save(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace facts and state of known cases."""
+    if not rows:
+        return
+    columns = [name for name in rows[0] if name != "case_id"]
+    await conn.execute(
+        update(case_file)
+        .where(case_file.c.case_id == bindparam("b_case_id"))
+        .values({name: bindparam(f"b_{name}") for name in columns}),
+        [{f"b_{name}": value for name, value in row.items()} for row in rows],
+    )
+
+
+async def add_events(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append to the timelines of cases."""
+    if rows:
+        await conn.execute(insert(timeline), [dict(row) for row in rows])
+
+
+async def events(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list[RowMapping]:
+    """Return the newest events of a case, oldest first."""
+    query = select(timeline).where(timeline.c.case_id == case_id).order_by(timeline.c.id.desc()).limit(limit)
+    return list(reversed(list((await conn.execute(query)).mappings())))

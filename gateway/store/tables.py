@@ -1,0 +1,261 @@
+"""The tables of one jurisdiction's store: what came in, what goes out, the cases, and who did what.
+
+Keys are integers given in order, because random keys halve the insert rate of a large table.  Moments are
+UTC.  The status words are the same that people see.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from .columns import ROW_ID, Json, UtcDateTime, one_of
+
+INBOUND_STATUSES = ("received", "malformed", "duplicate", "conflict", "parked", "decided")
+OUTBOUND_STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead", "cancelled")
+BATCH_STATES = ("composed", "spooled", "delivered", "dead")
+FILE_STATES = ("received", "settled")
+FILE_KINDS = ("transactions", "errors")
+WORK_STATUSES = ("open", "completed")
+
+metadata = MetaData()
+
+inbound_file = Table(
+    "inbound_file",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    # Number of records; known once the whole file is settled.
+    Column("count", Integer),
+    Column("settled_at", UtcDateTime),
+    one_of("kind", FILE_KINDS, "inbound_file_kind"),
+    one_of("state", FILE_STATES, "inbound_file_state"),
+)
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("file_id", ROW_ID, ForeignKey("inbound_file.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("fingerprint", String(64)),
+    Column("sender", String(2)),
+    Column("serial", String(12)),
+    Column("far", String(16)),
+    Column("case_id", String(15)),
+    Column("status", String(16), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("problems", Json),
+    Column("decision", Json),
+    # How many replies were queued for it; the ledger counts them again.
+    Column("replies", Integer, nullable=False, default=0),
+    Column("correlation", String(64), nullable=False),
+    UniqueConstraint("file_id", "position", name="inbound_place"),
+    one_of("status", INBOUND_STATUSES, "inbound_status"),
+)
+Index("inbound_case", inbound.c.case_id, inbound.c.id)
+Index("inbound_key", inbound.c.sender, inbound.c.serial)
+_is_parked = text("status = 'parked'")
+Index(
+    "inbound_parked",
+    inbound.c.case_id,
+    inbound.c.id,
+    sqlite_where=_is_parked,
+    postgresql_where=_is_parked,
+)
+
+transaction_key = Table(
+    "transaction_key",
+    metadata,
+    Column("sender", String(2), primary_key=True),
+    Column("serial", String(12), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("inbound_id", ROW_ID, ForeignKey("inbound.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("case_id", String(15), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("other_fips", String(7), nullable=False),
+    Column("other_case_id", String(15)),
+    Column("facts", Json, nullable=False),
+    Column("state", Json, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    one_of("role", ("initiating", "responding"), "case_file_role"),
+)
+
+delivery_batch = Table(
+    "delivery_batch",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("framing", String(16), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime),
+    Column("last_error", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("delivered_at", UtcDateTime),
+    one_of("state", BATCH_STATES, "delivery_batch_state"),
+)
+_is_open = text("state <> 'delivered'")
+Index(
+    "delivery_batch_open",
+    delivery_batch.c.state,
+    delivery_batch.c.id,
+    sqlite_where=_is_open,
+    postgresql_where=_is_open,
+)
+
+outbound = Table(
+    "outbound",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("serial", BigInteger, nullable=False, unique=True),
+    Column("partner", String(2), nullable=False),
+    Column("case_id", String(15)),
+    Column("far", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    # The transaction as it goes to the exchange, serial number included; never changed afterwards.
+    Column("raw", LargeBinary, nullable=False),
+    Column("transaction_date", Date),
+    Column("in_reply_to", ROW_ID, ForeignKey("inbound.id")),
+    Column("correlation", String(64), nullable=False),
+    Column("intake_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("delivered_at", UtcDateTime),
+    Column("refused_at", UtcDateTime),
+    Column("batch_id", ROW_ID, ForeignKey("delivery_batch.id")),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("reason", Text),
+    one_of("status", OUTBOUND_STATUSES, "outbound_status"),
+)
+Index("outbound_case", outbound.c.case_id, outbound.c.id)
+Index("outbound_batch", outbound.c.batch_id)
+Index("outbound_reply", outbound.c.in_reply_to)
+# Settled rows pile up for ever; claiming must not walk past them.
+_is_waiting = text("status IN ('held', 'queued', 'sending', 'dead')")
+Index(
+    "outbound_waiting",
+    outbound.c.status,
+    outbound.c.serial,
+    sqlite_where=_is_waiting,
+    postgresql_where=_is_waiting,
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("batch_id", ROW_ID, ForeignKey("delivery_batch.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("detail", Text),
+)
+Index("attempt_batch", attempt.c.batch_id, attempt.c.id)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("case_id", String(15), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("detail", Json, nullable=False),
+    Column("inbound_id", ROW_ID, ForeignKey("inbound.id")),
+    Column("outbound_id", ROW_ID, ForeignKey("outbound.id")),
+)
+Index("timeline_case", timeline.c.case_id, timeline.c.id)
+
+work_item = Table(
+    "work_item",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("case_id", String(15)),
+    Column("group", String(64), nullable=False),
+    Column("duty", String(32)),
+    Column("due", Date),
+    Column("status", String(16), nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("details", Json, nullable=False),
+    Column("inbound_id", ROW_ID, ForeignKey("inbound.id")),
+    Column("outbound_id", ROW_ID, ForeignKey("outbound.id")),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("completed_on", Date),
+    Column("completed_at", UtcDateTime),
+    one_of("status", WORK_STATUSES, "work_item_status"),
+)
+Index("work_item_case", work_item.c.case_id, work_item.c.status, work_item.c.id)
+Index("work_item_inbound", work_item.c.inbound_id)
+Index("work_item_due", work_item.c.status, work_item.c.due)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object", String(128), nullable=False),
+    Column("detail", Json),
+)
+
+serial_counter = Table(
+    "serial_counter",
+    metadata,
+    Column("jurisdiction", String(2), primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    # Only the digest: the token itself is shown once and kept nowhere.
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", String(128), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("result", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,74 @@
+"""Keep what people and the case system have to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .tables import work_item
+
+
+async def open_of(conn: AsyncConnection, case_ids: Collection[str]) -> list[RowMapping]:
+    """Return the open work items of these cases, oldest first."""
+    if not case_ids:
+        return []
+    query = select(work_item).where(work_item.c.case_id.in_(sorted(case_ids)), work_item.c.status == "open")
+    return list((await conn.execute(query.order_by(work_item.c.id))).mappings())
+
+
+async def by_id(conn: AsyncConnection, item_id: int) -> RowMapping | None:
+    """Return one work item."""
+    return (await conn.execute(select(work_item).where(work_item.c.id == item_id))).mappings().one_or_none()
+
+
+async def of_group(conn: AsyncConnection, item: RowMapping) -> list[RowMapping]:
+    """Return the items opened together with ``item``: same case, same group, same cause; itself too."""
+    query = select(work_item).where(
+        work_item.c.group == item["group"],
+        work_item.c.case_id.is_not_distinct_from(item["case_id"]),
+        work_item.c.inbound_id.is_not_distinct_from(item["inbound_id"]),
+    )
+    if not item["group"]:
+        query = select(work_item).where(work_item.c.id == item["id"])
+    return list((await conn.execute(query.order_by(work_item.c.id))).mappings())
+
+
+async def of_case(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list[RowMapping]:
+    """Return the newest work items of a case, oldest first."""
+    query = select(work_item).where(work_item.c.case_id == case_id)
+    found = await conn.execute(query.order_by(work_item.c.id.desc()).limit(limit))
+    return list(reversed(list(found.mappings())))
+
+
+async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """Open work items and return number and kind of each."""
+    if not rows:
+        return []
+    keys = insert(work_item).returning(work_item.c.id, work_item.c.kind)
+    made = await conn.execute(keys, [dict(row) for row in rows])
+    return sorted((int(row.id), str(row.kind)) for row in made)
+
+
+async def complete(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Complete open items; each row has ``item``, ``on`` and ``at``."""
+    if not rows:
+        return
+    await conn.execute(
+        update(work_item)
+        .where(work_item.c.id == bindparam("item"), work_item.c.status == "open")
+        .values(status="completed", completed_on=bindparam("on"), completed_at=bindparam("at")),
+        [dict(row) for row in rows],
+    )
+
+
+async def complete_of(conn: AsyncConnection, inbound_id: int, kind: str, on: date, at: datetime) -> None:
+    """Complete what was opened for an incoming transaction under ``kind``."""
+    await conn.execute(
+        update(work_item)
+        .where(work_item.c.inbound_id == inbound_id, work_item.c.kind == kind, work_item.c.status == "open")
+        .values(status="completed", completed_on=on, completed_at=at)
+    )

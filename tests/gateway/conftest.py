@@ -1,0 +1,104 @@
+"""Shared ground: a clock that stands still, a store in a folder of its own, and Minnesota's desk at it.
+
+All persons and cases here are invented.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from csenet.gateway.clock import ManualClock
+from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.store.engine import Store, open_store
+
+NOON = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
+"""Noon of Friday, 20 November 2026, in Minnesota."""
+
+
+QUIET = structlog.wrap_logger(
+    structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+)
+"""A log that says nothing."""
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON, "America/Chicago")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(tmp_path / "gateway.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def desk(store: Store, clock: ManualClock) -> Desk:
+    return Desk(store, agency_of("27"), clock, QUIET)
+
+
+def arriving(
+    far: str,
+    serial: int,
+    case_id: str = "MN1",
+    other_case_id: str = "KS1",
+    *,
+    sender: str = "20",
+    day: str = "20261120",
+    resolved: str = "",
+    blocks: str = "0000000",
+    body: str = "",
+    stamp: str = "20261120120000",
+) -> bytes:
+    """Write a transaction as the exchange hands it to Minnesota, position by position after chart C-4."""
+    function, action, reason = far.split(" ")
+    header = (
+        f"27000  {sender}000  003{serial:012d}"  # 1-29: FIPS codes, version, serial number
+        f"    {action}{function}{day}"  # 30-45: two reserved fields, action, function, date
+        f"{case_id:15}{other_case_id:15}{reason.replace('BLANK', ''):5}"  # 46-80
+        f"{resolved:8}N{blocks}"  # 81-96: resolution date, attachments, block counts
+        f"{stamp}{'':11}"  # 97-121: stamped by the exchange
+    )
+    assert len(header) == 121
+    return (header + body).encode("ascii")
+
+
+def case_block(case_type: str = "N", case_status: str = "C") -> str:
+    """Write a Case block after chart C-5 with the two fields that closure notices must have."""
+    return f"{case_type}{case_status}".ljust(351)
+
+
+def information_block(line: str) -> str:
+    """Write an Information block after chart C-11 whose first text line, from position 17 on, is ``line``."""
+    return f"{'':16}{line}".ljust(416)
+
+
+def lines(*transactions: bytes) -> bytes:
+    """Put transactions into a file, one a line."""
+    return b"".join(each + b"\n" for each in transactions)
+
+
+def facts(role: str = "initiating", **more: Any) -> dict[str, Any]:
+    """Write the facts of a case that Minnesota shares with Kansas."""
+    return {
+        "role": role,
+        "other_fips": "2000000",
+        "other_case_id": "KS1",
+        "case": {
+            "case_type": "N",
+            "case_status": "O",
+            "contact_name_last": "NORDQUIST",
+            "contact_name_first": "TEDDY",
+        },
+        "ncp_identification": {"name_last": "EXAMPLESON", "name_first": "ROWAN"},
+    } | more
+
+
+LEDGER = {"obligations": [{"due": "2021-07-31", "amount": "1000.00"}], "payments": []}
+"""365 days at 4 % from 2021-08-01 to 2022-07-31 are 40.00 of interest; after that the rate is 0 %."""

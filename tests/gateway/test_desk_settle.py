@@ -1,0 +1,419 @@
+"""What comes in is kept, recognised, decided once and in order, whatever happens in between."""
+
+import contextlib
+import hashlib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from csenet.codecs import transaction as codec
+from csenet.codecs.transaction import Direction
+from csenet.gateway.clock import ManualClock
+from csenet.gateway.desk import Desk, NotFound, TransactionFilter, WorkFilter, agency_of, service
+from csenet.gateway.store import audit
+from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.tables import inbound, inbound_file, outbound
+from csenet.handlers import router
+
+from .conftest import LEDGER, NOON, QUIET, arriving, case_block, facts, information_block, lines
+
+
+async def settle(desk: Desk, *transactions: bytes, name: str = "batch") -> Any:
+    receipt = await desk.accept(lines(*transactions), source="test", name=name)
+    return await desk.settle(receipt.file_id)
+
+
+async def statuses(desk: Desk) -> list[str]:
+    page = await desk.list_transactions(TransactionFilter(direction="inbound"))
+    return [each.status for each in page.items]
+
+
+async def sent(desk: Desk) -> list[tuple[str, str | None, str | None]]:
+    page = await desk.list_transactions(TransactionFilter(direction="outbound"))
+    return [(each.far, each.serial, each.in_reply_to) for each in page.items]
+
+
+async def open_kinds(desk: Desk) -> list[str]:
+    return [each.kind for each in (await desk.list_work_items(WorkFilter(status="open"))).items]
+
+
+# ---- receipts
+
+
+async def test_bytes_are_kept_as_they_came_before_the_receipt_is_given(desk: Desk, store: Store) -> None:
+    raw = lines(arriving("MSC R GRINT", 1))
+    receipt = await desk.accept(raw, source="folder", name="a.txt")
+    assert (receipt.sha256, receipt.bytes) == (hashlib.sha256(raw).hexdigest(), len(raw))
+    assert (receipt.duplicate, receipt.received_at) == (False, NOON)
+    assert desk.arrived.is_set()
+    async with store.read() as conn:
+        assert (await conn.execute(select(inbound_file.c.raw))).scalars().all() == [raw]
+
+
+async def test_the_same_bytes_again_get_the_first_receipt_and_change_nothing(
+    desk: Desk, store: Store, clock: ManualClock
+) -> None:
+    raw = lines(arriving("MSC R GRINT", 1))
+    first = await desk.accept(raw, source="folder", name="a.txt")
+    await desk.settle_pending()
+    clock.advance(3600)
+    again = await desk.accept(raw, source="http", name="b.txt")
+    assert again.duplicate
+    assert (again.receipt_id, again.name, again.received_at) == (first.receipt_id, "a.txt", NOON)
+    assert (await desk.settle(again.file_id)).transactions == 0
+    async with store.read() as conn:
+        assert (await conn.execute(select(func.count()).select_from(inbound_file))).scalar_one() == 1
+
+
+async def test_an_empty_file_is_received_and_holds_nothing(desk: Desk) -> None:
+    receipt = await desk.accept(b"", source="folder", name="empty")
+    assert (await desk.settle(receipt.file_id)).transactions == 0
+    report = await desk.ledger_check()
+    assert (report.balanced, report.files, report.files_waiting, report.inbound) == (True, 1, 0, {})
+
+
+async def test_settling_a_file_nobody_sent_is_an_error(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        await desk.settle(7)
+
+
+# ---- deciding
+
+
+async def test_a_request_for_interest_is_answered_from_the_ledger_of_the_case(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    count = await settle(desk, arriving("MSC R GRINT", 41))
+    assert (count.decided, count.replies) == (1, 1)
+    assert desk.outbox_ready.is_set()
+    answer = await desk.transaction("out-1")
+    assert answer is not None
+    assert answer.transaction is not None
+    header = answer.transaction["header"]
+    assert header["transaction_serial_number"] == "000000000001"
+    assert header["csenet_version_number"] == "003"
+    assert header["transaction_date"] == "2026-11-20"
+    assert (header["local_fips_state"], header["other_fips_state"]) == ("27", "20")
+    assert (header["case_id"], header["other_case_id"]) == ("MN1", "KS1")
+    # 1,000.00 of principal and 40.00 of interest, twelve positions each, then the day.
+    line = answer.transaction["information"]["information_text_line_1"]
+    assert line == "000000104000" + "000000004000" + "20261120"
+    assert answer.in_reply_to == "in-1"
+    assert answer.correlation == "in-1-1"
+
+
+async def test_what_leaves_is_kept_in_the_form_the_exchange_takes(desk: Desk, store: Store) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 41))
+    async with store.read() as conn:
+        raw = (await conn.execute(select(outbound.c.raw))).scalar_one()
+    assert raw[:29] == b"27000  20000003000000000001" or raw[14:29] == b"003000000000001"
+    assert raw[33:45] == b"PMSC20261120"
+    reading = codec.read(raw, Direction.TO_SERVER)
+    assert reading.transaction is not None
+    assert str(reading.transaction.far) == "MSC P GSTAI"
+
+
+async def test_an_unknown_case_is_answered_with_a_rejection_that_names_it(desk: Desk) -> None:
+    await settle(desk, arriving("MSC R GRINT", 9, "NOSUCH", "KS9"))
+    answer = await desk.transaction("out-1")
+    assert answer is not None
+    assert answer.transaction is not None
+    assert answer.far == "MSC P REJCT"
+    # Serial number (12), action (1), functional type (3), date (8), reason (5).
+    line = answer.transaction["information"]["information_text_line_1"]
+    assert line == "000000000009" + "R" + "MSC" + "20261120" + "GRINT"
+
+
+async def test_a_damaged_line_does_not_disturb_its_neighbours(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    count = await settle(
+        desk, arriving("MSC R GRINT", 1), b"27000  20000  003damaged", arriving("MSC R GRINT", 2)
+    )
+    assert await statuses(desk) == ["decided", "malformed", "decided"]
+    assert (count.malformed, count.decided, count.replies) == (1, 2, 2)
+    assert "malformed" in await open_kinds(desk)
+    page = await desk.list_transactions(TransactionFilter(status="malformed"))
+    assert page.items[0].problems[0]["severity"] == "fatal"
+
+
+async def test_the_same_transaction_in_another_file_is_a_duplicate_without_effect(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1))
+    # The exchange stamps each delivery anew; what the sender wrote is the same.
+    count = await settle(desk, arriving("MSC R GRINT", 1, stamp="20261121093000"))
+    assert (count.duplicate, count.replies, count.work_items) == (1, 0, 0)
+    assert len(await sent(desk)) == 1
+
+
+async def test_the_same_transaction_twice_in_one_file_has_one_effect(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 1))
+    assert await statuses(desk) == ["decided", "duplicate"]
+    assert len(await sent(desk)) == 1
+
+
+async def test_other_content_under_a_known_key_is_put_aside(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1))
+    count = await settle(desk, arriving("MSC R GRINT", 1, other_case_id="KS2"))
+    assert (count.conflict, count.replies) == (1, 0)
+    assert await open_kinds(desk) == ["conflict"]
+
+
+async def test_two_states_may_use_the_same_serial_number(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 1, sender="19"))
+    assert await statuses(desk) == ["decided", "decided"]
+
+
+async def test_each_transaction_sees_what_the_one_before_it_did_to_the_case(desk: Desk) -> None:
+    """The second notice of closure finds the work of the first still open and opens none of its own."""
+    await desk.put_case("MN1", facts("responding", withholding_active=True))
+    await settle(
+        desk,
+        arriving("MSC P GSC17", 1, blocks="1000000", body=case_block()),
+        arriving("MSC P GSC17", 2, blocks="1000000", body=case_block()),
+    )
+    assert sorted(await open_kinds(desk)) == ["close_case", "review", "stop_withholding"]
+
+
+async def test_closing_work_is_due_ten_working_days_after_receipt(desk: Desk) -> None:
+    """From Friday, 20 November 2026, not counted; Thanksgiving (the 26th) is no working day."""
+    await desk.put_case("MN1", facts("responding", withholding_active=True))
+    await settle(desk, arriving("MSC P GSC17", 1, blocks="1000000", body=case_block()))
+    items = (await desk.list_work_items()).items
+    assert {each.due for each in items} == {date(2026, 12, 7)}
+
+
+async def test_a_balance_that_was_told_is_on_record_with_its_sender(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    body = information_block("000000104000" + "000000004000" + "20261119")
+    await settle(desk, arriving("MSC P GSTAI", 5, blocks="1000001", body=case_block("N", "O") + body))
+    view = await desk.get_case("MN1")
+    assert view is not None
+    told = view.state["received_balances"]
+    assert told == {"as_of": "2026-11-19", "arrears": "1040.00", "interest": "40.00", "from": "20"}
+    assert "case.changed" in [event.event for event in view.timeline]
+
+
+async def test_a_transaction_dated_tomorrow_is_taken_from_a_state_that_is_a_day_ahead(desk: Desk) -> None:
+    """In Guam it is Saturday already."""
+    await desk.put_case("MN1", facts(other_fips="6600000", ledger=LEDGER))
+    count = await settle(desk, arriving("MSC R GRINT", 1, sender="66", day="20261121"))
+    assert (count.decided, count.replies) == (1, 1)
+
+
+async def test_a_code_that_no_state_can_send_is_malformed(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    count = await settle(desk, arriving("MSC R GSC17", 1))
+    assert (count.malformed, count.decided) == (1, 0)
+
+
+# ---- serial numbers and chunks
+
+
+async def test_serial_numbers_have_no_gap_over_many_commits(desk: Desk, monkeypatch: Any) -> None:
+    monkeypatch.setattr(service, "CHUNK", 3)
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    count = await settle(desk, *(arriving("MSC R GRINT", number) for number in range(1, 11)))
+    assert count.decided == 10
+    assert [serial for _, serial, _ in await sent(desk)] == [f"{n:012d}" for n in range(1, 11)]
+    assert [reply for _, _, reply in await sent(desk)] == [f"in-{n}" for n in range(1, 11)]
+    assert (await desk.ledger_check()).differences == []
+
+
+async def test_earlier_files_are_settled_before_later_ones(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    first = information_block("000000100000" + "000000000000" + "20261118")
+    second = information_block("000000200000" + "000000000000" + "20261119")
+    await desk.accept(
+        lines(arriving("MSC P GSTAI", 1, blocks="1000001", body=case_block() + first)),
+        source="test",
+        name="first",
+    )
+    later = await desk.accept(
+        lines(arriving("MSC P GSTAI", 2, blocks="1000001", body=case_block() + second)),
+        source="test",
+        name="second",
+    )
+    assert (await desk.settle(later.file_id)).files == 2
+    view = await desk.get_case("MN1")
+    assert view is not None
+    assert view.state["received_balances"]["arrears"] == "2000.00"
+
+
+# ---- parking
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Make the handlers fail for every case named in the set."""
+    cases: set[str] = set()
+    dispatch = router.dispatch
+
+    def fail(transaction: Any, context: Any) -> Any:
+        if transaction.header.case_id in cases:
+            raise ZeroDivisionError("EXAMPLESON 900112233")
+        return dispatch(transaction, context)
+
+    monkeypatch.setattr(router, "dispatch", fail)
+    return cases
+
+
+async def test_a_handler_that_fails_stops_only_its_case(desk: Desk, broken: set[str]) -> None:
+    broken.add("MN1")
+    for case_id in ("MN1", "MN2"):
+        await desk.put_case(case_id, facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1, "MN1"), arriving("MSC R GRINT", 2, "MN2"))
+    broken.clear()
+    await settle(desk, arriving("MSC R GRINT", 3, "MN1"), arriving("MSC R GRINT", 4, "MN2"))
+    assert await statuses(desk) == ["parked", "decided", "parked", "decided"]
+    assert await open_kinds(desk) == ["parked"]
+    assert (await desk.ledger_check()).balanced
+
+
+async def test_a_parked_transaction_says_what_failed_and_where_but_quotes_nothing(
+    desk: Desk, broken: set[str]
+) -> None:
+    broken.add("MN1")
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1))
+    item = (await desk.list_work_items()).items[0]
+    assert item.details["error"] == "ZeroDivisionError"
+    assert item.details["place"].startswith("gateway/desk/settling.py:"), "the last place that is ours"
+    view = await desk.transaction("in-1")
+    assert "900112233" not in str(item) + str(view.decision if view else "")
+
+
+async def test_parked_transactions_go_on_in_order_once_the_program_is_mended(
+    desk: Desk, broken: set[str]
+) -> None:
+    broken.add("MN1")
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 2))
+    assert await desk.resume_parked() == 0, "it fails again"
+    assert await open_kinds(desk) == ["parked"], "and opens no second work item"
+    broken.clear()
+    assert await desk.resume_parked("mn1") == 2
+    assert await statuses(desk) == ["decided", "decided"]
+    assert [reply for _, _, reply in await sent(desk)] == ["in-1", "in-2"]
+    assert await open_kinds(desk) == []
+    assert await desk.resume_parked() == 0
+    assert (await desk.ledger_check()).differences == []
+
+
+# ---- crashes
+
+
+class CrashError(Exception):
+    """Stands for the power going off."""
+
+
+def crash_before_commit(store: Store, number: int) -> None:
+    """Let the ``number``-th commit of a store not come about."""
+    begin, seen = store.begin, 0
+
+    def crashing() -> Any:
+        @contextlib.asynccontextmanager
+        async def block() -> Any:
+            nonlocal seen
+            seen += 1
+            async with begin() as conn:
+                yield conn
+                if seen >= number:
+                    raise CrashError
+
+        return block()
+
+    store.begin = crashing  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("lost", range(1, 7))
+async def test_a_crash_at_any_commit_and_a_new_start_give_the_same_end(
+    lost: int, tmp_path: Path, clock: ManualClock, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(service, "CHUNK", 2)
+    raw = lines(
+        arriving("MSC R GRINT", 1),
+        b"damaged",
+        arriving("MSC R GRINT", 1),
+        arriving("MSC R GRINT", 2),
+        arriving("MSC R GRINT", 3, "NOSUCH"),
+    )
+    store = await open_store(tmp_path / "gateway.db")
+    await Desk(store, agency_of("27"), clock, QUIET).put_case("MN1", facts(ledger=LEDGER))
+    crash_before_commit(store, lost)
+    desk = Desk(store, agency_of("27"), clock, QUIET)
+    with contextlib.suppress(CrashError):
+        await desk.settle((await desk.accept(raw, source="test", name="a")).file_id)
+    await store.close()
+
+    store = await open_store(tmp_path / "gateway.db")
+    desk = Desk(store, agency_of("27"), clock, QUIET)
+    assert (await desk.ledger_check()).differences == [], "true also in the middle"
+    await desk.settle((await desk.accept(raw, source="test", name="a")).file_id)
+    assert await statuses(desk) == ["decided", "malformed", "duplicate", "decided", "decided"]
+    assert [(far, serial) for far, serial, _ in await sent(desk)] == [
+        ("MSC P GSTAI", "000000000001"),
+        ("MSC P GSTAI", "000000000002"),
+        ("MSC P REJCT", "000000000003"),
+    ]
+    report = await desk.ledger_check()
+    assert (report.balanced, report.files_waiting) == (True, 0)
+    await store.close()
+
+
+# ---- traces
+
+
+async def test_every_change_leaves_a_line_in_the_audit(desk: Desk, store: Store) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await settle(desk, arriving("MSC R GRINT", 1))
+    async with store.read() as conn:
+        actions = [(row["action"], row["object"]) for row in reversed(await audit.newest(conn))]
+    assert actions == [
+        ("case.put", "case MN1"),
+        ("file.accepted", "file 1"),
+        ("transaction.decided", "in-1-1"),
+        ("transaction.queued", "serial 1"),
+    ]
+
+
+async def test_a_chunk_needs_few_statements_however_full_it_is(desk: Desk, store: Store) -> None:
+    for number in range(50):
+        await desk.put_case(f"MN{number}", facts(ledger=LEDGER))
+    receipt = await desk.accept(
+        lines(*(arriving("MSC R GRINT", n + 1, f"MN{n % 60}") for n in range(100))), source="test", name="a"
+    )
+    from sqlalchemy import event
+
+    statements: list[str] = []
+    engine = store._writer.sync_engine
+    event.listen(
+        engine, "before_cursor_execute", lambda *given: statements.append(str(given[2])), named=False
+    )
+    count = await desk.settle(receipt.file_id)
+    assert count.transactions == 100
+    assert len(statements) < 30, statements
+
+
+async def test_the_received_bytes_of_each_transaction_are_kept(desk: Desk, store: Store) -> None:
+    one, two = arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 2)
+    await settle(desk, one, two)
+    async with store.read() as conn:
+        kept = (await conn.execute(select(inbound.c.raw, inbound.c.offset).order_by(inbound.c.id))).all()
+    assert [tuple(row) for row in kept] == [(one, 0), (two, 122)]
+
+
+async def test_an_answer_takes_the_date_of_the_day_it_is_made(desk: Desk, clock: ManualClock) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    receipt = await desk.accept(lines(arriving("MSC R GRINT", 1)), source="test", name="a")
+    clock.set(NOON + timedelta(days=3))
+    await desk.settle(receipt.file_id)
+    answer = await desk.transaction("out-1")
+    assert answer is not None
+    assert answer.transaction is not None
+    assert answer.transaction["header"]["transaction_date"] == "2026-11-23"

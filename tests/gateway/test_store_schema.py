@@ -1,0 +1,156 @@
+"""The schema has one truth: what the steps build is what the queries are written against."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+
+from csenet.gateway.store import audit
+from csenet.gateway.store.engine import SCHEMA_HEAD, Store, StoreError, open_store
+from csenet.gateway.store.migrate import configuration
+from csenet.gateway.store.tables import metadata, outbound
+
+
+def _clauses(sql: str) -> list[str]:
+    """Cut a statement at its outer commas and sort the parts: the order of constraints says nothing."""
+    parts, depth = [""], 0
+    for character in " ".join(sql.split()):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 1:
+            parts.append("")
+        else:
+            parts[-1] += character
+    head, _, first = parts[0].partition("(")
+    last = parts[-1].rpartition(")")
+    middle = [first, *parts[1:-1], last[0]] if len(parts) > 1 else [first.rpartition(")")[0], last[2]]
+    return [head.strip(), *sorted(part.strip() for part in middle), last[2].strip()]
+
+
+def _schema(path: Path) -> dict[str, list[str]]:
+    """Read every table and index as its clauses."""
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {name: _clauses(sql) for name, sql in found}
+
+
+async def test_the_steps_build_exactly_the_tables_that_the_queries_use(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "migrated.db")
+    await store.close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    migrated, declared = _schema(tmp_path / "migrated.db"), _schema(tmp_path / "declared.db")
+    assert migrated.pop("alembic_version")
+    assert migrated == declared
+
+
+def test_the_head_that_a_start_compares_with_is_the_newest_step() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_heads() == [SCHEMA_HEAD]
+
+
+async def test_a_store_is_opened_again_as_it_was_left(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    store = await open_store(tmp_path / "gateway.db")
+    async with store.begin() as conn:
+        await audit.add(conn, [{"at": at, "actor": "a", "action": "b", "object": "c"}])
+    await store.close()
+    store = await open_store(tmp_path / "gateway.db", migrate=False)
+    async with store.read() as conn:
+        assert [row["at"] for row in await audit.newest(conn)] == [at]
+    await store.close()
+
+
+async def test_a_store_without_schema_is_refused_when_it_may_not_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="csenet db upgrade"):
+        await open_store(tmp_path / "gateway.db", migrate=False)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x"])
+async def test_a_store_that_cannot_keep_its_word_is_refused(url: str) -> None:
+    with pytest.raises(StoreError, match=r"store\.url"):
+        await open_store(url)
+
+
+async def test_commits_are_synchronous_and_logged_ahead(store: Store) -> None:
+    async with store.begin() as conn:
+        assert (await conn.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
+        assert (await conn.execute(text("PRAGMA synchronous"))).scalar_one() == 2, "2 is FULL"
+        assert (await conn.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+
+
+async def test_a_writer_takes_its_lock_before_it_reads(store: Store, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "gateway.db", timeout=0, isolation_level=None)
+    async with store.begin():
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+async def test_what_raises_leaves_nothing_behind(store: Store) -> None:
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    async def half() -> None:
+        async with store.begin() as conn:
+            await audit.add(conn, [{"at": at, "actor": "a", "action": "b", "object": "c"}])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await half()
+    async with store.read() as conn:
+        assert await audit.newest(conn) == []
+
+
+async def test_a_reader_sees_one_moment_and_cannot_write(store: Store) -> None:
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    line = {"at": at, "actor": "a", "action": "b", "object": "c"}
+    async with store.read() as reader:
+        assert await audit.newest(reader) == []
+        async with store.begin() as writer:
+            await audit.add(writer, [line])
+        assert await audit.newest(reader) == [], "the reader's moment was before the commit"
+    with pytest.raises(OperationalError):
+        async with store.read() as reader:
+            await audit.add(reader, [line])
+
+
+async def test_moments_come_back_in_utc_whatever_zone_they_were_in(store: Store) -> None:
+    central = timezone(timedelta(hours=-6))
+    async with store.begin() as conn:
+        at = datetime(2026, 11, 20, 6, tzinfo=central)
+        await audit.add(conn, [{"at": at, "actor": "a", "action": "b", "object": "c"}])
+        found = (await audit.newest(conn))[0]["at"]
+    assert found == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert found.tzinfo is UTC
+
+
+async def test_a_moment_without_zone_is_not_stored(store: Store) -> None:
+    naive = datetime(2026, 11, 20, 12)  # noqa: DTZ001
+    with pytest.raises(StatementError, match="without time zone"):
+        async with store.begin() as conn:
+            await audit.add(conn, [{"at": naive, "actor": "a", "action": "b", "object": "c"}])
+
+
+async def test_a_misspelt_status_cannot_be_stored(store: Store) -> None:
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    row = {
+        "serial": 1,
+        "partner": "20",
+        "far": "MSC R GRINT",
+        "raw": b"x",
+        "correlation": "c",
+        "intake_at": at,
+        "created_at": at,
+    }
+    async with store.begin() as conn:
+        await conn.execute(insert(outbound).values(**row, status="queued"))
+    with pytest.raises(IntegrityError):
+        async with store.begin() as conn:
+            await conn.execute(insert(outbound).values(**{**row, "serial": 2}, status="sent"))
+    async with store.read() as conn:
+        assert (await conn.execute(select(outbound.c.status))).scalars().all() == ["queued"]
