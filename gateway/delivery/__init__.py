@@ -1,0 +1,1 @@
+"""Ways out: each transaction leaves once, in the order of its case."""

@@ -1,0 +1,236 @@
+"""Carry the outbox to one destination: first in, first out, one batch in flight, nothing lost or doubled.
+
+Whatever a try may do to the outside is written down before it happens and its outcome after, so a kill at any
+moment leaves a state from which the next start goes on to the same end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Final
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from csenet.codecs.flatfile import Framing
+from csenet.gateway.clock import Clock
+from csenet.gateway.delivery.compose import Composer, MayLeave
+from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
+from csenet.gateway.delivery.transports.base import Parcel, Transport
+from csenet.gateway.delivery.waiting import Stopped, first_of, sleep_unless, until_stopped
+from csenet.gateway.store import outbox
+from csenet.gateway.store.engine import Store
+from csenet.gateway.store.outbox import OpenBatch
+
+# Another process (an operator's resend) cannot set our event; this is how late it is noticed, in seconds.
+_LOOK_AGAIN: Final = 2.0
+# How long a try in flight may hold up a stop, in seconds.
+_GRACE: Final = 5.0
+
+
+class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold what an operator sets: the state (two digits), sizes, and delays in seconds."""
+
+    jurisdiction: str
+    batch_size: int = 100
+    first_delay_seconds: float = 1.0
+    max_delay_seconds: float = 300.0
+    attempt_limit: int = 12
+    framing: str = "lines"
+
+
+class Courier:
+    """Deliver what is queued until told to stop."""
+
+    def __init__(
+        self,
+        store: Store,
+        transport: Transport,
+        clock: Clock,
+        settings: CourierSettings,
+        log: FilteringBoundLogger,
+        *,
+        may_leave: MayLeave = lambda row: None,
+        ready: asyncio.Event | None = None,
+        delivered: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wire the courier.
+
+        ``ready`` is set by whoever queues rows; ``delivered`` is called after each settled batch.
+        """
+        self._store = store
+        self._transport = transport
+        self._clock = clock
+        self._log = log
+        self._ready = ready or asyncio.Event()
+        self._delivered = delivered
+        self._composer = Composer(
+            jurisdiction=settings.jurisdiction,
+            framing=Framing(settings.framing),
+            batch_size=settings.batch_size,
+            may_leave=may_leave,
+        )
+        self._schedule = Schedule(
+            first_delay=settings.first_delay_seconds,
+            max_delay=settings.max_delay_seconds,
+            attempt_limit=settings.attempt_limit,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop`` is set: a try in flight is finished and settled, a wait is given up."""
+        failures, opened = 0, False
+        try:
+            while not stop.is_set():
+                try:
+                    if not opened:
+                        await self._transport.open()
+                    opened = True
+                    await self._work(stop)
+                except Stopped:
+                    break
+                except Exception as error:
+                    # The store or the disk failed, not the destination: nothing may be assumed, all is kept.
+                    failures, opened = failures + 1, False
+                    await self._stalled(error, failures, stop)
+                else:
+                    failures = 0
+        finally:
+            await self._transport.close()
+
+    async def deliver_waiting(self, stop: asyncio.Event | None = None) -> int:
+        """Deliver all that can leave now and return how many batches were settled.
+
+        Raises `Stopped` if ``stop`` is set while a batch waits for its next try.
+        """
+        stop = stop or asyncio.Event()
+        settled = 0
+        while not stop.is_set() and (batch := await self._next_batch()) is not None:
+            await self._deliver(batch, stop)
+            settled += 1
+        return settled
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        self._ready.clear()
+        if await self.deliver_waiting(stop) == 0 and not stop.is_set():
+            await first_of(self._ready.wait(), stop.wait(), self._clock.sleep(_LOOK_AGAIN))
+
+    async def _stalled(self, error: Exception, failures: int, stop: asyncio.Event) -> None:
+        wait = self._schedule.wait(failures)
+        self._log.error("delivery.stalled", error_type=type(error).__name__, delay_seconds=round(wait, 3))
+        try:
+            await sleep_unless(stop, self._clock, wait)
+        except Stopped:
+            return
+
+    async def _next_batch(self) -> OpenBatch | None:
+        async with self._store.begin() as conn:
+            return await outbox.open_batch(conn) or await self._composer.next_batch(conn, self._clock.now())
+
+    async def _deliver(self, batch: OpenBatch, stop: asyncio.Event) -> None:
+        """Try until the batch is settled, going on where an earlier run left off."""
+        flight = _Flight(self, batch)
+        if batch.next_attempt_at is not None:
+            due = batch.next_attempt_at - self._clock.now()
+            await sleep_unless(stop, self._clock, due.total_seconds())
+
+        async def sleep(seconds: float) -> None:
+            await sleep_unless(stop, self._clock, seconds)
+
+        retrying = self._schedule.retrying(
+            done=batch.attempts, sleep=sleep, before_sleep=flight.settle_failed
+        )
+        outcome: Outcome = await retrying(flight.attempt, stop)
+        if outcome.verdict is Verdict.DELIVERED:
+            await flight.settle_delivered()
+            self._delivered()
+        else:
+            await flight.settle_dead(outcome)
+
+
+class _Flight:
+    """Follow one batch through its tries, writing each step down."""
+
+    def __init__(self, courier: Courier, batch: OpenBatch) -> None:
+        self._store = courier._store
+        self._clock = courier._clock
+        self._transport = courier._transport
+        self._log = courier._log.bind(batch=batch.name, count=batch.count)
+        self._batch = batch
+        self._number = batch.attempts
+        self._attempt_id = 0
+        self._spooled = batch.state == "spooled"
+
+    async def attempt(self, stop: asyncio.Event) -> Outcome:
+        """Try once; what the transport raises is a failure that may pass, whatever it is.
+
+        Raises `Stopped` when the service stops and the destination does not answer soon: the try then has no
+        outcome, and the next start repeats it under the same key.
+        """
+        async with self._store.begin() as conn:
+            self._attempt_id = await outbox.begin_attempt(conn, self._batch.id, self._clock.now())
+        self._number += 1
+        self._log.info("delivery.attempt", attempt=self._number)
+        flight = asyncio.ensure_future(self._transport.deliver(self._parcel(), self._mark_spooled))
+        await until_stopped(flight, stop, _GRACE)
+        try:
+            return await flight
+        except Exception as error:
+            return transient(type(error).__name__)
+
+    async def settle_failed(self, number: int, outcome: Outcome, wait: float) -> None:
+        """Write a failed try down before waiting for the next."""
+        due = self._clock.now() + timedelta(seconds=wait)
+        async with self._store.begin() as conn:
+            await outbox.settle_failed(
+                conn, self._batch.id, self._attempt_id, error=outcome.error, next_attempt_at=due
+            )
+        self._log.warning(
+            "delivery.failed", attempt=number, delay_seconds=round(wait, 3), error_type=outcome.error
+        )
+
+    async def settle_delivered(self) -> None:
+        """Write down that the batch has arrived."""
+        async with self._store.begin() as conn:
+            departures = await outbox.settle_delivered(
+                conn, self._batch.id, self._attempt_id, self._clock.now()
+            )
+        self._log.info("delivery.delivered", attempt=self._number)
+        for each in departures:
+            self._log.info(
+                "transaction.delivered",
+                correlation_id=each.correlation,
+                outbound_id=each.id,
+                serial=each.serial,
+                far=each.far,
+            )
+
+    async def settle_dead(self, outcome: Outcome) -> None:
+        """Give the batch up and leave its rows to a person."""
+        async with self._store.begin() as conn:
+            await outbox.settle_dead(
+                conn,
+                self._batch.id,
+                self._attempt_id,
+                outcome=outcome.verdict.value,
+                error=outcome.error,
+                at=self._clock.now(),
+            )
+        self._log.error("delivery.dead", attempt=self._number, error_type=outcome.error)
+
+    async def _mark_spooled(self) -> None:
+        async with self._store.begin() as conn:
+            await outbox.mark_spooled(conn, self._batch.id)
+        self._spooled = True
+
+    def _parcel(self) -> Parcel:
+        return Parcel(
+            key=PurePath(self._batch.name).stem,
+            name=self._batch.name,
+            payload=self._batch.payload,
+            sha256=self._batch.sha256,
+            count=self._batch.count,
+            spooled=self._spooled,
+        )

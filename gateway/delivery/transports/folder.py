@@ -1,0 +1,83 @@
+"""Put each batch into a folder: whole or not at all, and once, whenever the power fails.
+
+The bytes are written and synced under the same name in a hidden folder on the same file system, that fact is
+committed, then one rename makes the file visible.  After a crash the store and the hidden folder together say
+how far it came: *spooled* without a spool file means that the rename happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent
+from csenet.gateway.delivery.transports.base import Parcel
+
+
+class FolderTransport:
+    """Deliver into ``path``; the spool is ``path/.spool`` unless another folder of that disk is given."""
+
+    def __init__(self, path: Path, spool: Path | None = None) -> None:
+        """Remember the folders; nothing is touched before `open`."""
+        self._path = path
+        self._spool = spool or path / ".spool"
+
+    async def open(self) -> None:
+        """Create the folders that are missing."""
+        await asyncio.to_thread(self._make_folders)
+
+    async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
+        """Write, sync, commit, rename, sync.
+
+        Raises ``OSError`` when the folder cannot be written; the parcel is then as far as the store says.
+        """
+        if parcel.spooled and not await asyncio.to_thread((self._spool / parcel.name).exists):
+            await asyncio.to_thread(sync_folder, self._path)
+            return DELIVERED
+        if not parcel.spooled:
+            await asyncio.to_thread(self._put_aside, parcel)
+            await spooled()
+        return await asyncio.to_thread(self._publish, parcel)
+
+    async def close(self) -> None:
+        """Do nothing: no handle stays open."""
+
+    def _make_folders(self) -> None:
+        self._path.mkdir(parents=True, exist_ok=True)
+        self._spool.mkdir(parents=True, exist_ok=True)
+        sync_folder(self._path)
+
+    def _put_aside(self, parcel: Parcel) -> None:
+        # Not the folder above it: one that is gone may be a share that is not mounted.
+        self._spool.mkdir(exist_ok=True)
+        write_durably(self._spool / parcel.name, parcel.payload)
+
+    def _publish(self, parcel: Parcel) -> Outcome:
+        source, target = self._spool / parcel.name, self._path / parcel.name
+        # A store that was put back from a copy gives names out again: what lies there is somebody's mail.
+        if target.exists() and target.read_bytes() != parcel.payload:
+            return permanent("name_taken")
+        source.replace(target)
+        sync_folder(self._path)
+        sync_folder(self._spool)
+        return DELIVERED
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a whole file and return when bytes and name are on disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the names in a folder are on disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,113 @@
+"""Post each batch to a destination and believe only a receipt that proves it has the same bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, transient
+from csenet.gateway.delivery.transports.base import Parcel
+
+# A receipt is a few hundred bytes; a longer answer is not one and is not read.
+_LONGEST_RECEIPT: Final = 65_536
+
+
+class HttpTransport:
+    """Deliver with POST to ``url``; the batch's key makes a repetition harmless at the other end."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Remember the destination; ``now`` serves only to read a ``Retry-After`` given as a date."""
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._now = now
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the client, which keeps its connections from one batch to the next."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+
+    async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
+        """Post once; raises what aiohttp raises when no whole answer comes back."""
+        await self.open()
+        assert self._session is not None  # noqa: S101 - made by open()
+        headers = {
+            **self._headers,
+            "Content-Type": "application/octet-stream",
+            "Idempotency-Key": parcel.key,
+        }
+        # A redirect would take content to a host that nobody configured.
+        async with self._session.post(
+            self._url, data=parcel.payload, headers=headers, allow_redirects=False
+        ) as answer:
+            judged = classify_status(answer.status, self._retry_after(answer))
+            if judged is not None:
+                return judged
+            return judge_receipt(await _read_limited(answer), parcel.sha256)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _retry_after(self, answer: aiohttp.ClientResponse) -> float | None:
+        return parse_retry_after(answer.headers.get("Retry-After"), self._now())
+
+
+def judge_receipt(body: bytes, sha256: str) -> Outcome:
+    """Accept a receipt only if it is a JSON object that names the digest of the bytes sent."""
+    try:
+        receipt: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return transient("receipt_unreadable")
+    if not isinstance(receipt, dict) or not isinstance(receipt.get("sha256"), str):
+        return transient("receipt_incomplete")
+    if receipt["sha256"].lower() != sha256:
+        return transient("receipt_digest")
+    return DELIVERED
+
+
+def parse_retry_after(text: str | None, now: datetime) -> float | None:
+    """Read seconds or an HTTP date (RFC 9110); nonsense and the past give None."""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _seconds_until(text, now)
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
+
+
+def _seconds_until(text: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - now).total_seconds()
+
+
+async def _read_limited(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(_LONGEST_RECEIPT):
+        body += chunk
+        if len(body) > _LONGEST_RECEIPT:
+            answer.close()
+            return b""
+    return bytes(body)

@@ -1,0 +1,1 @@
+"""A simulated federal exchange for demo, training and tests."""

@@ -1,0 +1,1 @@
+"""Ways in: bytes are kept durably before anything else happens to them."""

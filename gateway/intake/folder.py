@@ -1,0 +1,184 @@
+"""Take files from a folder: keep, decide, write the receipt, archive.
+
+A file is complete when it is renamed into the folder.  Each step can be repeated, and the file leaves the
+folder last, so a crash anywhere is mended by doing the same again: the store knows the bytes it has seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+from watchfiles import awatch
+
+from csenet.gateway.clock import Clock
+from csenet.gateway.delivery.transports.folder import sync_folder, write_durably
+from csenet.gateway.delivery.waiting import first_of
+from csenet.gateway.errors import GatewayError
+from csenet.gateway.intake.desk import IntakeDesk
+
+_UNFINISHED: Final = (".tmp", ".part")
+_RECEIPT: Final = ".receipt.json"
+_LONGEST_WAIT: Final = 60.0
+
+
+class FileChanged(GatewayError):  # noqa: N818 - names what happened
+    """Report that a file was replaced while it was being taken in."""
+
+
+class _Trouble(msgspec.Struct, frozen=True):
+    """Remember how often a file failed and when it is due again."""
+
+    failures: int
+    due: datetime
+
+
+class FolderIntake:
+    """Empty one folder, oldest file first, again and again.
+
+    The folder is looked through every ``poll_seconds``; where the system tells of changes, at once.
+    """
+
+    def __init__(
+        self,
+        desk: IntakeDesk,
+        path: Path,
+        archive: Path | None,
+        poll_seconds: float,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *,
+        watch: bool = True,
+    ) -> None:
+        """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given."""
+        self._desk = desk
+        self._path = path
+        self._archive = archive or path / "archive"
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+        self._log = log
+        self._watch = watch
+        self._changed = asyncio.Event()
+        self._troubles: dict[str, _Trouble] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take files until ``stop`` is set; the file in hand is finished first."""
+        await asyncio.to_thread(self._make_folders)
+        watcher = asyncio.create_task(self._notice(stop)) if self._watch else None
+        try:
+            while not stop.is_set():
+                self._changed.clear()
+                await self.scan(stop)
+                if not stop.is_set():
+                    pause = self._clock.sleep(self._poll_seconds)
+                    await first_of(stop.wait(), self._changed.wait(), pause)
+        finally:
+            if watcher is not None:
+                watcher.cancel()
+                await asyncio.gather(watcher, return_exceptions=True)
+
+    async def scan(self, stop: asyncio.Event | None = None) -> int:
+        """Take each complete file once and return how many were taken."""
+        taken = 0
+        try:
+            files = await asyncio.to_thread(self._complete_files)
+        except OSError as error:
+            self._log.error("intake.folder_unreadable", error_type=type(error).__name__)
+            return 0
+        self._troubles = {
+            name: each for name, each in self._troubles.items() if name in {f.name for f in files}
+        }
+        for file in files:
+            if stop is not None and stop.is_set():
+                break
+            taken += await self._try(file)
+        return taken
+
+    async def _try(self, file: Path) -> bool:
+        """Take one file; whatever fails leaves it where it is, for later, and the others go on."""
+        trouble = self._troubles.get(file.name)
+        if trouble is not None and self._clock.now() < trouble.due:
+            return False
+        try:
+            await self._take(file)
+        except Exception as error:
+            failures = 1 + (trouble.failures if trouble else 0)
+            wait = min(_LONGEST_WAIT, self._poll_seconds * 2 ** min(failures, 16))
+            self._troubles[file.name] = _Trouble(failures, self._clock.now() + timedelta(seconds=wait))
+            self._log.error(
+                "intake.failed", file=file.name, error_type=type(error).__name__, delay_seconds=wait
+            )
+            return False
+        self._troubles.pop(file.name, None)
+        return True
+
+    async def _take(self, file: Path) -> None:
+        before = await asyncio.to_thread(_identity, file)
+        raw = await asyncio.to_thread(file.read_bytes)
+        receipt = await self._desk.accept(raw, source="folder", name=file.name)
+        await self._desk.settle(receipt.file_id)
+        await asyncio.to_thread(self._put_away, file, before, receipt)
+        self._log.info("intake.archived", file=file.name, file_id=receipt.file_id, sha256=receipt.sha256)
+
+    def _put_away(self, file: Path, before: tuple[int, ...], receipt: Any) -> None:
+        """Write the receipt, then move the file beside it: only the move ends the work on a file."""
+        told = msgspec.to_builtins(receipt)
+        if self._goes_on(file, receipt):
+            told["duplicate"] = False
+        target = free_name(self._archive, file.name)
+        beside = self._archive / (target.name + _RECEIPT)
+        draft = self._archive / f".{beside.name}.tmp"
+        write_durably(draft, msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+        draft.replace(beside)
+        sync_folder(self._archive)
+        # Another file renamed over this one was not read yet and must not be put away as if it were.
+        if _identity(file) != before:
+            raise FileChanged(file.name)
+        file.rename(target)
+        sync_folder(self._archive)
+        sync_folder(self._path)
+
+    def _goes_on(self, file: Path, receipt: Any) -> bool:
+        """Tell our own interrupted work on a file from a second file with the same bytes."""
+        ours = receipt.source == "folder" and receipt.name == file.name
+        return bool(receipt.duplicate and ours and not (self._archive / file.name).exists())
+
+    def _complete_files(self) -> list[Path]:
+        """List the files to take, oldest first, names deciding where the times are equal."""
+        found = []
+        for entry in self._path.iterdir():
+            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED) or not entry.is_file():
+                continue
+            found.append((entry.stat().st_mtime_ns, entry.name, entry))
+        return [entry for _, _, entry in sorted(found)]
+
+    def _make_folders(self) -> None:
+        self._path.mkdir(parents=True, exist_ok=True)
+        self._archive.mkdir(parents=True, exist_ok=True)
+
+    async def _notice(self, stop: asyncio.Event) -> None:
+        """Wake the loop on changes; where the system cannot tell, polling alone has to do."""
+        try:
+            async for _ in awatch(self._path, stop_event=stop, debounce=50, step=10, recursive=False):
+                self._changed.set()
+        except (OSError, RuntimeError) as error:
+            self._log.warning("intake.watch_unavailable", error_type=type(error).__name__)
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    found = file.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """Return a path for ``name`` that nothing holds yet: ``a.txt``, else ``a.2.txt``, ``a.3.txt`` …."""
+    path = Path(name)
+    target, number = folder / name, 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.stem}.{number}{path.suffix}"
+    return target

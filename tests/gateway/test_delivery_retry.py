@@ -1,0 +1,130 @@
+"""The waits between tries, and what counts as delivered."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, Schedule, Verdict, classify_status, transient
+from csenet.gateway.delivery.transports.http import judge_receipt, parse_retry_after
+
+SHA = "ab" * 32
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def test_each_window_doubles_from_the_first_delay_up_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    schedule = Schedule(first_delay=1.0, max_delay=10.0)
+    assert [schedule.wait(number) for number in range(1, 7)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+
+
+def test_the_wait_is_drawn_from_the_whole_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: low)
+    assert Schedule(first_delay=1.0, max_delay=10.0).wait(5) == 0.0
+
+
+def test_a_destination_is_given_the_patience_it_asks_for_but_not_for_ever() -> None:
+    schedule = Schedule(first_delay=0.0, max_delay=1.0)
+    assert schedule.wait(1, retry_after=120.0) == 120.0
+    assert schedule.wait(1, retry_after=1e9) == 86_400.0
+
+
+@pytest.mark.parametrize("number", [1, 2, 500, 5000])
+def test_no_attempt_number_breaks_the_schedule(number: int) -> None:
+    assert 0.0 <= Schedule(first_delay=1.0, max_delay=300.0).wait(number) <= 300.0
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (302, Verdict.TRANSIENT),
+        (400, Verdict.PERMANENT),
+        (401, Verdict.PERMANENT),
+        (404, Verdict.PERMANENT),
+        (408, Verdict.TRANSIENT),
+        (409, Verdict.TRANSIENT),
+        (413, Verdict.PERMANENT),
+        (422, Verdict.PERMANENT),
+        (425, Verdict.TRANSIENT),
+        (429, Verdict.TRANSIENT),
+        (500, Verdict.TRANSIENT),
+        (503, Verdict.TRANSIENT),
+    ],
+)
+def test_a_status_is_permanent_only_if_the_request_itself_was_wrong(status: int, verdict: Verdict) -> None:
+    outcome = classify_status(status)
+    assert outcome is not None
+    assert outcome.verdict is verdict
+    assert outcome.error == f"http_{status}"
+
+
+def test_a_success_status_proves_nothing_yet() -> None:
+    assert classify_status(202) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "receipt_unreadable"),
+        (b"<html>thanks</html>", "receipt_unreadable"),
+        (b"\xff\xfe", "receipt_unreadable"),
+        (b"[]", "receipt_incomplete"),
+        (b"{}", "receipt_incomplete"),
+        (b'{"sha256": 5}', "receipt_incomplete"),
+        (b'{"sha256": "%s"}' % (b"cd" * 32), "receipt_digest"),
+    ],
+)
+def test_only_a_receipt_for_these_bytes_is_a_delivery(body: bytes, error: str) -> None:
+    assert judge_receipt(body, SHA) == transient(error)
+    assert judge_receipt(b'{"sha256": "%s", "more": 1}' % SHA.upper().encode(), SHA) == DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("120", 120.0),
+        ("-5", None),
+        ("inf", None),
+        ("soon", None),
+        ("Sat, 21 Nov 2026 12:01:30 GMT", 90.0),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date(text: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(text, NOON) == seconds
+
+
+async def test_tries_are_counted_on_from_an_earlier_run_and_end_at_the_limit() -> None:
+    seen: list[tuple[int, float]] = []
+    slept: list[float] = []
+
+    async def fail() -> Outcome:
+        return transient("http_503")
+
+    async def note(number: int, outcome: Outcome, wait: float) -> None:
+        seen.append((number, wait))
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    schedule = Schedule(first_delay=1.0, max_delay=60.0, attempt_limit=12)
+    outcome = await schedule.retrying(done=9, sleep=sleep, before_sleep=note)(fail)
+    assert outcome == transient("http_503")
+    assert [number for number, _ in seen] == [10, 11]
+    assert [wait for _, wait in seen] == slept
+
+
+async def test_a_permanent_failure_ends_the_tries_at_once() -> None:
+    calls = []
+
+    async def fail() -> Outcome:
+        calls.append(1)
+        return Outcome(verdict=Verdict.PERMANENT, error="http_400")
+
+    async def never(*_: object) -> None:
+        raise AssertionError("nothing to wait for")
+
+    outcome = await Schedule().retrying(done=0, sleep=never, before_sleep=never)(fail)
+    assert outcome.verdict is Verdict.PERMANENT
+    assert len(calls) == 1

@@ -1,0 +1,100 @@
+"""The outbox's own promises that no transport can show."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from csenet.gateway.store import outbox
+from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.tables import audit, outbound
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await open_store(tmp_path / "gateway.db")
+    yield store
+    await store.close()
+
+
+async def queue(store: Store, *serials: int, case_id: str | None = "A") -> None:
+    rows = [
+        {
+            "serial": serial,
+            "partner": "20",
+            "case_id": case_id,
+            "far": "MSC P GSTAI",
+            "status": "queued",
+            "raw": b"x%d" % serial,
+            "correlation": "c",
+            "intake_at": NOW,
+            "created_at": NOW,
+        }
+        for serial in serials
+    ]
+    async with store.begin() as conn:
+        await conn.execute(insert(outbound), rows)
+
+
+async def seal(store: Store, limit: int = 100) -> outbox.OpenBatch:
+    async with store.begin() as conn:
+        rows = await outbox.claimable(conn, limit)
+        return await outbox.add_batch(
+            conn, jurisdiction="27", framing="lines", payload=b"x", rows=rows, at=NOW
+        )
+
+
+async def test_rows_are_claimed_by_serial_not_by_the_order_of_their_coming(store: Store) -> None:
+    await queue(store, 7, 5, 6)
+    async with store.read() as conn:
+        assert [row.serial for row in await outbox.claimable(conn, 2)] == [5, 6]
+
+
+async def test_a_row_in_an_open_batch_keeps_its_case_waiting(store: Store) -> None:
+    await queue(store, 1)
+    await seal(store)
+    await queue(store, 2)
+    await queue(store, 3, case_id="B")
+    async with store.read() as conn:
+        assert [row.serial for row in await outbox.claimable(conn, 10)] == [3]
+
+
+async def test_a_thousand_rows_make_one_batch(store: Store) -> None:
+    await queue(store, *range(1, 1201))
+    batch = await seal(store, 2000)
+    assert batch.count == 1200
+    async with store.read() as conn:
+        assert await outbox.statuses(conn) == {"sending": 1200}
+
+
+async def test_what_left_can_be_refused_and_what_did_not_cannot(store: Store) -> None:
+    await queue(store, 1, 2)
+    await seal(store, 1)
+    async with store.begin() as conn:
+        for serial in (1, 2, 99):
+            await outbox.mark_refused(conn, serial, reason="INVALID", at=NOW)
+        assert await outbox.statuses(conn) == {"refused": 1, "queued": 1}
+
+
+async def test_a_batch_leaves_its_trace_in_the_audit(store: Store) -> None:
+    await queue(store, 1)
+    batch = await seal(store)
+    async with store.begin() as conn:
+        attempt_id = await outbox.begin_attempt(conn, batch.id, NOW)
+        (left,) = await outbox.settle_delivered(conn, batch.id, attempt_id, NOW)
+        row = (await conn.execute(select(audit))).mappings().one()
+    assert (left.serial, left.correlation) == (1, "c")
+    assert (row["actor"], row["action"], row["object"]) == ("courier", "delivery.delivered", batch.name)
+
+
+@pytest.mark.parametrize("ids", [[], [99]])
+async def test_sending_nothing_again_changes_nothing(store: Store, ids: list[int]) -> None:
+    async with store.begin() as conn:
+        assert await outbox.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21)) == 0
+        assert await outbox.dead_rows(conn) == []
