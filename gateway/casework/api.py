@@ -1,0 +1,52 @@
+"""Put the casework API together: routes from the table of operations, middlewares around them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from csenet.gateway.casework import middleware, service, views
+from csenet.gateway.casework.access import STORE
+from csenet.gateway.casework.figures import Figures
+from csenet.gateway.casework.operations import OPERATIONS
+from csenet.gateway.casework.ports import DESK, JURISDICTION, CaseDesk
+from csenet.gateway.casework.requests import LIMITS, Limits
+from csenet.gateway.clock import Clock
+from csenet.gateway.store.engine import Store
+
+
+def build_app(
+    desk: CaseDesk,
+    store: Store,
+    *,
+    clock: Clock,
+    jurisdiction_name: str,
+    limits: Limits | None = None,
+) -> web.Application:
+    """Build the web application of one jurisdiction.
+
+    Routes added to it before it starts are guarded and logged alike: what the table of role by route does
+    not name is for administrators only.
+    """
+    bounds = limits or Limits()
+    app = web.Application(
+        middlewares=[middleware.outermost, middleware.authorization], client_max_size=bounds.batch_bytes
+    )
+    app[DESK] = desk
+    app[STORE] = store
+    app[LIMITS] = bounds
+    app[JURISDICTION] = jurisdiction_name
+    app[service.FIGURES] = Figures(desk, clock, jurisdiction_name)
+    app[service.DESCRIPTION] = {}
+    offered = {**views.VIEWS, **service.VIEWS}
+    for operation in OPERATIONS:
+        if operation.id in offered:
+            _add(app, operation.method, operation.path, offered[operation.id])
+    return app
+
+
+def _add(app: web.Application, method: str, path: str, view: views.View) -> None:
+    """Add one route; what may be read may be asked for with HEAD too."""
+    resource = app.router.add_resource(path)
+    resource.add_route(method, view)
+    if method == "GET":
+        resource.add_route("HEAD", view)

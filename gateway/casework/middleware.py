@@ -1,0 +1,121 @@
+"""Wrap each request: correlation ID, security headers, access log, problem documents, authorization."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from csenet.gateway.casework import access
+from csenet.gateway.casework.problems import (
+    ApiProblem,
+    Kind,
+    from_gateway_error,
+    from_http_exception,
+    rejected,
+    wrongs,
+)
+from csenet.gateway.errors import GatewayError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CORRELATION: Final = web.RequestKey("correlation", str)
+_ACCEPTABLE_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+
+log = structlog.get_logger("csenet.gateway.http")
+
+
+@web.middleware
+async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its correlation ID, answer it, put on the common headers and log it."""
+    correlation_id = _correlation_id(request)
+    request[CORRELATION] = correlation_id
+    started = time.perf_counter()
+    # aiohttp serves all requests of a connection in one task: what is bound here must be unbound again.
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        response = await _answer(request, handler)
+        _put_headers(request, response, correlation_id)
+        _write_log(request, response, time.perf_counter() - started)
+    return response
+
+
+@web.middleware
+async def authorization(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let only those through whom the table of role by route names."""
+    await access.authorize(request)
+    return await handler(request)
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Run the request and turn whatever is raised into a problem document."""
+    try:
+        return await handler(request)
+    except ApiProblem as problem:
+        return problem.response(request[CORRELATION])
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return from_http_exception(error).response(request[CORRELATION])
+    except Exception as error:
+        return _problem_of(error).response(request[CORRELATION])
+
+
+def _problem_of(error: Exception) -> ApiProblem:
+    """Translate a failure; what nobody expected is logged and hidden behind a 500.
+
+    Its text may hold values of a case: the answer never gets it, and the log keeps type and places only.
+    """
+    if isinstance(error, GatewayError):
+        known = from_gateway_error(error)
+        if known is not None:
+            return known
+    elif isinstance(error, ValueError) and hasattr(error, "problems"):
+        return rejected(wrongs(error))
+    elif isinstance(error, web.RequestPayloadError):
+        return ApiProblem(Kind.MALFORMED, "The body breaks off or is not packed as its headers say.")
+    log.error("http.failed", exc_info=error)
+    return ApiProblem(Kind.INTERNAL, "Tell the operator the instance below: it finds the cause in the log.")
+
+
+def _correlation_id(request: web.Request) -> str:
+    """Take the caller's X-Request-ID if it is harmless, otherwise make one."""
+    offered = request.headers.get("X-Request-ID", "")
+    return offered if _ACCEPTABLE_ID.fullmatch(offered) else str(uuid.uuid4())
+
+
+def _put_headers(request: web.Request, response: web.StreamResponse, correlation_id: str) -> None:
+    """Add the headers that every answer carries, unless the view chose its own."""
+    if response.prepared:
+        return
+    response.headers["X-Correlation-ID"] = correlation_id
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", _API_POLICY)
+    if request.path.startswith("/v1") or response.status >= 400:
+        response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _write_log(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    """Write one line of the access log; the template stands for the path, which may hold a case ID."""
+    route = access.route_of(request)
+    token = request.get(access.TOKEN)
+    log.info(
+        "http.request",
+        method=request.method if request.method in hdrs.METH_ALL else "(other)",
+        route=route[1] if route else "(none)",
+        status=response.status,
+        milliseconds=round(seconds * 1000, 1),
+        token_id=token.id if token else None,
+    )

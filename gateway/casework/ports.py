@@ -1,0 +1,80 @@
+"""Say what the API needs of the desk and the store, and where a request finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from csenet.gateway.desk.results import (
+    CaseView,
+    LedgerReport,
+    Page,
+    SubmitResult,
+    TransactionDetail,
+    TransactionFilter,
+    WorkFilter,
+    WorkItemView,
+)
+from csenet.gateway.desk.views import Counts
+from csenet.gateway.store.outbox import DeadRow
+
+
+class CaseDesk(Protocol):
+    """Do what the API asks, each call in one commit."""
+
+    async def put_case(self, case_id: str, obj: Any, *, actor: str) -> CaseView:
+        """Keep the facts of a case; raises Rejected."""
+        ...
+
+    async def get_case(self, case_id: str) -> CaseView | None:
+        """Find a case."""
+        ...
+
+    async def submit(self, obj: Any, *, idempotency_key: str | None, actor: str) -> SubmitResult:
+        """Queue a transaction; raises Rejected, NotFound, Conflict."""
+        ...
+
+    async def list_transactions(self, wanted: TransactionFilter, /) -> Page:
+        """List transactions."""
+        ...
+
+    async def transaction(self, view_id: str, /) -> TransactionDetail | None:
+        """Find a transaction."""
+        ...
+
+    async def list_work_items(self, wanted: WorkFilter, /) -> Page:
+        """List work items."""
+        ...
+
+    async def work_item(self, item_id: int) -> WorkItemView | None:
+        """Find a work item."""
+        ...
+
+    async def complete_work(
+        self, item_id: int, on: date, outcome: str | None = None, *, actor: str
+    ) -> WorkItemView:
+        """Complete a work item; raises NotFound, Rejected, Conflict."""
+        ...
+
+    async def counts(self) -> Counts:
+        """Count what the status page shows."""
+        ...
+
+    async def ledger_check(self) -> LedgerReport:
+        """Add everything up."""
+        ...
+
+    async def dead_list(self) -> Sequence[DeadRow]:
+        """List what was given up."""
+        ...
+
+    async def dead_resend(self, ids: Sequence[int] | None, *, actor: str) -> int:
+        """Queue again what was given up: these, or all if None."""
+        ...
+
+
+DESK: Final[web.AppKey[CaseDesk]] = web.AppKey("desk")
+JURISDICTION: Final = web.AppKey("jurisdiction", str)

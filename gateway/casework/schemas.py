@@ -1,0 +1,197 @@
+"""Gather the schemas of requests and answers: views from their structs, blocks from the layouts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from csenet.codecs.errors import Problem
+from csenet.gateway.casework import answers, block_schemas
+from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
+from csenet.gateway.casework.operations import OUTCOMES, STATUSES
+from csenet.gateway.casework.problems import ProblemDocument
+from csenet.gateway.desk import results
+from csenet.gateway.store.tables import WORK_STATUSES
+from csenet.handlers.context import CaseState
+from csenet.handlers.decision import Why
+
+_TEMPLATE: Final = "#/components/schemas/{name}"
+_ANSWERS: Final = (
+    answers.TransactionPage,
+    answers.WorkItemPage,
+    answers.DeadList,
+    answers.Resent,
+    answers.Health,
+    results.CaseView,
+    results.TransactionDetail,
+    results.SubmitResult,
+    results.LedgerReport,
+    results.Receipt,
+    ProblemDocument,
+    CaseState,
+    Problem,
+    Why,
+)
+_RENAMED: Final = {"TransactionView": "TransactionLine"}
+_CODE: Final[Schema] = {
+    "type": "string",
+    "pattern": r"^(LO1|CSI|ENF|MSC|PAT|EST|COL) [RAPMUC] [A-Z0-9]{2,5}$",
+}
+
+
+def reference(name: str) -> Schema:
+    """Point to a component."""
+    return {"$ref": _TEMPLATE.format(name=name)}
+
+
+def components() -> dict[str, Schema]:
+    """Give every schema of the document by name."""
+    found = block_schemas.components() | _answers()
+    found["Transaction"] = _object(
+        "A transaction in JSON form. Serial number, dates and our FIPS code are filled in by the gateway.",
+        block_schemas.transaction_properties(),
+        required=["header"],
+    )
+    found["CaseFacts"] = _case_facts()
+    found["Submission"] = {"oneOf": [reference("CodeSubmission"), reference("Transaction")]}
+    found["CodeSubmission"] = _object(
+        "Ask for a transaction by its code; the gateway builds its blocks from the facts of the case. "
+        "Members given in `header` and `information` win over what it would write.",
+        {
+            "case_id": {"type": "string", "minLength": 1, "maxLength": 15},
+            "far": _CODE,
+            "header": reference("Header"),
+            "information": reference("Information"),
+        },
+        required=["case_id", "far"],
+    )
+    found["Completion"] = _object(
+        "Say on which day something was done, today at the latest, or declined where that is a choice.",
+        {"on": DATE, "outcome": {"type": "string", "enum": list(OUTCOMES), "default": "done"}},
+        required=["on"],
+    )
+    found["Resend"] = _resend()
+    found["Batch"] = {
+        "type": "string",
+        "description": "A file from the exchange in flat form, byte for byte.",
+    }
+    found["OpenApi"] = {"type": "object", "description": "An OpenAPI 3.1 document."}
+    found["Page"] = {"type": "string", "description": "HTML."}
+    return dict(sorted(found.items()))
+
+
+def _object(description: str, properties: Schema, *, required: list[str]) -> Schema:
+    """Describe an object that takes no other members."""
+    return {
+        "type": "object",
+        "description": description,
+        "additionalProperties": False,
+        "properties": properties,
+        "required": required,
+    }
+
+
+def _answers() -> dict[str, Schema]:
+    """Take the schemas of the answers from their structs, under names for the outside."""
+    _, raw = msgspec.json.schema_components(_ANSWERS, ref_template=_TEMPLATE)
+    text = msgspec.json.encode(raw).decode()
+    for name in raw:
+        text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{_public(name)}"')
+    found: dict[str, Schema] = {_public(name): schema for name, schema in msgspec.json.decode(text).items()}
+    for name, schema in found.items():
+        schema["title"] = name
+        schema["description"] = " ".join(schema.get("description", name).split())
+        for member, about in schema.get("properties", {}).items():
+            if member == "at" or member.endswith("_at"):
+                _mark_moment(about)
+    _fill_open_places(found)
+    return found
+
+
+def _mark_moment(about: Schema) -> None:
+    """Say that a text is a moment: the library says so only of moments whose zone it was told."""
+    for form in about.get("anyOf", [about]):
+        if form.get("type") == "string":
+            form["format"] = "date-time"
+
+
+def _public(name: str) -> str:
+    """Name a component without our inner word for it."""
+    return _RENAMED.get(name) or name.removesuffix("View")
+
+
+def _fill_open_places(found: dict[str, Schema]) -> None:
+    """Say what stands in members that the structs leave open, because the desk hands them through."""
+    found["Case"]["properties"]["facts"] = reference("CaseFacts")
+    found["Case"]["properties"]["state"] = reference("CaseState")
+    found["WorkItem"]["properties"]["reasons"] = {"type": "array", "items": reference("Why")}
+    found["WorkItem"]["properties"]["status"]["enum"] = list(WORK_STATUSES)
+    for name in ("TransactionLine", "TransactionDetail"):
+        found[name]["properties"]["direction"]["enum"] = ["inbound", "outbound"]
+        found[name]["properties"]["status"]["enum"] = list(STATUSES)
+        found[name]["properties"]["problems"] = {"type": "array", "items": reference("Problem")}
+    content = {"anyOf": [reference("Transaction"), {"type": "null"}]}
+    found["TransactionDetail"]["properties"]["transaction"] = content
+
+
+def _case_facts() -> Schema:
+    """Describe the facts of a case; the blocks among them are those of a transaction."""
+    blocks = block_schemas.transaction_properties()
+    flag: Schema = {"type": "boolean"}
+    named: Schema = {
+        "role": {
+            "type": "string",
+            "enum": ["initiating", "responding"],
+            "description": "Our part in the case.",
+        },
+        "other_fips": {
+            "type": "string",
+            "pattern": r"^\d{5}[ 0-9A-Z]{2}$",
+            "description": "The other agency: state, county, and two more characters that may be blank.",
+        },
+        "other_case_id": {"type": "string", "minLength": 1, "maxLength": 15},
+        "withholding_active": flag | {"description": "Whether our income withholding is in force."},
+        "family_violence": flag | {"description": "If true, no address or employer leaves."},
+        "alternative_agreement": flag
+        | {"description": "Whether both states agreed on another course (45 CFR 303.7(c)(12))."},
+        "balances": _object(
+            "Balances that the case system worked out; `arrears` includes `interest`.",
+            {"as_of": DATE, "arrears": MONEY, "interest": MONEY},
+            required=["as_of", "arrears", "interest"],
+        ),
+        "ledger": _object(
+            "What was due and what was paid, from which the gateway works out balances.",
+            {"obligations": _dated("due"), "payments": _dated("date")},
+            required=[],
+        ),
+    }
+    kept = ("case", "ncp_identification", "ncp_locate", "participants", "orders")
+    schema = _object(
+        "A snapshot of an interstate case. Give `balances` or `ledger`, not both.",
+        named | {name: blocks[name] for name in kept},
+        required=["role", "other_fips"],
+    )
+    return schema | {"not": {"required": ["balances", "ledger"]}}
+
+
+def _dated(day: str) -> Schema:
+    """Describe a list of amounts with their days."""
+    row = _object("An amount and its day.", {day: DATE, "amount": MONEY}, required=[day, "amount"])
+    return {"type": "array", "items": row}
+
+
+def _resend() -> Schema:
+    """Describe the choice between some and all."""
+    ids: Schema = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 1000,
+        "items": {"type": "string", "pattern": "^out-[1-9][0-9]{0,17}$"},
+    }
+    return {
+        "oneOf": [
+            _object("Send these again.", {"ids": ids}, required=["ids"]),
+            _object("Send all again.", {"all": {"const": True}}, required=["all"]),
+        ]
+    }

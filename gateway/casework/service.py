@@ -1,0 +1,64 @@
+"""Answer what needs no token: the description, liveness, readiness, the status page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp import web
+from sqlalchemy import text
+
+from csenet.gateway.casework import answers, openapi, status
+from csenet.gateway.casework.access import STORE
+from csenet.gateway.casework.figures import Figures
+from csenet.gateway.casework.operations import HTML
+from csenet.gateway.casework.ports import JURISDICTION
+from csenet.gateway.casework.problems import ApiProblem, Kind
+from csenet.gateway.casework.views import View, reply
+
+FIGURES: Final = web.AppKey("figures", Figures)
+DESCRIPTION: Final = web.AppKey("description", dict[str, bytes])
+
+log = structlog.get_logger("csenet.gateway.http")
+
+
+async def get_openapi(request: web.Request) -> web.Response:
+    """Describe the API; written once, when first asked for, because routes may be added until the start."""
+    kept = request.app[DESCRIPTION]
+    if "json" not in kept:
+        kept["json"] = msgspec.json.encode(openapi.document(request.app, request.app[JURISDICTION]))
+    return web.Response(body=kept["json"], content_type="application/json")
+
+
+async def get_health(_request: web.Request) -> web.Response:
+    """Say that the event loop turns."""
+    return reply(answers.Health(status="alive"))
+
+
+async def get_readiness(request: web.Request) -> web.Response:
+    """Say whether the store answers."""
+    try:
+        async with request.app[STORE].read() as conn:
+            await conn.execute(text("SELECT 1"))
+    except Exception as error:
+        log.warning("http.not_ready", exc_info=error)
+        raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.") from None
+    return reply(answers.Health(status="ready"))
+
+
+async def get_status_page(request: web.Request) -> web.Response:
+    """Show the figures to people."""
+    summary = await request.app[FIGURES].summary()
+    headers = {"Content-Security-Policy": status.content_security_policy(), "Cache-Control": "no-store"}
+    return web.Response(text=status.page(summary), content_type=HTML, headers=headers)
+
+
+VIEWS: Final[Mapping[str, View]] = {
+    "getOpenApi": get_openapi,
+    "getHealth": get_health,
+    "getReadiness": get_readiness,
+    "getStatusPage": get_status_page,
+}
+"""The views by the operation they answer."""
