@@ -1,0 +1,232 @@
+"""Wire one jurisdiction's gateway together, start it in order, and stop it without losing anything.
+
+Start: lock, store, what an earlier run left unfinished, HTTP, folder.  Stop: the ways in close, what was
+accepted is decided up to the end of the chunk in hand, the batch in flight arrives or is given up, the store
+closes.  Whatever a stop leaves undone is in the store and is done by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from csenet.gateway.clock import Clock
+from csenet.gateway.delivery.courier import Courier, CourierSettings
+from csenet.gateway.delivery.transports.base import Transport
+from csenet.gateway.delivery.transports.folder import FolderTransport
+from csenet.gateway.delivery.transports.http import HttpTransport
+from csenet.gateway.errors import GatewayError, TaskCrashed
+from csenet.gateway.intake.folder import FolderIntake
+from csenet.gateway.lock import DataLock
+from csenet.gateway.wiring import desk_of
+from csenet.handlers.policy.agreements import may_send
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from csenet.gateway.desk import Desk
+    from csenet.gateway.settings import Settings
+    from csenet.gateway.store.engine import Store
+    from csenet.gateway.store.outbox import OutboundRow
+    from csenet.handlers.policy.agreements import Permission
+
+log = structlog.get_logger("csenet.gateway.app")
+
+# Seconds that each part of a stop may take; together below the ten after which people kill.
+_CLOSE_WAYS_IN = 2.0
+_FINISH_CHUNK = 1.5
+_FINISH_BATCH = 5.5
+
+
+class ListenError(GatewayError):
+    """Report an address that cannot be listened on."""
+
+
+class GatewayApp:
+    """Hold the running parts of one gateway."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Remember the settings; nothing is opened before :meth:`start`."""
+        self.settings = settings
+        self.clock = clock
+        self.store: Store | None = None
+        self.desk: Desk | None = None
+        self.port: int | None = None
+        self._lock = DataLock(settings.gateway.data_dir)
+        self._runner: web.AppRunner | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._no_more_intake = asyncio.Event()
+        self._no_more_settling = asyncio.Event()
+        self._no_more_delivery = asyncio.Event()
+
+    async def start(self) -> None:
+        """Open everything in order; when a part fails, close what was opened and raise."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("gateway.started", jurisdiction=self.settings.gateway.jurisdiction, port=self.port)
+
+    async def stop(self) -> None:
+        """Close everything in order, in a bounded time; harmless on what is not open."""
+        self._no_more_intake.set()
+        await asyncio.gather(self._finish("intake", _CLOSE_WAYS_IN), self._close_http())
+        self._no_more_settling.set()
+        if self.desk is not None:
+            self.desk.arrived.set()
+        await self._finish("settle", _FINISH_CHUNK)
+        self._no_more_delivery.set()
+        await self._finish("courier", _FINISH_BATCH)
+        if self.store is not None:
+            await self.store.close()
+            self.store = None
+            log.info("gateway.stopped")
+        self._lock.release()
+
+    async def wait(self) -> None:
+        """Wait for ever; raises :class:`TaskCrashed` as soon as a background task ends by itself."""
+        if not self._tasks:
+            raise RuntimeError("the gateway is not started")
+        done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = None if task.cancelled() else task.exception()
+            log.critical("task.crashed", task=task.get_name(), exc_info=error)
+        raise TaskCrashed(f"the background task {next(iter(done)).get_name()} ended; see the log")
+
+    async def run_until_signal(self) -> None:
+        """Run until SIGTERM or SIGINT, then drain; raises :class:`TaskCrashed` if a task crashed."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+
+        def ask(number: signal.Signals) -> None:
+            log.info("gateway.stopping", signal=number.name)
+            asked.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ask, number)
+        loop.set_exception_handler(_log_stray)
+        try:
+            await self.start()
+            await _first(asked.wait(), self.wait())
+        finally:
+            await self.stop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _start(self) -> None:
+        """Take the folder, open the store, mend, then let things in."""
+        self._lock.take()
+        self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=log)
+        await self.desk.settle_pending()
+        courier = self._courier(self.desk, self.store, self.clock)
+        self._spawn("courier", courier.run(self._no_more_delivery))
+        self._spawn("settle", self._settle(self.desk))
+        await self._open_http(self.desk, self.store, self.clock)
+        folder = self.settings.intake.folder
+        if folder is not None:
+            where = folder.path, folder.archive, folder.poll_seconds
+            intake = FolderIntake(self.desk, *where, self.clock, log)
+            self._spawn("intake", intake.run(self._no_more_intake))
+
+    def _courier(self, desk: Desk, store: Store, clock: Clock) -> Courier:
+        """Build the courier for the one way out that is set."""
+        delivery = self.settings.delivery
+        settings = CourierSettings(
+            jurisdiction=self.settings.gateway.jurisdiction,
+            batch_size=delivery.batch_size,
+            first_delay_seconds=delivery.first_delay_seconds,
+            max_delay_seconds=delivery.max_delay_seconds,
+            attempt_limit=delivery.attempt_limit,
+            framing=delivery.framing,
+        )
+        agency = desk.agency
+
+        def may_leave(row: OutboundRow) -> Permission:
+            return may_send(row.far, row.partner, clock.today(), agency.profile, agency.agreements)
+
+        transport, ready = self._transport(clock), desk.outbox_ready
+        return Courier(store, transport, clock, settings, log, may_leave=may_leave, ready=ready)
+
+    def _transport(self, clock: Clock) -> Transport:
+        """Build the way out."""
+        delivery = self.settings.delivery
+        if delivery.folder is not None:
+            return FolderTransport(delivery.folder.path)
+        if delivery.http is None:
+            raise GatewayError("delivery: no way out; set [delivery.folder] path or [delivery.http] url")
+        http = delivery.http
+        return HttpTransport(http.url, http.secret(), timeout_seconds=http.timeout_seconds, now=clock.now)
+
+    async def _settle(self, desk: Desk) -> None:
+        """Decide what was accepted, whenever something was."""
+        while not self._no_more_settling.is_set():
+            desk.arrived.clear()
+            await desk.settle_pending()
+            if not self._no_more_settling.is_set():
+                await desk.arrived.wait()
+
+    async def _open_http(self, desk: Desk, store: Store, clock: Clock) -> None:
+        """Listen; the port is known afterwards even if 0 was set."""
+        from aiohttp import web
+
+        from csenet.gateway.casework.api import build_app
+        from csenet.gateway.intake.http import add_exchange_routes
+
+        application = build_app(desk, store, clock=clock, jurisdiction_name=desk.agency.profile.name)
+        add_exchange_routes(application, desk)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_WAYS_IN)
+        await self._runner.setup()
+        host, port = self.settings.http.host, self.settings.http.port
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            text = error.strerror or type(error).__name__
+            raise ListenError(f"http: cannot listen on {host} port {port}: {text}") from None
+        self.port = self._runner.addresses[0][1]
+
+    async def _close_http(self) -> None:
+        """Stop listening and let requests in hand finish."""
+        if self._runner is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_WAYS_IN + 0.5):
+                    await self._runner.cleanup()
+            self._runner = None
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part in the background, under a name that the log can tell."""
+        self._tasks[name] = asyncio.create_task(work, name=name)
+
+    async def _finish(self, name: str, seconds: float) -> None:
+        """Give a part time to end by itself, then end it; what it had not committed has not happened."""
+        task = self._tasks.pop(name, None)
+        if task is None:
+            return
+        _, unfinished = await asyncio.wait({task}, timeout=seconds)
+        if unfinished:
+            log.warning("task.cancelled", task=name, seconds=seconds)
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Return or raise with the first of the waits, and end the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what the event loop could give to nobody; its own words may quote values."""
+    log.error("loop.stray_failure", exc_info=context.get("exception"))

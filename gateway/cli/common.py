@@ -1,0 +1,153 @@
+"""What the commands share: options, input and output, tables, and the store of a settings file."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+
+T = TypeVar("T")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Unusable(click.ClickException):
+    """Stop the command with its own words on standard error: the input or the command cannot be used."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line as it is."""
+        click.echo(self.message, err=True)
+
+
+class Refused(Unusable):
+    """Stop the command likewise: the input was understood and refused."""
+
+    exit_code = 1
+
+
+def example(*commands: str) -> str:
+    """Write the end of a command's help: examples that can be typed as they stand."""
+    return "\b\nExample:\n" + "\n".join(f"  $ {command}" for command in commands)
+
+
+def config_option(function: Decorated) -> Decorated:
+    """Add ``--config``."""
+    return click.option(
+        "--config",
+        "-c",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="CSENET_CONFIG",
+        default=Path("gateway.toml"),
+        show_default="$CSENET_CONFIG or ./gateway.toml",
+        help="Settings file of the gateway.",
+    )(function)
+
+
+def json_option(function: Decorated) -> Decorated:
+    """Add ``--json`` to a command that prints a table."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(function)
+
+
+def direction_option(**more: Any) -> Callable[[Decorated], Decorated]:
+    """Add ``--direction``."""
+    return click.option("--direction", type=click.Choice(["to-server", "from-server"]), **more)
+
+
+def framing_option(**more: Any) -> Callable[[Decorated], Decorated]:
+    """Add ``--framing``."""
+    return click.option("--framing", type=click.Choice(["lines", "stream"]), **more)
+
+
+def day_option(name: str, **more: Any) -> Callable[[Decorated], Decorated]:
+    """Add an option that takes a date, written as 2026-11-20."""
+
+    def to_date(_ctx: click.Context, _option: click.Parameter, value: datetime | None) -> date | None:
+        return None if value is None else value.date()
+
+    return click.option(name, type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", callback=to_date, **more)
+
+
+def today_option(function: Decorated) -> Decorated:
+    """Add ``--today``."""
+    return day_option("--today", help="Judge as on this date, not on the machine's.")(function)
+
+
+def machine_today() -> date:
+    """Give the machine's date."""
+    return datetime.now().astimezone().date()
+
+
+def stdout_bytes() -> IO[bytes]:
+    """Give standard output for bytes; print text only after flushing it."""
+    return sys.stdout.buffer
+
+
+def open_binary(name: str) -> Any:
+    """Open a file, or standard input for ``-``, to read bytes; use it in a ``with`` statement."""
+    try:
+        return click.open_file(name, "rb")
+    except OSError as error:
+        raise Unusable(f"{name}: cannot be read: {error.strerror}") from None
+
+
+def read_json(name: str) -> Any:
+    """Read one JSON document from a file or standard input."""
+    import json
+    from decimal import Decimal
+
+    with open_binary(name) as stream:
+        content = stream.read()
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except UnicodeDecodeError:
+        raise Unusable(f"{name}: is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise Unusable(f"{name}:{error.lineno}: not valid JSON: {error.msg}") from None
+
+
+def as_json_bytes(value: Any) -> bytes:
+    """Write a value as one line of JSON; structs, dates and decimals included."""
+    import msgspec
+
+    return msgspec.json.encode(value, enc_hook=str)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as readable JSON."""
+    import msgspec
+
+    click.echo(msgspec.json.format(as_json_bytes(value), indent=2))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; on a pipe it is as wide as its content needs, so that nothing is cut off."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console.print(table if table.rows else f"{title}: none")
+
+
+def _cell(value: Any) -> str:
+    """Write a value for people; moments in UTC to the second."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    return "" if value is None else str(value)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run one command's work on an event loop of its own."""
+    return asyncio.run(coroutine)

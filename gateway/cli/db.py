@@ -1,0 +1,40 @@
+"""csenet db: the store's schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .common import config_option, example, run
+
+
+@click.group()
+def db() -> None:
+    """Look after the store."""
+
+
+@db.command(epilog=example("csenet db upgrade --config gateway.toml"))
+@config_option
+def upgrade(config: Path) -> None:
+    """Make the store, or bring its schema up to date.
+
+    Harmless on a store that is up to date.  Stop the gateway first: it does not know a newer schema.
+    """
+    from csenet.gateway.lock import DataLock
+    from csenet.gateway.settings import load_settings
+    from csenet.gateway.store.engine import SCHEMA_HEAD, open_store
+
+    settings = load_settings(config)
+
+    async def migrate() -> None:
+        store = await open_store(settings.store_location, migrate=True)
+        await store.close()
+
+    lock = DataLock(settings.gateway.data_dir)
+    lock.take()
+    try:
+        run(migrate())
+    finally:
+        lock.release()
+    click.echo(f"the store has schema {SCHEMA_HEAD}")

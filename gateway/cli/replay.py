@@ -1,0 +1,152 @@
+"""csenet replay: what a file would cause, without causing it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import (
+    Unusable,
+    as_json_bytes,
+    direction_option,
+    example,
+    framing_option,
+    machine_today,
+    open_binary,
+    read_json,
+    stdout_bytes,
+    today_option,
+)
+
+if TYPE_CHECKING:
+    from csenet.codecs.transaction import Transaction
+    from csenet.handlers.context import CaseRecord
+    from csenet.handlers.decision import Decision
+
+
+@click.command(
+    epilog=example(
+        "echo '{}' | csenet replay fixtures/transactions/msc-r-grint.from-server.txt"
+        " --facts - --today 2026-11-21"
+    )
+)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--facts",
+    metavar="FACTS.json",
+    required=True,
+    help="One object: each case ID with the body that PUT /v1/cases/{case_id} takes.",
+)
+@today_option
+@click.option("--jurisdiction", metavar="FIPS", help="Two digits; the receiver's in each header if left out.")
+@click.option(
+    "--agreements",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The agency's table of exchange agreements.",
+)
+@direction_option(help="Whose header the file has; recognised by itself if left out.")
+@framing_option(help="How transactions follow each other; recognised by itself if left out.")
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    file: str,
+    facts: str,
+    today: date | None,
+    jurisdiction: str | None,
+    agreements: Path | None,
+    direction: str | None,
+    framing: str | None,
+) -> None:
+    """Print what FILE would cause, without causing it.
+
+    One JSON object a transaction holds the decision; nothing is stored or sent.  A later transaction sees the changes that earlier ones made to their case.
+    "-" is standard input.  Exit 1 if a transaction cannot be read.
+    """
+    from .reading import records, tell
+
+    player = _Player(_records_of(facts), today or machine_today(), jurisdiction, agreements)
+    out = stdout_bytes()
+    bad = False
+    with open_binary(file) as stream:
+        for record in records(stream, direction, framing):
+            bad = tell(file, record.position, record.offset, record.problems) or bad
+            if record.transaction is not None:
+                out.write(as_json_bytes(player.play(record.position, record.transaction)) + b"\n")
+                out.flush()
+    ctx.exit(1 if bad else 0)
+
+
+def _records_of(name: str) -> dict[str, CaseRecord]:
+    """Read the facts of all cases; every wrong field is told at once."""
+    from csenet.handlers.context import CaseRecord, initial_state
+    from csenet.handlers.facts import FactsError, facts_from_json
+
+    given = read_json(name)
+    if not isinstance(given, dict):
+        raise Unusable(f"{name}: must be one object that maps case IDs to facts")
+    known, wrong = {}, []
+    for case_id, body in given.items():
+        try:
+            facts = facts_from_json(case_id, body)
+        except FactsError as error:
+            wrong += [f"{name}: {case_id}: {path}: {message}" for path, message in error.problems]
+        else:
+            known[case_id] = CaseRecord(facts=facts, state=initial_state(facts, None))
+    if wrong:
+        raise Unusable("\n".join(wrong))
+    return known
+
+
+class _Player:
+    """Play transactions against cases that live only in memory."""
+
+    def __init__(
+        self, cases: dict[str, CaseRecord], today: date, jurisdiction: str | None, agreements: Path | None
+    ) -> None:
+        """Load the policy tables once."""
+        from csenet.handlers.policy.agreements import load_agreements
+
+        self._cases = cases
+        self._today = today
+        self._fixed = jurisdiction
+        self._agreements = load_agreements(agreements)
+        self._policy: dict[str, tuple[Any, Any]] = {}
+
+    def play(self, position: int, transaction: Transaction) -> dict[str, Any]:
+        """Decide one transaction and let its changes stand for the next."""
+        from csenet.handlers.context import Context, apply
+        from csenet.handlers.decision import to_json
+        from csenet.handlers.router import dispatch
+
+        header = transaction.header
+        state = self._fixed or header.local_fips_state or ""
+        profile, calendar = self._policy_of(state)
+        context = Context(
+            jurisdiction=f"{state}{header.local_fips_county or '000'}".ljust(7),
+            profile=profile,
+            agreements=self._agreements,
+            calendar=calendar,
+            record=self._cases.get(header.case_id or ""),
+            today=self._today,
+            received_on=self._today,
+        )
+        decision: Decision = dispatch(transaction, context)
+        for change in decision.case_changes:
+            if change.case_id in self._cases:
+                self._cases[change.case_id] = apply(self._cases[change.case_id], change)
+        return {"position": position, "far": str(transaction.far), "decision": to_json(decision)}
+
+    def _policy_of(self, fips: str) -> tuple[Any, Any]:
+        """Load a jurisdiction's profile and calendar, once."""
+        from csenet.codecs.codes import jurisdictions
+        from csenet.handlers.policy.profile import load_profile
+        from csenet.handlers.policy.working_days import Calendar
+
+        if fips not in jurisdictions():
+            raise Unusable(f"{fips!r} is not the FIPS code of a state or territory; give --jurisdiction")
+        if fips not in self._policy:
+            self._policy[fips] = load_profile(fips), Calendar(fips)
+        return self._policy[fips]

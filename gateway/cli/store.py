@@ -1,0 +1,31 @@
+"""Call the desk of a settings file for one command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from csenet.gateway.desk import Desk
+
+T = TypeVar("T")
+
+# Stands in the audit trail for whoever may run commands on the gateway's machine.
+ACTOR = "cli"
+
+
+async def call(config: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Open the store beside a gateway that may be running, do one thing, close it.
+
+    What it does is logged to the gateway's log file, if that is set.  A running gateway cannot be woken from
+    here: it looks for new rows by itself every few seconds.
+    """
+    from csenet.gateway import log
+    from csenet.gateway.settings import LogSection, load_settings
+    from csenet.gateway.wiring import open_desk
+
+    settings = load_settings(config)
+    log.configure(settings.log if settings.log.file else LogSection(level="warning"))
+    async with open_desk(settings) as desk:
+        return await work(desk)

@@ -1,0 +1,200 @@
+"""Describe what may be set: one class for each section of gateway.toml, with defaults and limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from csenet.codecs import codes
+
+ENV_PREFIX = "CSENET_"
+ENV_DELIMITER = "__"
+
+
+def _known_jurisdiction(value: str) -> str:
+    """Accept the two digits of a jurisdiction that takes part; name its digits when letters were written."""
+    known = codes.jurisdictions()
+    if value in known:
+        return value
+    for fips, jurisdiction in known.items():
+        if value.strip().upper() in {jurisdiction.abbreviation.upper(), jurisdiction.name.upper()}:
+            raise ValueError(f'must be the two-digit FIPS code; for {jurisdiction.name} write "{fips}"')
+    raise ValueError("is not the two-digit FIPS code of a state or territory that takes part in CSENet")
+
+
+def _plain_url(value: str) -> str:
+    """Refuse what is no web address, and one that carries a password where it would be printed."""
+    scheme, separator, rest = value.partition("://")
+    if scheme not in {"http", "https"} or not separator or not rest.strip("/"):
+        raise ValueError("must be an address that starts with http:// or https://")
+    if "@" in rest.split("/", 1)[0]:
+        raise ValueError("must not carry a user name or password; use token_file")
+    return value
+
+
+class _Section(BaseModel):
+    """Refuse unknown keys and later changes, in every section."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class GatewaySection(_Section):
+    """Say whose gateway this is and where it keeps its data."""
+
+    jurisdiction: Annotated[str, AfterValidator(_known_jurisdiction)]
+    county: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")] = "000"
+    data_dir: Path
+
+
+class StoreSection(_Section):
+    """Say where the store is; without a URL it is ``gateway.db`` in the data folder."""
+
+    url: str | None = None
+
+
+class IntakeFolder(_Section):
+    """Name the folder into which the exchange's files are renamed."""
+
+    path: Path
+    archive: Path | None = None
+    poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+
+
+class IntakeSection(_Section):
+    """Say how files come in besides HTTP."""
+
+    folder: IntakeFolder | None = None
+
+
+class DeliveryFolder(_Section):
+    """Name the folder into which outgoing files are renamed."""
+
+    path: Path
+
+
+class DeliveryHttp(_Section):
+    """Name the exchange's address and the secret that opens it.
+
+    The secret comes from ``token_file`` or ``CSENET_DELIVERY__HTTP__TOKEN``, never from the settings file.
+    """
+
+    url: Annotated[str, AfterValidator(_plain_url)]
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+
+    @field_validator("token_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        """Refuse a secret file that cannot be read or holds nothing."""
+        if value is None:
+            return None
+        try:
+            content = value.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"{value} cannot be read") from None
+        if not content:
+            raise ValueError(f"{value} is empty")
+        return value
+
+    def secret(self) -> str | None:
+        """Give the bearer token: the environment's wins over the file's."""
+        if self.token is not None:
+            return self.token.get_secret_value()
+        return self.token_file.read_text("utf-8").strip() if self.token_file else None
+
+
+class DeliverySection(_Section):
+    """Say how batches leave and how patiently they are tried; delays are seconds."""
+
+    folder: DeliveryFolder | None = None
+    http: DeliveryHttp | None = None
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    first_delay_seconds: Annotated[float, Field(gt=0)] = 1.0
+    max_delay_seconds: Annotated[float, Field(gt=0)] = 300.0
+    attempt_limit: Annotated[int, Field(ge=1)] = 12
+    framing: Literal["lines", "stream"] = "lines"
+
+    @field_validator("max_delay_seconds")
+    @classmethod
+    def _not_shorter(cls, value: float, info: ValidationInfo) -> float:
+        """Refuse a longest delay below the first one."""
+        first = info.data.get("first_delay_seconds")
+        if first is not None and value < first:
+            raise ValueError(f"must not be less than first_delay_seconds ({first:g})")
+        return value
+
+
+class HttpSection(_Section):
+    """Say where the casework API, the status page and the HTTP intake listen."""
+
+    host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8027
+
+
+class LogSection(_Section):
+    """Say how much is logged, in which form and where; without a file, standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+    file: Path | None = None
+
+
+class PolicySection(_Section):
+    """Name the agency's own agreements and switches."""
+
+    agreements: Path | None = None
+    switches: dict[str, bool] = {}
+
+    @field_validator("agreements")
+    @classmethod
+    def _is_file(cls, value: Path | None) -> Path | None:
+        """Refuse a table of agreements that is not there."""
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} is not a file")
+        return value
+
+
+class Settings(BaseSettings):
+    """Hold everything that may be set; ``settings.load_settings`` builds it."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    gateway: GatewaySection
+    store: StoreSection = StoreSection()
+    intake: IntakeSection = IntakeSection()
+    delivery: DeliverySection
+    http: HttpSection = HttpSection()
+    log: LogSection = LogSection()
+    policy: PolicySection = PolicySection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take keywords only: the loader merges the environment, to tell whose mistake is whose."""
+        return (init_settings,)
+
+    @property
+    def store_location(self) -> str | Path:
+        """Give the store's URL, or the path of the embedded database."""
+        return self.store.url or self.gateway.data_dir / "gateway.db"

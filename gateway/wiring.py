@@ -1,0 +1,92 @@
+"""Put a desk together from settings, for the service and for single commands."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from csenet.gateway.errors import GatewayError, SettingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from csenet.gateway.clock import Clock
+    from csenet.gateway.desk import Desk
+    from csenet.gateway.desk.agency import Agency
+    from csenet.gateway.settings import Settings
+    from csenet.gateway.store.engine import Store
+
+
+class NoStore(GatewayError):  # noqa: N818 - names what is missing
+    """Report that there is no store yet to look into."""
+
+
+def agency_from(settings: Settings) -> Agency:
+    """Load profile, agreements and calendar, with the agency's own switches laid over the profile.
+
+    Raises :class:`SettingsError` for a broken table.
+    """
+    from csenet.gateway.desk.agency import agency_of
+    from csenet.handlers.policy.agreements import load_agreements
+    from csenet.handlers.policy.dated import PolicyError
+    from csenet.handlers.policy.profile import load_profile
+
+    fips = settings.gateway.jurisdiction
+    try:
+        profile = load_profile(fips).with_switches(settings.policy.switches)
+        agreements = load_agreements(settings.policy.agreements)
+        return agency_of(fips, county=settings.gateway.county, profile=profile, agreements=agreements)
+    except PolicyError as error:
+        raise SettingsError(f"{error.file}: {problem}" for problem in error.problems) from None
+
+
+async def desk_of(
+    settings: Settings, *, clock: Clock | None, log: Any, migrate: bool = True
+) -> tuple[Store, Desk, Clock]:
+    """Open the store and seat a desk at it; the caller closes the store."""
+    from csenet.gateway.clock import SystemClock
+    from csenet.gateway.desk import Desk
+    from csenet.gateway.store.engine import open_store
+
+    agency = agency_from(settings)
+    chosen = clock or SystemClock(agency.zone)
+    store = await open_store(settings.store_location, migrate=migrate)
+    return store, Desk(store, agency, chosen, log), chosen
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Sit down at the store of a settings file for one command, also beside a running gateway.
+
+    Raises :class:`NoStore` where there is none yet.
+    """
+    import structlog
+
+    if _is_missing(settings):
+        raise NoStore(f"{settings.store_location}: no store yet; start the gateway, or run csenet db upgrade")
+    store, desk, _ = await desk_of(settings, clock=None, log=structlog.get_logger(), migrate=False)
+    try:
+        yield desk
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_tokens(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """Open the store for one commit on its tokens; made if need be: tokens come before a start."""
+    from csenet.gateway.store.engine import open_store
+
+    store = await open_store(settings.store_location, migrate=_is_missing(settings))
+    try:
+        async with store.begin() as connection:
+            yield connection
+    finally:
+        await store.close()
+
+
+def _is_missing(settings: Settings) -> bool:
+    """Say whether the embedded store has still to be made; a database server is asked when it is opened."""
+    location = settings.store_location
+    return isinstance(location, Path) and not location.exists()

@@ -1,0 +1,163 @@
+"""Each example in the help can be typed as it stands, and works."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from csenet.gateway import log
+from csenet.gateway.cli import main
+from csenet.gateway.settings import load_settings
+from csenet.gateway.wiring import desk_of, open_tokens
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+SETTINGS = """\
+[gateway]
+jurisdiction = "27"
+data_dir = "data"
+[delivery.folder]
+path = "out"
+"""
+FACTS = {
+    "role": "initiating",
+    "other_fips": "2000000",
+    "other_case_id": "20-77",
+    "case": {"case_type": "A", "case_status": "O"},
+}
+ENDLESS = {("serve",), ("demo",)}
+Words = tuple[str, ...]
+
+
+def every(command: click.Command, path: Words = ()) -> Iterator[Words]:
+    """Give the words that lead to each command."""
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from every(below, (*path, name))
+
+
+def invoke(*arguments: str, stdin: bytes | None = None) -> Result:
+    """Run the command line in this process."""
+    runner = CliRunner(env={"CSENET_CONFIG": None})
+    return runner.invoke(main, list(arguments), input=stdin, prog_name="csenet")
+
+
+def examples(path: Words) -> list[str]:
+    """Read the examples out of a command's help, as a user sees them."""
+    lines = [line.strip() for line in invoke(*path, "--help").stdout.splitlines()]
+    return [line[2:] for line in lines if line.startswith("$ ")]
+
+
+def play(line: str) -> Result:
+    """Run an example: commands joined by pipes, ``echo`` among them."""
+    data: bytes | None = None
+    result: Result | None = None
+    for part in line.split(" | "):
+        words = shlex.split(part)
+        if words[0] == "echo":
+            data = (words[1] + "\n").encode()
+            continue
+        assert words[0] == "csenet"
+        result = invoke(*words[1:], stdin=data)
+        assert result.exit_code == 0, (part, result.output)
+        data = result.stdout_bytes
+    assert result is not None
+    return result
+
+
+async def seat(folder: Path, *, token: bool) -> None:
+    """Make a store with one case, one damaged transaction with its work item, and perhaps a token."""
+    settings = load_settings(folder / "gateway.toml", {})
+    store, desk, clock = await desk_of(settings, clock=None, log=log_nothing())
+    await desk.put_case("2701", FACTS)
+    receipt = await desk.accept(b"NOT A TRANSACTION\n", source="test", name="damaged.txt")
+    await desk.settle(receipt.file_id)
+    await store.close()
+    if token:
+        from csenet.gateway.store import tokens
+
+        async with open_tokens(settings) as conn:
+            await tokens.create(conn, "case-system", "caseworker", clock.now())
+
+
+def log_nothing() -> object:
+    """Give a log that keeps quiet."""
+    import structlog
+
+    return structlog.wrap_logger(None, processors=[_drop])
+
+
+def _drop(*_: object) -> str:
+    import structlog
+
+    raise structlog.DropEvent
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a folder with settings and the repository's fixtures, as the examples assume."""
+    (tmp_path / "gateway.toml").write_text(SETTINGS, "utf-8")
+    (tmp_path / "fixtures").symlink_to(FIXTURES)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    log.reset()
+
+
+@pytest.mark.parametrize("path", [path for path in every(main) if path not in ENDLESS], ids=" ".join)
+def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None:
+    asyncio.run(seat(folder, token=path == ("token", "revoke")))
+    found = examples(path)
+    assert found
+    for line in found:
+        play(line)
+
+
+def test_a_submitted_transaction_is_in_the_outbox_until_it_is_delivered(folder: Path) -> None:
+    asyncio.run(seat(folder, token=False))
+    play(examples(("submit",))[0])
+    table = invoke("outbox", "--config", "gateway.toml")
+    assert "MSC P GSC15" in table.stdout
+    assert "queued" in table.stdout
+
+
+def test_a_refused_submission_tells_every_reason_and_ends_with_1(folder: Path) -> None:
+    asyncio.run(seat(folder, token=False))
+    wish = b'{"case_id": "2701", "far": "MSC Q NONE", "colour": 1}'
+    result = invoke("submit", "-", "--config", "gateway.toml", stdin=wish)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "colour" in result.stderr
+    assert "far" in result.stderr
+
+
+def test_json_output_is_nothing_but_json(folder: Path) -> None:
+    import json
+
+    asyncio.run(seat(folder, token=False))
+    wish = b'{"case_id": "2701", "far": "MSC P GSC15"}'
+    sent = invoke("submit", "-", "--json", stdin=wish)
+    assert json.loads(sent.stdout)["transactions"][0]["far"] == "MSC P GSC15"
+    assert json.loads(invoke("ledger", "check", "--json").stdout)["balanced"] is True
+    assert json.loads(invoke("work", "list", "--json").stdout)[0]["kind"] == "malformed"
+    assert json.loads(invoke("dead", "list", "--json").stdout) == []
+
+
+def test_showing_what_is_not_there_says_how_ids_read(folder: Path) -> None:
+    asyncio.run(seat(folder, token=False))
+    result = invoke("show", "in-99")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "it reads like in-12 or out-7" in result.stderr
+
+
+def test_resend_wants_ids_or_all_but_not_both(folder: Path) -> None:
+    for arguments in ((), ("1", "--all"), ("x",)):
+        assert invoke("dead", "resend", *arguments).exit_code == 2

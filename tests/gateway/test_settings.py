@@ -1,0 +1,305 @@
+"""Settings are right or refused, with all mistakes at once and each at its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from csenet.gateway.errors import SettingsError
+from csenet.gateway.settings import Settings, check_places, load_settings
+from csenet.gateway.toml_lines import key_lines
+
+SMALL = """\
+[gateway]
+jurisdiction = "27"
+data_dir = "data"
+
+[delivery.folder]
+path = "out"
+"""
+
+
+def load(folder: Path, text: str, **environ: str) -> Settings:
+    """Write the text and read it as settings."""
+    file = folder / "gateway.toml"
+    file.write_text(text, "utf-8")
+    return load_settings(file, environ)
+
+
+def problems(folder: Path, text: str, **environ: str) -> list[str]:
+    """Give the mistakes, with the file's name in place of its path."""
+    with pytest.raises(SettingsError) as caught:
+        load(folder, text, **environ)
+    return [line.replace(f"{folder}/", "") for line in caught.value.problems]
+
+
+def test_defaults_are_those_documented(tmp_path: Path) -> None:
+    settings = load(tmp_path, SMALL)
+    assert settings.gateway.county == "000"
+    assert settings.gateway.jurisdiction == "27"
+    assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8027)
+    assert (settings.log.level, settings.log.format, settings.log.file) == ("info", "auto", None)
+    delivery = settings.delivery
+    assert (delivery.batch_size, delivery.attempt_limit, delivery.framing) == (100, 12, "lines")
+    assert (delivery.first_delay_seconds, delivery.max_delay_seconds) == (1.0, 300.0)
+    assert settings.intake.folder is None
+    assert settings.store_location == tmp_path / "data" / "gateway.db"
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    home = tmp_path / "home"
+    home.mkdir()
+    settings = load(home, SMALL + '[intake.folder]\npath = "../in"\n[log]\nfile = "/var/log/x"\n')
+    assert settings.gateway.data_dir == home / "data"
+    assert settings.intake.folder is not None
+    assert settings.intake.folder.path == tmp_path / "in"
+    assert settings.log.file == Path("/var/log/x")
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        SMALL + "[http]\nport = 1\n",
+        CSENET_HTTP__PORT="9000",
+        CSENET_INTAKE__FOLDER__PATH="in",
+        CSENET_POLICY__SWITCHES__SENDS_GRINT="true",
+        CSENET_CONFIG="ignored",
+        CSENET_LOG__LEVEL="",
+    )
+    assert settings.http.port == 9000
+    assert settings.intake.folder is not None
+    assert settings.intake.folder.path == tmp_path / "in"
+    assert settings.policy.switches == {"sends_grint": True}
+    assert settings.log.level == "info"
+
+
+def test_all_mistakes_come_at_once_each_with_its_line(tmp_path: Path) -> None:
+    text = """\
+# a comment
+[gateway]
+jurisdiction = "MN"
+county = "1"
+data_dir = 7
+
+[http]
+prot = 8027
+port = "eighty"
+
+[delivery.folder]
+path = "out"
+
+[delivery]
+attempt_limit = 0
+
+[log]
+level = "loud"
+
+[intak]
+x = 1
+"""
+    assert problems(tmp_path, text) == [
+        'gateway.toml:3: gateway.jurisdiction: must be the two-digit FIPS code; for Minnesota write "27"',
+        "gateway.toml:4: gateway.county: must be three digits in quotes; the county of the FIPS code; "
+        '"000" for the state\'s own office',
+        "gateway.toml:5: gateway.data_dir: must be a path in quotes",
+        "gateway.toml:8: http.prot: unknown key; did you mean 'port'?",
+        "gateway.toml:9: http.port: must be a whole number",
+        "gateway.toml:15: delivery.attempt_limit: must be at least 1",
+        "gateway.toml:18: log.level: must be one of 'debug', 'info', 'warning' or 'error'",
+        "gateway.toml:20: intak: unknown key; did you mean 'intake'?",
+    ]
+
+
+def test_a_missing_key_is_shown_at_its_section(tmp_path: Path) -> None:
+    assert problems(tmp_path, '\n[gateway]\njurisdiction = "27"\n[delivery.folder]\npath = "out"\n') == [
+        "gateway.toml:2: gateway.data_dir: is missing; add data_dir = … to [gateway]"
+    ]
+
+
+def test_an_empty_file_names_the_sections_to_add(tmp_path: Path) -> None:
+    assert problems(tmp_path, "") == [
+        "gateway.toml:1: gateway: is missing; add a section [gateway]",
+        "gateway.toml:1: delivery: is missing; add a section [delivery]",
+    ]
+
+
+def test_a_number_in_place_of_text_is_shown_with_quotes(tmp_path: Path) -> None:
+    assert problems(tmp_path, SMALL.replace('"27"', "27")) == [
+        'gateway.toml:2: gateway.jurisdiction: must be text in quotes; write "27"'
+    ]
+
+
+@pytest.mark.parametrize("code", ["00", "03", "99", "2", "270"])
+def test_a_jurisdiction_that_takes_no_part_is_refused(tmp_path: Path, code: str) -> None:
+    (line,) = problems(tmp_path, SMALL.replace('"27"', f'"{code}"'))
+    assert line.startswith("gateway.toml:2: gateway.jurisdiction: is not the two-digit FIPS code")
+
+
+def test_broken_toml_is_shown_with_its_line(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, '[gateway]\njurisdiction = "27"\ndata_dir = \n')
+    assert line == "gateway.toml:3: not valid TOML: Invalid value"
+
+
+def test_toml_that_ends_too_early_is_shown_at_its_last_line(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, "[gateway]\n\n[http")
+    assert line.startswith("gateway.toml:3: not valid TOML: ")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing\.toml: no such file; name one with --config"):
+        load_settings(tmp_path / "nothing.toml", {})
+
+
+def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_bytes(b"\xff\xfe[")
+    with pytest.raises(SettingsError, match="is not UTF-8 text"):
+        load_settings(tmp_path / "gateway.toml", {})
+
+
+def test_no_way_out_is_refused(tmp_path: Path) -> None:
+    text = '[gateway]\njurisdiction = "27"\ndata_dir = "data"\n[delivery]\nbatch_size = 5\n'
+    assert problems(tmp_path, text) == [
+        "gateway.toml:4: delivery: no way out; add [delivery.folder] path or [delivery.http] url"
+    ]
+
+
+def test_two_ways_out_are_refused_at_the_second(tmp_path: Path) -> None:
+    assert problems(tmp_path, SMALL + '[delivery.http]\nurl = "https://exchange.example"\n') == [
+        "gateway.toml:7: delivery.http: a second way out besides [delivery.folder]; keep one of the two"
+    ]
+
+
+def test_reading_its_own_output_is_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, SMALL + '[intake.folder]\npath = "./out"\n') == [
+        "gateway.toml:6: delivery.folder.path: is the intake folder as well; "
+        "the gateway would read its own files"
+    ]
+
+
+def test_a_folder_whose_parent_is_missing_is_refused_far_from_home(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, SMALL.replace('"out"', '"/nowhere/at/all"'))
+    assert line.startswith("gateway.toml:6: delivery.folder.path: the folder /nowhere/at does not exist")
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    (line,) = problems(tmp_path, SMALL)
+    assert line.startswith("gateway.toml:6: delivery.folder.path: out is not a folder")
+
+
+def test_a_switch_that_nothing_knows_is_refused_at_its_line(tmp_path: Path) -> None:
+    assert problems(tmp_path, SMALL + "[policy.switches]\nsend_grint = true\n") == [
+        "gateway.toml:8: policy.switches.send_grint: unknown switch; did you mean 'sends_grint'?"
+    ]
+
+
+def test_agreements_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, SMALL + '[policy]\nagreements = "a.toml"\n') == [
+        "gateway.toml:8: policy.agreements: a.toml is not a file"
+    ]
+
+
+def test_a_longest_delay_below_the_first_is_refused(tmp_path: Path) -> None:
+    text = SMALL + "[delivery]\nfirst_delay_seconds = 10\nmax_delay_seconds = 2\n"
+    assert problems(tmp_path, text) == [
+        "gateway.toml:9: delivery.max_delay_seconds: must not be less than first_delay_seconds (10)"
+    ]
+
+
+class TestEnvironment:
+    """A mistake in a variable is told with the variable's name, not with a line of the file."""
+
+    def test_a_wrong_value(self, tmp_path: Path) -> None:
+        assert problems(tmp_path, SMALL + "[http]\nport = 1\n", CSENET_HTTP__PORT="x") == [
+            "environment variable CSENET_HTTP__PORT: must be a whole number"
+        ]
+
+    def test_an_unknown_key(self, tmp_path: Path) -> None:
+        assert problems(tmp_path, SMALL, CSENET_HTTP__PROT="1") == [
+            "environment variable CSENET_HTTP__PROT: unknown key; did you mean 'port'?"
+        ]
+
+    def test_an_unknown_section(self, tmp_path: Path) -> None:
+        assert problems(tmp_path, SMALL, CSENET_HTPP__PORT="1") == [
+            "environment variable CSENET_HTPP__PORT: unknown section; did you mean 'http'?"
+        ]
+
+    def test_a_missing_key_may_come_from_there(self, tmp_path: Path) -> None:
+        text = '[delivery.folder]\npath = "out"\n'
+        settings = load(tmp_path, text, CSENET_GATEWAY__JURISDICTION="20", CSENET_GATEWAY__DATA_DIR="d")
+        assert settings.gateway.jurisdiction == "20"
+
+
+class TestSecret:
+    """The exchange's token comes from the environment or a file of its own and is never shown."""
+
+    HTTP = SMALL.replace("[delivery.folder]", "[delivery.http]").replace(
+        'path = "out"', 'url = "https://exchange.example/v1"'
+    )
+
+    def test_it_may_not_stand_in_the_settings_file(self, tmp_path: Path) -> None:
+        (line,) = problems(tmp_path, self.HTTP + 'token = "s3cret"\n')
+        assert line.startswith("gateway.toml:7: delivery.http.token: a secret must not stand")
+        assert "s3cret" not in line
+
+    def test_it_comes_from_the_environment(self, tmp_path: Path) -> None:
+        settings = load(tmp_path, self.HTTP, CSENET_DELIVERY__HTTP__TOKEN="s3cret")
+        assert settings.delivery.http is not None
+        assert settings.delivery.http.secret() == "s3cret"
+        assert "s3cret" not in repr(settings) + str(settings.model_dump(mode="json"))
+
+    def test_it_comes_from_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "token").write_text("s3cret\n")
+        settings = load(tmp_path, self.HTTP + 'token_file = "token"\n')
+        assert settings.delivery.http is not None
+        assert settings.delivery.http.secret() == "s3cret"
+
+    def test_its_file_must_be_there(self, tmp_path: Path) -> None:
+        assert problems(tmp_path, self.HTTP + 'token_file = "token"\n') == [
+            "gateway.toml:7: delivery.http.token_file: token cannot be read"
+        ]
+
+    @pytest.mark.parametrize("url", ["exchange.example", "ftp://x", "https://"])
+    def test_an_address_must_be_one(self, tmp_path: Path, url: str) -> None:
+        assert problems(tmp_path, self.HTTP.replace("https://exchange.example/v1", url)) == [
+            "gateway.toml:6: delivery.http.url: must be an address that starts with http:// or https://"
+        ]
+
+    def test_an_address_carries_no_password(self, tmp_path: Path) -> None:
+        (line,) = problems(tmp_path, self.HTTP.replace("https://", "https://me:s3cret@"))
+        assert "must not carry a user name or password" in line
+        assert "s3cret" not in line
+
+
+class TestLines:
+    """The scanner finds keys where a reader sees them."""
+
+    def test_nested_tables_dotted_keys_and_quotes(self) -> None:
+        text = 'top = 1\n[a.b]\nc.d = 1 # x = y\n"e f" = 2\n[ "g" . h ]\n'
+        assert key_lines(text) == {
+            ("top",): 1,
+            ("a", "b"): 2,
+            ("a", "b", "c"): 3,
+            ("a", "b", "c", "d"): 3,
+            ("a", "b", "e f"): 4,
+            ("g", "h"): 5,
+        }
+
+    def test_values_over_several_lines_hide_no_key_and_add_none(self) -> None:
+        text = 'a = [\n  "[x]", # note\n  "b = 1",\n]\nc = """\nd = 1\n"""\ne = { f = 1 }\r\ng = \'[h]\'\n'
+        assert key_lines(text) == {("a",): 1, ("c",): 5, ("e",): 8, ("g",): 9}
+
+
+def test_places_that_can_be_written_pass_and_nothing_is_left(tmp_path: Path) -> None:
+    settings = load(tmp_path, SMALL)
+    assert check_places(settings) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["gateway.toml"]
+
+
+def test_the_sample_names_every_key_and_is_accepted(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "ops" / "gateway.toml.example"
+    assert load(tmp_path, sample.read_text("utf-8")).gateway.jurisdiction == "27"
