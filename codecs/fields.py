@@ -247,8 +247,7 @@ def from_json_value(field: Field, value: object) -> Value | None:
         write_field(field, parsed)
         return parsed
     text = stripped.upper() if field.upper else stripped
-    written = write_field(field, text)
-    return written.rstrip()
+    return write_field(field, text).rstrip() or None
 
 
 def _json_date(text: str) -> date:

@@ -16,7 +16,16 @@ from csenet.codecs import transaction
 from csenet.codecs.blocks import Header
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.layout import Field
-from csenet.codecs.model import BLOCKS, COUNTS_END, HEADERS, LONGEST, Direction, Reading, Transaction
+from csenet.codecs.model import (
+    BLOCKS,
+    COUNTS_END,
+    HEADERS,
+    LONGEST,
+    MOST_REPEATS,
+    Direction,
+    Reading,
+    Transaction,
+)
 
 WINDOW = LONGEST + COUNTS_END
 """Bytes that settle every question about a stream: one transaction and the header after it."""
@@ -64,13 +73,14 @@ def _header_signs() -> Iterator[tuple[Field, bytes]]:
     for field in HEADERS[Direction.TO_SERVER].layout.fields:
         if not field.required or field.end > COUNTS_END:
             continue
-        fixed = field.default if field.kind == "number" else ""
-        pattern = fixed or "|".join(field.values or (f"[0-9]{{{field.width}}}",))
+        pattern = "|".join(field.values or (f"[0-9]{{{field.width}}}",))
         yield field, f"(?:{pattern})".encode()
 
 
 _SIGNS = tuple((slice(field.start - 1, field.end), re.compile(sign)) for field, sign in _header_signs())
-_SHORTEST_BLOCK = min(codec.length for codec in BLOCKS.values())
+_LOST_BLOCKS = frozenset(
+    codec.length * times for codec in BLOCKS.values() for times in range(1, MOST_REPEATS + 1)
+)
 _MOST_MISSES = 2
 """Signs that may be missing from a header which is taken for a damaged one, not for something else."""
 
@@ -143,7 +153,7 @@ class Decoder:
             return None
         if self._buffer.find(b"\n", self._at, self._at + WINDOW) >= 0:
             return Framing.LINES
-        return Framing.STREAM if self._next_header() is not None or left > LONGEST else Framing.LINES
+        return Framing.STREAM if self._next_header(self._at) is not None or left > LONGEST else Framing.LINES
 
     def _skip_line_ends(self) -> None:
         while self._at < len(self._buffer) and self._buffer[self._at] in _LINE_ENDS:
@@ -158,13 +168,20 @@ class Decoder:
         seen = [sign.fullmatch(part[place]) is not None for place, sign in _SIGNS if place.stop <= len(part)]
         return seen.count(False) <= (_MOST_MISSES if len(part) == COUNTS_END else 0)
 
-    def _may_begin(self, at: int) -> bool:
-        """Tell whether what follows is a damaged or cut header, or too short to be a block gone astray."""
-        left = len(self._buffer) - at
-        return 0 <= left < _SHORTEST_BLOCK or (left > 0 and self._like_header(at))
+    def _may_end(self, at: int) -> bool:
+        """Tell whether a transaction may end before something that is no good header.
 
-    def _next_header(self) -> int | None:
-        found = _PLAUSIBLE.search(self._buffer, self._at + COUNTS_END, self._at + WINDOW + COUNTS_END)
+        It may not if what follows has the length of blocks: then its own block counts are damaged, and it
+        has lost them. A damaged header is told from a block by its looks.
+        """
+        if at > len(self._buffer):
+            return False
+        resume = self._next_header(at)
+        gap = (len(self._buffer) if resume is None else resume) - at
+        return gap not in _LOST_BLOCKS or self._like_header(at)
+
+    def _next_header(self, start: int) -> int | None:
+        found = _PLAUSIBLE.search(self._buffer, start, self._at + WINDOW + COUNTS_END)
         return found.start() if found else None
 
     def _end(self, direction: Direction) -> int:
@@ -242,9 +259,9 @@ class Decoder:
                     return direction, end
             for direction, end in ends.items():
                 # The next header may be the damaged one: then this transaction reads well.
-                if self._may_begin(end) and self._reads(end, direction):
+                if self._may_end(end) and self._reads(end, direction):
                     return direction, end
-        resume = self._next_header()
+        resume = self._next_header(self._at + 1)
         if resume is None:
             resume = min(len(self._buffer), self._at + LONGEST)
         return choices[-1], resume

@@ -21,8 +21,6 @@ from csenet.codecs.fields import Finding
 from csenet.codecs.layout import Layout
 from csenet.codecs.model import BLOCKS, HEADERS, REPEATING, Direction, Transaction
 
-VERSION = "003"
-
 _RESPONSES = frozenset("PA")
 _REJECT = FarCode("MSC", "P", "REJCT")
 _INTEREST = FarCode("MSC", "P", "GSTAI")
@@ -98,8 +96,6 @@ def _header_fields(tx: Transaction, layout: Layout) -> Iterator[Problem]:
             yield _at(layout, field.name, "missing", "must be filled in every transaction")
         if field.reserved and value is not None:
             yield _at(layout, field.name, "reserved", "reserved for a future version, must be blank")
-    if tx.header.csenet_version_number not in (VERSION, None):
-        yield _at(layout, "csenet_version_number", "value", f"must be {VERSION}")
     if (serial := tx.serial) is not None and not serial.strip("0"):
         yield _at(layout, "transaction_serial_number", "least", "must be 1 or greater")
     if layout.name == "header_to_server" and tx.header.overdue_ind not in ("0", None):

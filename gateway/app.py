@@ -112,12 +112,16 @@ class GatewayApp:
             loop.add_signal_handler(number, ask, number)
         loop.set_exception_handler(_log_stray)
         try:
-            await self.start()
-            await _first(asked.wait(), self.wait())
+            await _first(asked.wait(), self._start_and_wait())
         finally:
             await self.stop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+    async def _start_and_wait(self) -> None:
+        """Start, which may be stopped half-way when much was left unfinished, and go on."""
+        await self.start()
+        await self.wait()
 
     async def _start(self) -> None:
         """Take the folder, open the store, mend, then let things in."""

@@ -54,14 +54,22 @@ ALLOWED = frozenset(
         *("path", "folder", "file", "url", "host", "port", "data_dir", "store"),
     }
 )
-_EVENT = re.compile(r"[A-Za-z][A-Za-z_. :,'-]{0,79}")
+_EVENT = re.compile(r"(?=.{1,60}$)[a-z_]+(\.[a-z_]+)*")
 _FIRST = ("timestamp", "level", "event")
 _LONGEST_TEXT = 200
 _LONGEST_LIST = 50
 _FRAMES = 12
 _OURS = "csenet_handler"
-# Below warnings these quote statements, addresses and values.
-_TALKATIVE = ("aiohttp.access", "sqlalchemy.engine", "sqlalchemy.pool", "aiosqlite", "watchfiles", "asyncio")
+# Below warnings these quote statements, addresses and values, or tell what nobody asked.
+_TALKATIVE = (
+    "aiohttp.access",
+    "aiosqlite",
+    "alembic.runtime.plugins",
+    "asyncio",
+    "sqlalchemy.engine",
+    "sqlalchemy.pool",
+    "watchfiles",
+)
 
 
 @contextlib.contextmanager
@@ -172,7 +180,7 @@ def withhold_text(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     record: logging.LogRecord = event["_record"]
     given = event.pop("positional_args", ())
     template = record.msg if given and isinstance(record.msg, str) else "[text withheld]"
-    event["event"] = "library message"
+    event["event"] = "library.message"
     event["kind"] = template.splitlines()[0][:_LONGEST_TEXT] if template else ""
     event["logger"] = record.name
     event["place"] = f"{record.module}:{record.lineno} {record.funcName}"

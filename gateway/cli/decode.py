@@ -25,9 +25,10 @@ from .common import (
 def decode(ctx: click.Context, files: tuple[str, ...], direction: str | None, framing: str | None) -> None:
     """Print the transactions of FILE... as JSON lines.
 
-    One object a transaction, in the order of the files.  The exchange's error files are recognised and printed as objects with the one member "error_record".
-    Problems go to standard error as FILE:position (byte N): severity code field: message.  "-" is standard
-    input.  Exit 1 if any problem is worse than a warning.
+    One object a transaction, in the order of the files. The exchange's error files are recognised and
+    printed as objects with the one member "error_record". Problems go to standard error as FILE:position
+    (byte N): severity code field: message. "-" is standard input. Exit 1 if any problem is worse than a
+    warning.
     """
     outcome = 0
     for name in files:

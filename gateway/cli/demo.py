@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -30,14 +30,27 @@ TRAFFIC_SECONDS = 3.0
 )
 @click.option("--once", is_flag=True, help="Play the story, report, and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON report; only with --once.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning"]),
+    default="info",
+    show_default=True,
+    help="How much goes to demo.log in the folder.",
+)
 @click.pass_context
-def demo(ctx: click.Context, folder: Path, once: bool, as_json: bool) -> None:
+def demo(
+    ctx: click.Context,
+    folder: Path,
+    once: bool,
+    as_json: bool,
+    log_level: Literal["debug", "info", "warning"],
+) -> None:
     """Run Minnesota's and Kansas's gateways and a simulated exchange, and play a story through them.
 
     Interest is asked for and answered, two cases are closed in two ways, a wrong case ID and a wrong header
     come back, and the exchange is away for a while.  Everything listens on the loopback address only.
-    Without --once all of it stays up with a little traffic until Ctrl-C.  Exit 0 when all six parts held and the
-    ledgers balance.
+    Without --once all of it stays up with a little traffic until Ctrl-C.  Exit 0 when all six parts held and
+    the ledgers balance.
     """
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
@@ -45,7 +58,7 @@ def demo(ctx: click.Context, folder: Path, once: bool, as_json: bool) -> None:
     from csenet.gateway.settings import LogSection
 
     folder.mkdir(parents=True, exist_ok=True)
-    log.configure(LogSection(format="json", file=folder / "demo.log"))
+    log.configure(LogSection(level=log_level, format="json", file=folder / "demo.log"))
     ctx.exit(0 if asyncio.run(_run(folder.resolve(), once=once, as_json=as_json)) else 1)
 
 
@@ -76,10 +89,11 @@ async def _play(folder: Path, console: Console, once: bool, as_json: bool) -> bo
             if as_json:
                 print_json(document)
             else:
-                _summarise(console, world, document)
+                _summarise(console, document)
             if once:
                 return is_held(document)
-            await _stay(console, world, stage)
+            _where_to_look(console, world)
+            await _stay(console, stage)
         except asyncio.CancelledError:
             await asyncio.shield(_farewell(console, world))
             raise
@@ -87,17 +101,17 @@ async def _play(folder: Path, console: Console, once: bool, as_json: bool) -> bo
 
 
 def _tell(console: Console, status: Any, part: Part, word: str) -> None:
-    """Show a part while it plays and keep a line of it afterwards."""
+    """Show a part while it plays and keep two lines of it afterwards."""
     if word == "begins":
         status.update(f"{part.number}. {part.title} ...")
         return
     mark = "[green]held[/]  " if word == "held" else "[red]FAILED[/]"
     console.print(f"{mark} {part.number}. [bold]{part.title}[/] [dim]({part.milliseconds:.0f} ms)[/]")
-    console.print(f"         {part.told}", markup=False)
+    console.print(f"          {part.told}", markup=False, soft_wrap=True)
 
 
-def _summarise(console: Console, world: World, document: dict[str, Any]) -> None:
-    """Show the story's transactions, and where to look."""
+def _summarise(console: Console, document: dict[str, Any]) -> None:
+    """Show the story's transactions and what the ledgers say."""
     from rich import box
     from rich.table import Table
 
@@ -108,22 +122,35 @@ def _summarise(console: Console, world: World, document: dict[str, Any]) -> None
         took = "" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
         table.add_row(row["far"], row["from"], row["to"], row["serial"], row["status"], took)
     console.print(table)
-    console.print(f"Ledger: {document['ledger']}\n")
+    console.print(f"Ledger: {document['ledger']}")
+    for difference in document["differences"]:
+        console.print(f"  {difference}", markup=False, soft_wrap=True)
+
+
+def _where_to_look(console: Console, world: World) -> None:
+    """Say where the running parts and their files are."""
     for site in world.sites.values():
-        url = site.office.url
-        console.print(f"[bold]{site.office.name}[/]  status page {url}/   API {url}/v1/openapi.json")
-        console.print(f"   settings and files in {site.folder}", soft_wrap=True)
-        console.print(f"   try: csenet work list --config {site.config}", soft_wrap=True)
-    console.print(f"Log: {world.folder / 'demo.log'}\n", soft_wrap=True)
+        console.print(f"\n[bold]{site.office.name}[/]")
+        for name, place in (
+            ("status page", f"{site.office.url}/"),
+            ("API", f"{site.office.url}/v1/openapi.json"),
+            ("files", str(site.folder)),
+            ("try", f"csenet work list --config {site.config}"),
+        ):
+            console.print(f"  {name:<12} {place}", markup=False, soft_wrap=True)
+    console.print(
+        f"\n[bold]Exchange[/]\n  {'counts':<12} {world.exchange.url.rsplit('/v1', 1)[0]}/", soft_wrap=True
+    )
+    console.print(f"\nLog: {world.folder / 'demo.log'}", markup=False, soft_wrap=True)
 
 
-async def _stay(console: Console, world: World, stage: Any) -> None:
+async def _stay(console: Console, stage: Any) -> None:
     """Keep a little traffic going until cancelled."""
     from csenet.gateway.demo.story import everyday
 
-    console.print(f"Now a request every {TRAFFIC_SECONDS:.0f} seconds. Ctrl-C stops everything.\n")
+    console.print(f"\nNow a request every {TRAFFIC_SECONDS:.0f} seconds. Ctrl-C stops everything.\n")
     while True:
-        console.print(await everyday(stage), highlight=False)
+        console.print(await everyday(stage), markup=False, soft_wrap=True)
         await asyncio.sleep(TRAFFIC_SECONDS)
 
 
@@ -132,4 +159,4 @@ async def _farewell(console: Console, world: World) -> None:
     differences = await world.differences()
     console.print("\nStopping. The ledgers balance." if not differences else "\nThe ledgers do not balance:")
     for difference in differences:
-        console.print(f"  {difference}", markup=False)
+        console.print(f"  {difference}", markup=False, soft_wrap=True)

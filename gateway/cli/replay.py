@@ -62,8 +62,9 @@ def replay(
 ) -> None:
     """Print what FILE would cause, without causing it.
 
-    One JSON object a transaction holds the decision; nothing is stored or sent.  A later transaction sees the changes that earlier ones made to their case.
-    "-" is standard input.  Exit 1 if a transaction cannot be read.
+    One JSON object a transaction holds the decision; nothing is stored or sent. A later transaction sees
+    the changes that earlier ones made to their case. "-" is standard input. Exit 1 if a transaction
+    cannot be read.
     """
     from .reading import records, tell
 

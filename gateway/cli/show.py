@@ -17,7 +17,7 @@ _SHOWN_PARTS = ("fips", "cej")
 @click.command(epilog=example("csenet show in-1 --config gateway.toml"))
 @click.argument("transaction", metavar="ID")
 @config_option
-@click.option("--unmask", is_flag=True, help="Show personal data in clear.")
+@click.option("--unmask", is_flag=True, help="Show personal data in clear; the audit trail notes it.")
 @json_option
 def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
     """Show the stored transaction ID (in-12 came in, out-7 goes out).
@@ -30,7 +30,7 @@ def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
     from .store import call
 
     try:
-        detail, timeline = run(call(config, lambda desk: _find(desk, transaction)))
+        detail, timeline = run(call(config, lambda desk: _find(desk, transaction, unmask)))
     except NotFound:
         detail = None
     if detail is None:
@@ -47,15 +47,28 @@ def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
     _print(detail, timeline, blocks)
 
 
-async def _find(desk: Any, identifier: str) -> tuple[Any, list[Any]]:
-    """Read the transaction, and what happened on its case because of it."""
+async def _find(desk: Any, identifier: str, unmask: bool) -> tuple[Any, list[Any]]:
+    """Read the transaction, and what happened on its case because of it; note a look at personal data."""
     detail = await desk.transaction(identifier)
+    if detail is not None and unmask:
+        await _note(desk, identifier)
     if detail is None or not detail.case_id:
         return detail, []
     case = await desk.get_case(detail.case_id)
     events = [] if case is None else case.timeline
     about = {detail.id, detail.in_reply_to or detail.id}
     return detail, [event for event in events if event.transaction in about]
+
+
+async def _note(desk: Any, identifier: str) -> None:
+    """Write into the audit trail that somebody saw the content, before it is shown."""
+    from csenet.gateway.store import audit
+
+    from .store import ACTOR
+
+    about = {"at": desk.clock.now(), "actor": ACTOR, "action": "transaction.unmasked"}
+    async with desk.store.begin() as conn:
+        await audit.add(conn, [{**about, "object": f"transaction {identifier}"}])
 
 
 def masked(blocks: dict[str, Any]) -> dict[str, Any]:

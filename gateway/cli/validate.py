@@ -39,8 +39,9 @@ def validate(
 ) -> None:
     """Check FILE against every federal edit.
 
-    Required elements are checked as well.  Prints every problem and a summary line.  "-" is standard input.  Exit 0 if clean or with warnings only,
-    1 with errors, 2 if the file cannot be used: not readable, or no transaction in it at all.
+    Required elements are checked as well. Prints every problem and a summary line. "-" is standard input.
+    Exit 0 if clean or with warnings only, 1 with errors, 2 if the file cannot be used: not readable, or
+    no transaction in it at all.
     """
     with open_binary(file) as stream:
         report = _examine(stream, direction, framing, today or machine_today())

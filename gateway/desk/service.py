@@ -106,7 +106,7 @@ class Desk:
         total = SettleCount()
         async with self._settling:
             async with self.store.read() as conn:
-                if up_to is not None and await journal.file_by_id(conn, up_to) is None:
+                if up_to is not None and not await journal.knows_file(conn, up_to):
                     raise NotFound("no such file")
                 waiting = await journal.pending_files(conn, up_to)
             for file_id in waiting:

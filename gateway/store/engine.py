@@ -8,6 +8,7 @@ first change, can fail after the reads it was based on.  On PostgreSQL the datab
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -122,6 +123,12 @@ def _upgrade(connection: Connection) -> None:
     upgrade(connection)
 
 
+def _make_private(path: Path) -> None:
+    """Make the file before SQLite does, so that nobody else can ever read it; its log takes the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
 async def open_store(url_or_path: str | Path, *, migrate: bool = True) -> Store:
     """Open the store at a path or database URL, created or brought up to date if ``migrate``.
 
@@ -129,7 +136,7 @@ async def open_store(url_or_path: str | Path, *, migrate: bool = True) -> Store:
     """
     url = _store_url(url_or_path)
     if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_private(Path(url.database))
     store = Store(*_engines(url))
     try:
         async with store.begin() as connection:

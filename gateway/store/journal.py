@@ -29,6 +29,12 @@ async def file_by_id(conn: AsyncConnection, file_id: int) -> RowMapping | None:
     return found.mappings().one_or_none()
 
 
+async def knows_file(conn: AsyncConnection, file_id: int) -> bool:
+    """Tell whether there is such a file."""
+    found = await conn.execute(select(inbound_file.c.id).where(inbound_file.c.id == file_id))
+    return found.scalar_one_or_none() is not None
+
+
 async def add_file(conn: AsyncConnection, values: Mapping[str, Any]) -> int:
     """Keep a file as it came and return its number."""
     made = await conn.execute(insert(inbound_file).values(**values).returning(inbound_file.c.id))

@@ -92,7 +92,7 @@ async def _files(conn: AsyncConnection) -> list[str]:
         .order_by(inbound_file.c.id)
     )
     return await _found(
-        conn, query, "file {id}: {said} records counted, {rows} kept, the last at place {last}"
+        conn, query, "file {id}: {said} records counted, {rows} kept, the last is number {last}"
     )
 
 
@@ -109,10 +109,15 @@ async def _keys(conn: AsyncConnection) -> list[str]:
             )
         )
     )
+    its_key = and_(
+        transaction_key.c.sender == inbound.c.sender,
+        transaction_key.c.serial == inbound.c.serial,
+        transaction_key.c.inbound_id == inbound.c.id,
+    )
     unmarked = (
         select(inbound.c.correlation)
         .join(inbound_file, inbound_file.c.id == inbound.c.file_id)
-        .outerjoin(transaction_key, transaction_key.c.inbound_id == inbound.c.id)
+        .outerjoin(transaction_key, its_key)
         .where(
             inbound_file.c.kind == "transactions",
             inbound.c.status.in_(_KEYED),

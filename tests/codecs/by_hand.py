@@ -1,7 +1,7 @@
 """Build flat transactions from column numbers typed off the printed charts, independently of the codec.
 
-`COLUMNS` is a second transcription, on purpose: a slip in a layout table cannot hide in it. It holds the fields the
-fixtures use, as block -> field -> (first position, width).
+`COLUMNS` is a second transcription, on purpose: a slip in a layout table cannot hide in it. It holds the
+fields the fixtures use, as block -> field -> (first position, width).
 """
 
 from collections.abc import Mapping
@@ -138,7 +138,7 @@ def place(length: int, parts: Mapping[int, str]) -> str:
 
 
 def characters(name: str, value: str, width: int) -> str:
-    """Write a JSON value as the charts want it: dates and times without signs, money with implied decimals."""
+    """Write a JSON value as the charts want it: dates and times bare, money with implied decimals."""
     if name.endswith("amount"):
         digits = value.replace(".", "").replace("-", "")
         return "-" + digits.zfill(11) if value.startswith("-") else digits.zfill(12)

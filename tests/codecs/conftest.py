@@ -12,7 +12,9 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 @pytest.fixture(scope="session")
 def builder() -> ModuleType:
     """Load the module that builds the golden files by hand."""
-    spec = importlib.util.spec_from_file_location("build_fixtures", Path(__file__).with_name("build_fixtures.py"))
+    spec = importlib.util.spec_from_file_location(
+        "build_fixtures", Path(__file__).with_name("build_fixtures.py")
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -41,7 +41,9 @@ def test_flat_and_json_forms_are_one_transaction(slug: str, golden: dict[str, by
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_the_receiver_sees_the_mirrored_transaction_with_the_stamps(slug: str, golden: dict[str, bytes]) -> None:
+def test_the_receiver_sees_the_mirrored_transaction_with_the_stamps(
+    slug: str, golden: dict[str, bytes]
+) -> None:
     sent = transaction.read(golden[f"{slug}.to-server.txt"], Direction.TO_SERVER).transaction
     assert sent is not None
     seen = transaction.mirror(sent)

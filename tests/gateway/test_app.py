@@ -21,6 +21,7 @@ from csenet.gateway.errors import AlreadyRunning, TaskCrashed
 from csenet.gateway.lock import DataLock
 from csenet.gateway.settings import load_settings
 from csenet.gateway.store import tokens
+from csenet.gateway.wiring import open_desk
 
 SETTINGS = """\
 [gateway]
@@ -97,6 +98,37 @@ def test_a_signal_drains_and_exits_0(tmp_path: Path, number: signal.Signals) -> 
         assert events[-1] == "gateway.stopped"
 
 
+def test_what_a_command_queues_beside_the_running_gateway_leaves(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, _):
+        asyncio.run(put_case(tmp_path))
+        wish = '{"case_id": "2701", "far": "MSC P GSC15"}'
+        command = [sys.executable, "-m", "csenet.gateway", "submit", "-", "--config"]
+        subprocess.run(
+            [*command, str(tmp_path / "gateway.toml")],
+            input=wish,
+            text=True,
+            capture_output=True,
+            check=True,
+            env=clean_environment(),
+        )
+        assert process.stderr is not None
+        delivered = next(line for line in process.stderr if '"transaction.delivered"' in line)
+        assert json.loads(delivered)["far"] == "MSC P GSC15"
+        assert len(list((tmp_path / "out").glob("*.txt"))) == 1
+
+
+async def put_case(folder: Path) -> None:
+    """Give the store of a running gateway one case."""
+    facts = {
+        "role": "initiating",
+        "other_fips": "2000000",
+        "other_case_id": "20-77",
+        "case": {"case_type": "A", "case_status": "O"},
+    }
+    async with open_desk(load_settings(folder / "gateway.toml", {})) as desk:
+        await desk.put_case("2701", facts)
+
+
 def test_a_second_gateway_on_the_same_data_folder_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, _):
         command = [
@@ -133,6 +165,31 @@ def test_settings_mistakes_stop_the_start_with_exit_2(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert f"{file}:11: htp: unknown key; did you mean 'http'?" in done.stderr
+
+
+def test_a_signal_during_a_long_start_ends_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, asyncio, os, signal\n"
+        "from csenet.gateway.desk import Desk\n"
+        "async def long(self):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    await asyncio.Event().wait()\n"
+        "Desk.settle_pending = long\n"
+        "from csenet.gateway.cli import main\n"
+        f"sys.argv = ['csenet', 'serve', '--config', {str(settings_file(tmp_path))!r}]\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        env=clean_environment(),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert '"gateway.started"' not in done.stderr
+    assert '"gateway.stopped"' in done.stderr
 
 
 async def test_a_crashed_task_is_noticed(tmp_path: Path) -> None:

@@ -135,6 +135,13 @@ def test_config_check_passes_and_leaves_nothing(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["fixtures", "gateway.toml"]
 
 
+def test_the_settings_file_may_be_named_in_the_environment(folder: Path) -> None:
+    (folder / "gateway.toml").rename(folder / "other.toml")
+    runner = CliRunner(env={"CSENET_CONFIG": str(folder / "other.toml")})
+    assert runner.invoke(main, ["config", "check"]).exit_code == 0
+    assert "no such file" in invoke("config", "check").stderr
+
+
 def test_config_check_shows_settings_without_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = SETTINGS.replace("[delivery.folder]", "[delivery.http]").replace(
         'path = "out"', 'url = "http://x.example"'

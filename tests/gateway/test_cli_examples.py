@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,11 +76,11 @@ def play(line: str) -> Result:
     return result
 
 
-async def seat(folder: Path, *, token: bool) -> None:
+async def seat(folder: Path, *, token: bool, facts: object = FACTS) -> None:
     """Make a store with one case, one damaged transaction with its work item, and perhaps a token."""
     settings = load_settings(folder / "gateway.toml", {})
     store, desk, clock = await desk_of(settings, clock=None, log=log_nothing())
-    await desk.put_case("2701", FACTS)
+    await desk.put_case("2701", facts)
     receipt = await desk.accept(b"NOT A TRANSACTION\n", source="test", name="damaged.txt")
     await desk.settle(receipt.file_id)
     await store.close()
@@ -156,6 +157,22 @@ def test_showing_what_is_not_there_says_how_ids_read(folder: Path) -> None:
     result = invoke("show", "in-99")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "it reads like in-12 or out-7" in result.stderr
+
+
+def test_personal_data_is_shown_only_when_asked_for_and_that_is_audited(folder: Path) -> None:
+    facts = {**FACTS, "ncp_identification": {"name_last": "INVENTED", "ssn": "900123456"}}
+    asyncio.run(seat(folder, token=False, facts=facts))
+    play(examples(("submit",))[0])
+    masked, clear = invoke("show", "out-1"), invoke("show", "out-1", "--unmask")
+    assert "INVENTED" not in masked.stdout
+    assert "900123456" not in invoke("show", "out-1", "--json").stdout
+    assert "INVENTED" in clear.stdout
+    with sqlite3.connect(folder / "data" / "gateway.db") as store:
+        rows = store.execute(
+            "SELECT actor, object FROM audit WHERE action = 'transaction.unmasked'"
+        ).fetchall()
+    store.close()
+    assert rows == [("cli", "transaction out-1")]
 
 
 def test_resend_wants_ids_or_all_but_not_both(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What comes in is kept, recognised, decided once and in order, whatever happens in between."""
 
+import asyncio
 import contextlib
 import hashlib
 from datetime import date, timedelta
@@ -7,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+import structlog
+from sqlalchemy import event, func, select
 
 from csenet.codecs import transaction as codec
-from csenet.codecs.transaction import Direction
+from csenet.codecs.blocks import Header
+from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, NotFound, TransactionFilter, WorkFilter, agency_of, service
 from csenet.gateway.store import audit
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import inbound, inbound_file, outbound
 from csenet.handlers import router
+from csenet.handlers.decision import Decision, Reply
 
 from .conftest import LEDGER, NOON, QUIET, arriving, case_block, facts, information_block, lines
 
@@ -109,7 +113,7 @@ async def test_what_leaves_is_kept_in_the_form_the_exchange_takes(desk: Desk, st
     await settle(desk, arriving("MSC R GRINT", 41))
     async with store.read() as conn:
         raw = (await conn.execute(select(outbound.c.raw))).scalar_one()
-    assert raw[:29] == b"27000  20000003000000000001" or raw[14:29] == b"003000000000001"
+    assert raw[:29] == b"27000  2000000003000000000001"
     assert raw[33:45] == b"PMSC20261120"
     reading = codec.read(raw, Direction.TO_SERVER)
     assert reading.transaction is not None
@@ -366,7 +370,73 @@ async def test_a_crash_at_any_commit_and_a_new_start_give_the_same_end(
     await store.close()
 
 
+async def test_the_ledger_balances_at_every_moment_of_a_busy_store(desk: Desk, monkeypatch: Any) -> None:
+    monkeypatch.setattr(service, "CHUNK", 2)
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    working = True
+
+    async def watch() -> int:
+        seen = 0
+        while working:
+            assert (await desk.ledger_check()).differences == []
+            seen += 1
+        return seen
+
+    watcher = asyncio.create_task(watch())
+    batches = [[arriving("MSC R GRINT", 10 * batch + n) for n in range(5)] for batch in range(1, 9)]
+    await asyncio.gather(*(settle(desk, *batch, name=str(number)) for number, batch in enumerate(batches)))
+    working = False
+    assert await watcher > 0
+    assert [serial for _, serial, _ in await sent(desk)] == [f"{n:012d}" for n in range(1, 41)]
+
+
+# ---- replies that cannot go
+
+
+async def test_an_answer_the_exchange_would_refuse_becomes_work_and_takes_no_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+
+    def answer_without_case_block(transaction: Any, context: Any) -> Decision:
+        header = Header(
+            functional_type_code="MSC",
+            action_code="P",
+            action_reason="GSC18",
+            case_id="MN1",
+            other_case_id="KS1",
+            other_fips_state="20",
+            other_fips_county="000",
+        )
+        return Decision(replies=(Reply(transaction=Transaction(header=header), case_id="MN1"),))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(router, "dispatch", answer_without_case_block)
+        await settle(desk, arriving("MSC R GRINT", 1))
+    item = (await desk.list_work_items()).items[0]
+    assert item.kind == "reply_not_sent"
+    assert item.details["far"] == "MSC P GSC18"
+    assert "case." in item.details["problems"]
+    await settle(desk, arriving("MSC R GRINT", 2))
+    assert [serial for _, serial, _ in await sent(desk)] == ["000000000001"]
+    assert (await desk.ledger_check()).differences == []
+
+
 # ---- traces
+
+
+async def test_the_log_names_events_and_keys_and_no_person(store: Store, clock: ManualClock) -> None:
+    logged = structlog.testing.CapturingLogger()
+    log = structlog.wrap_logger(logged, processors=[structlog.processors.KeyValueRenderer()])
+    desk = Desk(store, agency_of("27"), clock, log)
+    await desk.put_case("MN1", facts("responding", withholding_active=True))
+    await settle(desk, arriving("MSC P GSC17", 1, blocks="1000000", body=case_block()), b"EXAMPLESON ROWAN")
+    text = str(logged.calls)
+    assert "transaction.decided" in text
+    assert "work.opened" in text
+    assert "correlation_id='in-1-1'" in text
+    for secret in ("EXAMPLESON", "ROWAN", "NORDQUIST", "MN1", "KS1"):
+        assert secret not in text
 
 
 async def test_every_change_leaves_a_line_in_the_audit(desk: Desk, store: Store) -> None:
@@ -388,8 +458,6 @@ async def test_a_chunk_needs_few_statements_however_full_it_is(desk: Desk, store
     receipt = await desk.accept(
         lines(*(arriving("MSC R GRINT", n + 1, f"MN{n % 60}") for n in range(100))), source="test", name="a"
     )
-    from sqlalchemy import event
-
     statements: list[str] = []
     engine = store._writer.sync_engine
     event.listen(

@@ -65,8 +65,9 @@ def test_a_key_that_is_not_listed_loses_its_value(lines: io.StringIO, key: str) 
     assert MARK not in lines.getvalue()
 
 
-def test_an_event_name_made_from_data_is_replaced(lines: io.StringIO) -> None:
-    structlog.get_logger().info(f"cannot read {SSN}")
+@pytest.mark.parametrize("event", [f"cannot read {SSN}", f"case.{MARK}", "Jane Doe", "read " + "x" * 80])
+def test_an_event_name_made_from_data_is_replaced(lines: io.StringIO, event: str) -> None:
+    structlog.get_logger().info(event)
     assert read(lines)[0]["event"] == "[redacted]"
     assert SSN not in lines.getvalue()
 
@@ -128,7 +129,7 @@ def test_a_library_is_quoted_without_what_it_was_given(lines: io.StringIO, name:
     logging.getLogger(name).warning("handled %s for user", MARK)
     logging.getLogger(name).warning(f"row {SSN}")
     first, second = read(lines)
-    assert first["event"] == second["event"] == "library message"
+    assert first["event"] == second["event"] == "library.message"
     assert (first["logger"], first["kind"], second["kind"]) == (
         name,
         "handled %s for user",

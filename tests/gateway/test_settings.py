@@ -302,4 +302,8 @@ def test_places_that_can_be_written_pass_and_nothing_is_left(tmp_path: Path) -> 
 
 def test_the_sample_names_every_key_and_is_accepted(tmp_path: Path) -> None:
     sample = Path(__file__).parents[2] / "ops" / "gateway.toml.example"
-    assert load(tmp_path, sample.read_text("utf-8")).gateway.jurisdiction == "27"
+    text = sample.read_text("utf-8")
+    assert load(tmp_path, text).gateway.jurisdiction == "27"
+    for section in ("gateway", "store", "delivery", "http", "log", "policy"):
+        for key in type(getattr(load(tmp_path, text), section)).model_fields:
+            assert f"{key} = " in text or f"{section}.{key}]" in text, (section, key)

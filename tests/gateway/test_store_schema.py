@@ -1,6 +1,7 @@
 """The schema has one truth: what the steps build is what the queries are written against."""
 
 import sqlite3
+import stat
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -36,6 +37,10 @@ def _schema(path: Path) -> dict[str, list[str]]:
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
     return {name: _clauses(sql) for name, sql in found}
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("gateway.db*")}
 
 
 async def test_the_steps_build_exactly_the_tables_that_the_queries_use(tmp_path: Path) -> None:
@@ -81,6 +86,12 @@ async def test_commits_are_synchronous_and_logged_ahead(store: Store) -> None:
         assert (await conn.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
         assert (await conn.execute(text("PRAGMA synchronous"))).scalar_one() == 2, "2 is FULL"
         assert (await conn.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+
+
+async def test_only_its_owner_may_read_a_store(store: Store, tmp_path: Path) -> None:
+    async with store.begin() as conn:
+        await conn.execute(text("DELETE FROM audit"))
+    assert set(_modes(tmp_path).values()) == {0o600}
 
 
 async def test_a_writer_takes_its_lock_before_it_reads(store: Store, tmp_path: Path) -> None:
