@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from csenet.codecs import transaction
+from csenet.codecs import compiler, transaction
 from csenet.codecs.blocks import Case, Collection, Header, Information, NcpIdentification, Participant
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError, Severity
@@ -129,6 +129,15 @@ def test_what_stands_in_a_reserved_field_never_spoils_a_transaction() -> None:
     reading = transaction.read(raw[:110] + b"NEXTWEEK" + raw[118:], Direction.TO_SERVER)
     assert reading.transaction is not None
     assert [(p.code, p.severity) for p in reading.problems] == [("header.due_date.date", Severity.WARNING)]
+
+
+def test_a_full_memory_of_dates_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "CACHE_LIMIT", 0)
+    header = msgspec.structs.replace(HEADER, transaction_date=date(1931, 7, 4))
+    raw = transaction.write(Transaction(header=header), Direction.TO_SERVER)
+    reading = transaction.read(raw, Direction.TO_SERVER)
+    assert reading.header is not None
+    assert reading.header.transaction_date == date(1931, 7, 4)
 
 
 def test_mirroring_swaps_both_sides_and_twice_is_once_back() -> None:
