@@ -20,8 +20,9 @@ $(VENV)/.tools: $(VENV)/.product
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# With job control on a terminal, Ctrl-C reaches the demo alone, and make passes on its exit status.
 run: $(VENV)/.product ## install, then run two states and a simulated exchange; Ctrl-C stops them
-	@exec $(BIN)/csenet demo --folder demo
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/csenet demo --folder demo
 
 test: $(VENV)/.tools ## install what tests need and run them all
 	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95

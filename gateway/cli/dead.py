@@ -11,7 +11,7 @@ from .common import Unusable, config_option, example, json_option, print_json, p
 
 @click.group()
 def dead() -> None:
-    """See and resend transactions that could not be delivered."""
+    """See, resend and withdraw transactions that could not be delivered."""
 
 
 @dead.command("list", epilog=example("csenet dead list --config gateway.toml"))
@@ -50,6 +50,24 @@ def resend(ids: tuple[str, ...], everything: bool, config: Path) -> None:
     chosen = None if everything else [_number(each) for each in ids]
     count = run(call(config, lambda desk: desk.dead_resend(chosen, actor=ACTOR)))
     click.echo(f"{count} queued again")
+
+
+@dead.command(epilog=example('csenet dead cancel out-7 --reason "told by telephone" --config gateway.toml'))
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option(
+    "--reason", required=True, help="Why it need not leave any more; no names or numbers of persons."
+)
+@config_option
+def cancel(ids: tuple[str, ...], reason: str, config: Path) -> None:
+    """Withdraw dead transactions for good; what waited behind them in their cases then leaves.
+
+    A transaction that is not dead is left as it is.
+    """
+    from .store import ACTOR, call
+
+    chosen = [_number(each) for each in ids]
+    count = run(call(config, lambda desk: desk.dead_cancel(chosen, reason, actor=ACTOR)))
+    click.echo(f"{count} withdrawn")
 
 
 def _number(identifier: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,7 +136,7 @@ def _where_to_look(console: Console, world: World) -> None:
             ("status page", f"{site.office.url}/"),
             ("API", f"{site.office.url}/v1/openapi.json"),
             ("files", str(site.folder)),
-            ("try", f"csenet work list --config {site.config}"),
+            ("try", f"{sys.argv[0]} work list --config {site.config}"),
         ):
             console.print(f"  {name:<12} {place}", markup=False, soft_wrap=True)
     console.print(

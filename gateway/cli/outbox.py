@@ -33,6 +33,9 @@ def outbox(config: Path, statuses: tuple[str, ...], case_id: str | None, limit: 
     if as_json:
         print_json(found)
         return
+    if not found and not statuses:
+        click.echo("Nothing waits to leave; --status delivered lists what has left.")
+        return
     fields = ("id", "serial", "far", "to_fips", "status", "attempts", "received_at", "reason")
     rows = [[getattr(each, field) for field in fields] for each in found]
     columns = ["id", "serial", "transaction", "to", "status", "attempts", "since", "reason"]

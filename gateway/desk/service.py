@@ -263,6 +263,16 @@ class Desk:
         self.outbox_ready.set()
         return count
 
+    async def dead_cancel(self, ids: Sequence[int], reason: str, *, actor: str = "operator") -> int:
+        """Withdraw dead transactions for good, which lets later ones of their cases go."""
+        async with self.store.begin() as conn:
+            now = self.clock.now()
+            count = await outbox.cancel_dead(conn, ids, reason=reason, at=now, today=self.clock.today())
+            await audit.add(conn, [self._by_hand("dead.cancel", actor, ids, count)])
+        self.log.info("dead.cancel", count=count)
+        self.outbox_ready.set()
+        return count
+
     async def release_held(self, ids: Sequence[int] | None = None, *, actor: str = "operator") -> int:
         """Have policy asked again about transactions kept back, all if ``ids`` is None."""
         async with self.store.begin() as conn:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     literal_column,
     select,
     text,
@@ -27,7 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit
-from csenet.gateway.store.tables import attempt, delivery_batch, outbound, work_item
+from csenet.gateway.store.columns import Json, UtcDateTime
+from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound, timeline, work_item
 
 # An open question about a row keeps every later row of its case waiting.
 _BLOCKING: Final = text("before.status IN ('held', 'sending', 'dead')")
@@ -239,6 +241,23 @@ async def _audit(conn: AsyncConnection, batch_id: int, action: str, at: datetime
     await audit.add(conn, [row])
 
 
+async def _note(conn: AsyncConnection, batch_id: int, event: str, at: datetime) -> None:
+    """Write what happens to the rows of a batch on the timelines of the cases that we know."""
+    found = select(
+        outbound.c.case_id,
+        literal(at, UtcDateTime),
+        literal(event),
+        literal({"batch": batch_id}, Json),
+        outbound.c.id,
+    ).where(
+        outbound.c.batch_id == batch_id,
+        _status_is("sending"),
+        outbound.c.case_id.in_(select(case_file.c.case_id)),
+    )
+    columns = ["case_id", "at", "event", "detail", "outbound_id"]
+    await conn.execute(insert(timeline).from_select(columns, found))
+
+
 async def settle_failed(
     conn: AsyncConnection, batch_id: int, attempt_id: int, *, error: str, next_attempt_at: datetime
 ) -> None:
@@ -263,6 +282,7 @@ async def settle_delivered(
     columns = [outbound.c[name] for name in Departure.__struct_fields__]
     query = select(*columns).where(outbound.c.batch_id == batch_id, _status_is("sending"))
     departures = [Departure(**found) for found in (await conn.execute(query)).mappings()]
+    await _note(conn, batch_id, "transaction.delivered", at)
     await conn.execute(
         update(delivery_batch)
         .where(delivery_batch.c.id == batch_id)
@@ -283,6 +303,7 @@ async def settle_dead(
     await _end_attempt(conn, attempt_id, outcome, error)
     await _audit(conn, batch_id, "dead", at)
     rows = [row for status, row in await rows_of(conn, batch_id) if status == "sending"]
+    await _note(conn, batch_id, "transaction.dead", at)
     await conn.execute(
         update(delivery_batch)
         .where(delivery_batch.c.id == batch_id)
@@ -313,6 +334,15 @@ async def resend_dead(conn: AsyncConnection, ids: Sequence[int] | None, *, at: d
     return await _requeue(conn, "dead", ids, at=at, today=today)
 
 
+async def cancel_dead(
+    conn: AsyncConnection, ids: Sequence[int], *, reason: str, at: datetime, today: date
+) -> int:
+    """Withdraw dead rows for good, so that their cases go on without them; return how many."""
+    found = await _moved_on(conn, "dead", ids, "cancelled", at=at, today=today)
+    await _set_rows(conn, found, reason=reason)
+    return len(found)
+
+
 async def dead_rows(conn: AsyncConnection, limit: int = 1000) -> list[DeadRow]:
     """Return the dead rows in order of serial."""
     columns = [outbound.c[name] for name in DeadRow.__struct_fields__]
@@ -323,10 +353,17 @@ async def dead_rows(conn: AsyncConnection, limit: int = 1000) -> list[DeadRow]:
 async def _requeue(
     conn: AsyncConnection, status: str, ids: Sequence[int] | None, *, at: datetime, today: date
 ) -> int:
+    return len(await _moved_on(conn, status, ids, "queued", at=at, today=today))
+
+
+async def _moved_on(
+    conn: AsyncConnection, status: str, ids: Sequence[int] | None, to: str, *, at: datetime, today: date
+) -> list[int]:
+    """Give the rows that still have ``status`` another one, and complete the work that asked for it."""
     query = select(outbound.c.id).where(_IN_INDEX, _status_is(status))
     wanted = None if ids is None else set(ids)
     found = [each for each in (await conn.execute(query)).scalars() if wanted is None or each in wanted]
-    await _set_rows(conn, found, status="queued")
+    await _set_rows(conn, found, status=to)
     for part in _chunks(found):
         await conn.execute(
             update(work_item)
@@ -337,7 +374,7 @@ async def _requeue(
             )
             .values(status="completed", completed_on=today, completed_at=at)
         )
-    return len(found)
+    return found
 
 
 async def _set_rows(conn: AsyncConnection, ids: Sequence[int], **values: Any) -> None:

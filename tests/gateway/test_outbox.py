@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from csenet.gateway.store import outbox
 from csenet.gateway.store.engine import Store, open_store
-from csenet.gateway.store.tables import audit, outbound
+from csenet.gateway.store.tables import audit, case_file, outbound, timeline, work_item
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -98,3 +98,38 @@ async def test_sending_nothing_again_changes_nothing(store: Store, ids: list[int
     async with store.begin() as conn:
         assert await outbox.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21)) == 0
         assert await outbox.dead_rows(conn) == []
+
+
+async def give_up(store: Store) -> outbox.OpenBatch:
+    batch = await seal(store)
+    async with store.begin() as conn:
+        attempt_id = await outbox.begin_attempt(conn, batch.id, NOW)
+        await outbox.settle_dead(conn, batch.id, attempt_id, outcome="permanent", error="http_403", at=NOW)
+    return batch
+
+
+async def test_a_withdrawn_transaction_lets_the_next_of_its_case_go(store: Store) -> None:
+    await queue(store, 1)
+    await give_up(store)
+    await queue(store, 2)
+    async with store.begin() as conn:
+        assert await outbox.claimable(conn, 10) == []
+        assert await outbox.cancel_dead(conn, [1, 2], reason="told", at=NOW, today=NOW.date()) == 1
+        assert [row.serial for row in await outbox.claimable(conn, 10)] == [2]
+        assert await outbox.statuses(conn) == {"cancelled": 1, "queued": 1}
+        assert set((await conn.execute(select(work_item.c.status))).scalars()) == {"completed"}
+
+
+@pytest.mark.parametrize(("known", "events"), [("A", ["transaction.dead"]), ("B", [])])
+async def test_the_timeline_of_a_known_case_tells_what_became_of_a_transaction(
+    store: Store, known: str, events: list[str]
+) -> None:
+    case = {"case_id": known, "role": "initiating", "other_fips": "2000000", "facts": {}, "state": {}}
+    async with store.begin() as conn:
+        await conn.execute(insert(case_file), [{**case, "version": 1, "updated_at": NOW}])
+    await queue(store, 1)
+    batch = await give_up(store)
+    async with store.read() as conn:
+        rows = (await conn.execute(select(timeline))).mappings().all()
+    assert [row["event"] for row in rows] == events
+    assert [row["detail"] for row in rows] == [{"batch": batch.id} for _ in events]
