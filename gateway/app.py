@@ -20,6 +20,7 @@ from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.transports.base import Transport
 from csenet.gateway.delivery.transports.folder import FolderTransport
 from csenet.gateway.delivery.transports.http import HttpTransport
+from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.errors import GatewayError, TaskCrashed
 from csenet.gateway.intake.folder import FolderIntake
 from csenet.gateway.lock import DataLock
@@ -112,7 +113,7 @@ class GatewayApp:
             loop.add_signal_handler(number, ask, number)
         loop.set_exception_handler(_log_stray)
         try:
-            await _first(asked.wait(), self._start_and_wait())
+            await first_of(asked.wait(), self._start_and_wait())
         finally:
             await self.stop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -216,19 +217,6 @@ class GatewayApp:
             log.warning("task.cancelled", task=name, seconds=seconds)
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Return or raise with the first of the waits, and end the others."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
