@@ -1,0 +1,88 @@
+"""One file written by hand from the charts, through a real daemon that is killed at different moments."""
+
+import json
+import sqlite3
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+YESTERDAY = f"{datetime.now(UTC) - timedelta(days=1):%Y%m%d}"
+CASE, OTHER_CASE = "MNHAND1", "KSHAND1"
+FACTS = {
+    "role": "initiating",
+    "other_fips": "2000000",
+    "other_case_id": OTHER_CASE,
+    "case": {"case_type": "N", "case_status": "O"},
+    "ledger": {"obligations": [{"due": "2021-07-31", "amount": "1000.00"}], "payments": []},
+}
+GRINT = (
+    "27000  "  # 1-7 Local FIPS: Minnesota, central office, no sub
+    "20000  "  # 8-14 Other FIPS: Kansas
+    "003"  # 15-17 version
+    "000000000077"  # 18-29 serial number
+    "    "  # 30-33 reserved
+    "RMSC"  # 34 action, 35-37 functional type
+    f"{YESTERDAY}"  # 38-45 transaction date
+    f"{CASE:15}"  # 46-60 Case-ID
+    f"{OTHER_CASE:15}"  # 61-75 Other-Case-ID
+    "GRINT"  # 76-80 action reason
+    "        "  # 81-88 action resolution date
+    "N"  # 89 no attachments
+    "0000000"  # 90-96 no data blocks
+    f"{YESTERDAY}031500"  # 97-110 date and time received
+    " "  # 111 processing complete
+    "        "  # 112-119 attachments due date
+    "  "  # 120-121 sent to state host, forms printed
+)
+DAMAGED = GRINT.replace("000000000077", "00000000007X")
+FILE = f"{GRINT}\n{DAMAGED}\n{GRINT}\n".encode("ascii")
+
+
+def live_and_die(daemon, seconds: float) -> None:  # type: ignore[no-untyped-def]
+    """Start the daemon and kill it after a while."""
+    process = daemon.start()
+    killer = threading.Timer(seconds, process.kill)
+    killer.start()
+    process.wait()
+    killer.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed_after", [(), (0.3, 0.6), (0.9, 1.2), (1.05, 1.1, 1.15)])
+def test_one_answer_one_problem_one_duplicate_whenever_the_daemon_is_killed(
+    kill: ModuleType, tmp_path: Path, killed_after: tuple[float, ...]
+) -> None:
+    assert len(GRINT) == 121
+    daemon = kill.Daemon(tmp_path)
+    process = daemon.start()
+    daemon.wait_until_up()
+    daemon.ask(
+        "PUT", f"/v1/cases/{CASE}", json.dumps(FACTS).encode(), daemon.caseworker_token, "application/json"
+    )
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    (tmp_path / "in" / "by-hand.txt").write_bytes(FILE)
+
+    for seconds in killed_after:
+        live_and_die(daemon, seconds)
+    process = daemon.start()
+    daemon.wait_until_up()
+    archived = tmp_path / "in" / "archive" / "by-hand.txt"
+    kill.wait_until(lambda: archived.exists() and kill.waiting(daemon) == 0, 60, "the file to be answered")
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+
+    assert archived.read_bytes() == FILE
+    assert json.loads(archived.with_name("by-hand.txt.receipt.json").read_text())["bytes"] == len(FILE)
+    (answer,) = (tmp_path / "out").glob("*.txt")
+    line = answer.read_text("ascii")
+    assert line[33:37] + line[75:80] == "PMSCGSTAI"
+    assert line.rstrip("\n")[127 + 351 + 16 :][:24] == "000000104000000000004000"  # 1,040.00 of it 40.00
+    with sqlite3.connect(tmp_path / "data" / "gateway.db") as store:
+        statuses = [row[0] for row in store.execute("SELECT status FROM inbound ORDER BY position")]
+    store.close()
+    assert statuses == ["decided", "malformed", "duplicate"]
+    assert json.loads(daemon.csenet("ledger", "check", "--json"))["balanced"] is True
