@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=example(
-        "echo '{}' | csenet replay fixtures/transactions/msc-r-grint.from-server.txt"
-        " --facts - --today 2026-11-21"
+        "csenet replay fixtures/transactions/msc-r-grint.from-server.txt"
+        " --facts fixtures/facts/minnesota.json --today 2026-11-21"
     )
 )
 @click.argument("file", metavar="FILE")
