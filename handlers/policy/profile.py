@@ -1,10 +1,12 @@
 """Hold what a jurisdiction answers about itself in the Intergovernmental Reference Guide (IRG), dated, cited.
 
 Answers are kept under their meaning (`sends_gsc15`), because the questionnaire's own letters have changed;
-the letter is in `parameters/questions.toml`. A question left blank is *not stated*, never *no*.
+where a version asks what is in `questionnaire`. A question left blank is *not stated*, never *no*. What the
+page says in the state's own words is kept beside the typed answers, as is what nobody has confirmed: neither
+is ever used as a rule.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -15,48 +17,57 @@ from typing import Any
 import msgspec
 
 from csenet.handlers.policy.dated import (
-    PARAMETERS,
     PROFILES,
     Dated,
     PolicyError,
     in_force,
-    read_table,
+    read_toml,
     row_problems,
+    shape_table,
     unique,
 )
 from csenet.handlers.policy.interest import Rate
 from csenet.handlers.policy.jurisdictions import Jurisdiction, jurisdiction
-from csenet.handlers.policy.rules import (
-    Kind,
-    NotStated,
-    Stated,
-    UnknownRuleError,
-    Why,
-    parse_value,
-    plain,
-    value_problem,
-    why,
-)
+from csenet.handlers.policy.profile_questions import Question as Question
+from csenet.handlers.policy.profile_questions import load_questions as load_questions
+from csenet.handlers.policy.profile_questions import question as _question
+from csenet.handlers.policy.profile_questions import questions as questions
+from csenet.handlers.policy.questionnaire import Place, Questionnaire, questionnaires
+from csenet.handlers.policy.rules import NotStated, Stated, Why, why
+from csenet.handlers.policy.working_days import holidays_of
 
-
-class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Describe a question: its meaning, the kind of its answer, our words for it.
-
-    `lettered` is its place in the lettered questionnaire; `switch` marks what an agency may set for itself in
-    the gateway's settings.
-    """
-
-    id: str
-    kind: Kind
-    lettered: str
-    text: str
-    switch: bool = False
+_NOT_STATED = "not stated"
 
 
 class AnswerRow(Dated, frozen=True, kw_only=True):
-    """Hold one dated answer; without `value` the state was asked and left it blank."""
+    """Hold one dated answer; without `value` the state was asked and left it blank.
+
+    `unit` replaces the question's own unit; `contradicts` names answers of the same state that cannot be true
+    beside this one: both are kept, and a person decides.
+    """
 
     value: Any = None
+    unit: str = ""
+    contradicts: tuple[str, ...] = ()
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keep what a page says in the state's own words at one place; without `answer` it was left blank.
+
+    `rules` are the meanings it is about, where the place does not tell; `not_typed` those that its words
+    answer without a typed value. `certain` is false for what an unofficial or undated `source` tells. `line`
+    is the question's line on the page; `link` the page's note on further information.
+    """
+
+    place: str = ""
+    rules: tuple[str, ...] = ()
+    answer: str | None = None
+    cites: str = ""
+    link: str = ""
+    line: int | None = None
+    source: str = ""
+    certain: bool = True
+    not_typed: tuple[str, ...] = ()
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,16 +82,21 @@ class _RateRow(Dated, frozen=True, kw_only=True):
 class _ProfileTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fips: str
     source: str
+    questionnaire: str = ""
+    updated: date | None = None
+    certified: date | None = None
+    note: str = ""
     answer: tuple[_Answer, ...] = ()
     interest_rate: tuple[_RateRow, ...] = ()
-
-
-class _QuestionTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    question: tuple[Question, ...]
+    said: tuple[Said, ...] = ()
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold a jurisdiction's name, time zone, answers and interest rates; ask it with `answer`."""
+    """Hold a jurisdiction's name, time zone, answers and interest rates; ask it with `answer`.
+
+    `updated` and `certified` are the dates that the page itself bears; `said` is what it says in its own
+    words.
+    """
 
     fips: str
     abbreviation: str
@@ -89,6 +105,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     answers: Mapping[str, tuple[AnswerRow, ...]]
     rates: tuple[Rate, ...]
+    said: tuple[Said, ...] = ()
+    questionnaire: str = ""
+    updated: date | None = None
+    certified: date | None = None
+    note: str = ""
 
     def answer(self, rule_id: str, day: date) -> Stated | NotStated:
         """Say what the jurisdiction answers on `day`; raise `UnknownRuleError` for a question nobody asks."""
@@ -96,11 +117,52 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         row = in_force(self.answers.get(rule_id, ()), day)
         if row is None:
             text = f"The profile of {self.name} says nothing on {day} about: {question.text}"
-            return NotStated(Why(rule=rule_id, text=text, citation=self.source, value="not stated"))
+            hints = "".join(f" {hint}" for hint in self._hints(rule_id))
+            return NotStated(Why(rule=rule_id, text=text + hints, citation=self.source, value=_NOT_STATED))
         if row.value is None:
-            return NotStated(why(rule_id, row, value="not stated"))
-        value = parse_value(question.kind, row.value)
-        return Stated(value, why(rule_id, row, value=plain(value)))
+            return NotStated(why(rule_id, row, value=_NOT_STATED))
+        value = question.parse(row.value)
+        return Stated(value, _because(rule_id, row, question.shown(value, row.unit)))
+
+    def unit(self, rule_id: str, day: date) -> str:
+        """Name the unit in which the answer of `day` counts ("business days")."""
+        row = in_force(self.answers.get(rule_id, ()), day)
+        return (row.unit if row else "") or _question(rule_id).unit
+
+    def contradictions(self, day: date) -> tuple[tuple[str, str], ...]:
+        """List the pairs of answers in force on `day` that contradict each other, each pair once."""
+        pairs = set()
+        for rule_id, rows in self.answers.items():
+            row = in_force(rows, day)
+            pairs |= {
+                (min(rule_id, other), max(rule_id, other)) for other in (row.contradicts if row else ())
+            }
+        return tuple(sorted(pairs))
+
+    def said_of(self, rule_id: str) -> tuple[Said, ...]:
+        """List what the page, or an unconfirmed source, says in words about `rule_id`."""
+        places = {row.place for row in self.places() if rule_id in row.rules}
+        return tuple(said for said in self.said if said.place in places or rule_id in said.rules)
+
+    def places(self) -> tuple[Place, ...]:
+        """List the places of the questionnaire that this profile answers; none where it has no page."""
+        version = questionnaires().get(self.questionnaire)
+        return version.question if version else ()
+
+    def holidays(self, year: int) -> Mapping[date, str]:
+        """List the days off of a year: federal ones and the jurisdiction's own, weekends among them."""
+        return holidays_of(self.abbreviation, year)
+
+    def _hints(self, rule_id: str) -> Iterator[str]:
+        for said in self.said_of(rule_id):
+            if said.answer is None:
+                continue
+            if not said.certain:
+                yield f"Not confirmed, from {said.source}: {said.answer}."
+            elif not said.place:
+                yield f"Not typed, from {said.source}: {said.answer}."
+            elif rule_id in said.not_typed:
+                yield f"Question {said.place} is answered in words that a person must read."
 
     def interest_rates(self) -> tuple[Rate, ...]:
         """Give the known rates in order of date; days that none of them covers are not stated."""
@@ -123,7 +185,7 @@ def _switch_problems(key: str, value: object) -> list[str]:
     if question is None or not question.switch:
         known = ", ".join(name for name, row in questions().items() if row.switch)
         return [f"{key}: is not a switch; the switches are {known}"]
-    return value_problem(question.kind, value, key)
+    return question.problem(value, key)
 
 
 def _switch_row(name: str, key: str, value: bool) -> AnswerRow:
@@ -156,18 +218,24 @@ def profiles() -> Mapping[str, Profile]:
 
 def read_profile(path: Path) -> Profile:
     """Read and check one profile file; raise `PolicyError` naming file and key for everything wrong in it."""
-    table = read_table(path, _ProfileTable)
-    problems = unique(path.name, "answer", (answer.question for answer in table.answer))
+    return shape_profile(read_toml(path), path.name)
+
+
+def shape_profile(raw: object, file: str) -> Profile:
+    """Turn what a profile's TOML held into a checked profile; raise `PolicyError` naming `file` and key."""
+    table = shape_table(raw, _ProfileTable, file)
+    problems = unique(file, "answer", (answer.question for answer in table.answer))
     for answer in table.answer:
         problems += _answer_problems(answer)
     problems += row_problems(table.interest_rate, "interest_rate", gaps=True)
     problems += _rate_problems(table.interest_rate)
+    problems += _said_problems(table, file)
     if problems:
-        raise PolicyError(path.name, problems)
+        raise PolicyError(file, problems)
     try:
         return _profile(jurisdiction(table.fips), table)
     except LookupError as error:
-        raise PolicyError(path.name, [f"fips: {error.args[0]}"]) from error
+        raise PolicyError(file, [f"fips: {error.args[0]}"]) from error
 
 
 def _answer_problems(answer: _Answer) -> list[str]:
@@ -178,7 +246,37 @@ def _answer_problems(answer: _Answer) -> list[str]:
     problems = row_problems(answer.rows, f"{key}.rows", gaps=True)
     for number, row in enumerate(answer.rows, 1):
         if row.value is not None:
-            problems += value_problem(question.kind, row.value, f"{key}.rows[{number}].value")
+            problems += question.problem(row.value, f"{key}.rows[{number}].value")
+        problems += _unknown_rules(row.contradicts, f"{key}.rows[{number}].contradicts")
+    return problems
+
+
+def _unknown_rules(rules: Iterable[str], key: str) -> list[str]:
+    return [
+        f"{key}: no question in questions.toml is called {rule!r}"
+        for rule in rules
+        if rule not in questions()
+    ]
+
+
+def _said_problems(table: _ProfileTable, file: str) -> list[str]:
+    version = questionnaires().get(table.questionnaire)
+    if table.questionnaire and version is None:
+        return [f"questionnaire: {table.questionnaire!r} is not a version of the questionnaire"]
+    problems = unique(file, "said", (said.place for said in table.said if said.place))
+    for number, said in enumerate(table.said, 1):
+        problems += _said_row_problems(said, version, f"said[{number}]")
+    return problems
+
+
+def _said_row_problems(said: Said, version: Questionnaire | None, key: str) -> list[str]:
+    problems = _unknown_rules((*said.rules, *said.not_typed), f"{key}.rules")
+    if not said.place and not said.rules:
+        problems.append(f"{key}: names neither a place nor a rule")
+    if said.place and (version is None or version.place(said.place) is None):
+        problems.append(f"{key}.place: {said.place!r} is no place of the profile's questionnaire")
+    if not said.certain and not said.source.strip():
+        problems.append(f"{key}.source: is missing, and what is not certain needs one")
     return problems
 
 
@@ -202,6 +300,11 @@ def _profile(place: Jurisdiction, table: _ProfileTable) -> Profile:
         source=table.source,
         answers=MappingProxyType({answer.question: answer.rows for answer in table.answer}),
         rates=tuple(sorted(rates, key=lambda rate: rate.start)),
+        said=table.said,
+        questionnaire=table.questionnaire,
+        updated=table.updated,
+        certified=table.certified,
+        note=table.note,
     )
 
 
@@ -210,28 +313,11 @@ def _rate(since: date, row: _RateRow) -> Rate:
     return Rate(since, row.until, row.annual_percent, reason)
 
 
-def _question(rule_id: str) -> Question:
-    try:
-        return questions()[rule_id]
-    except KeyError:
-        raise UnknownRuleError(f"no rule or question is called {rule_id!r}") from None
-
-
-@cache
-def questions() -> Mapping[str, Question]:
-    """Load the questions once, keyed by meaning."""
-    return load_questions(PARAMETERS / "questions.toml")
-
-
-def load_questions(path: Path) -> Mapping[str, Question]:
-    """Read and check a table of questions; raise `PolicyError` naming file and key."""
-    rows = read_table(path, _QuestionTable).question
-    problems = unique(path.name, "question", (row.id for row in rows))
-    problems += [
-        f"question {row.id!r}.kind: a switch must be boolean"
-        for row in rows
-        if row.switch and row.kind != "boolean"
-    ]
-    if problems:
-        raise PolicyError(path.name, problems)
-    return MappingProxyType({row.id: row for row in rows})
+def _because(rule_id: str, row: AnswerRow, value: str) -> Why:
+    reason = why(rule_id, row, value=value)
+    if not row.contradicts:
+        return reason
+    others = ", ".join(row.contradicts)
+    return msgspec.structs.replace(
+        reason, text=f"{reason.text} The same profile contradicts this in {others}: a person must decide."
+    )
