@@ -40,6 +40,10 @@ ACCESS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/v1/dead"): _OPERATE,
     ("POST", "/v1/dead/resend"): _OPERATE,
     ("POST", "/v1/exchange/batches"): _EXCHANGE,
+    ("GET", "/v1/policy/rules"): _LISTS,
+    ("GET", "/v1/policy/rules/{rule}"): _LISTS,
+    ("GET", "/v1/policy/deadlines"): _LISTS,
+    ("GET", "/v1/policy/diff"): _LISTS,
 }
 
 STORE: Final = web.AppKey("store", Store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from csenet.gateway.casework import middleware, service, views
+from csenet.gateway.casework import middleware, policy, service, views
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.figures import Figures
 from csenet.gateway.casework.operations import OPERATIONS
@@ -37,7 +37,7 @@ def build_app(
     app[JURISDICTION] = jurisdiction_name
     app[service.FIGURES] = Figures(desk, clock, jurisdiction_name)
     app[service.DESCRIPTION] = {}
-    offered = {**views.VIEWS, **service.VIEWS}
+    offered = {**views.VIEWS, **policy.VIEWS, **service.VIEWS}
     for operation in OPERATIONS:
         if operation.id in offered:
             _add(app, operation.method, operation.path, offered[operation.id])

@@ -141,3 +141,30 @@ RECEIPT: Final[dict[str, Any]] = {
     "received_at": "2026-11-20T15:30:00Z",
     "duplicate": False,
 }
+
+OPENED_DUTIES: Final = {
+    "far": "MSC P GSC17",
+    "title": "Stop withholding and close the case",
+    "received": "2026-12-23",
+    "state": "MN",
+    "opens": [
+        {
+            "duty": "RS7",
+            "who": "responding state",
+            "starts": "The instruction to stop income withholding and close the case (GSC17) arrives.",
+            "text": "Stop the own income withholding and close the case, then tell the initiating state.",
+            "clock": "deadline",
+            "answered_by": ["MSC P GSC18"],
+            "due": "2027-01-08",
+            "why": {
+                "rule": "RS7",
+                "text": "10 working days from 2026-12-23: 2027-01-08.",
+                "citation": "45 CFR 303.7(d)(9)",
+                "value": "10 working days",
+                "ours": False,
+                "since": "2011-01-03",
+                "cited_in_spec": "303.7(d)(9)",
+            },
+        }
+    ],
+}

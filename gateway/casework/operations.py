@@ -88,6 +88,17 @@ def _choice(name: str, description: str, words: tuple[str, ...]) -> Parameter:
     return _filter(name, description, {"type": "string", "enum": list(words)})
 
 
+def _needed(name: str, description: str, form: Schema) -> Parameter:
+    """Describe a query parameter that must be given."""
+    return Parameter(name=name, place="query", description=description, form=form, required=True)
+
+
+_ON: Final = _needed("on", "The day asked about.", _DAY)
+_STATE_ASKED: Final = _filter(
+    "state",
+    "Whose profile and working days count, by abbreviation or two-digit FIPS code; our own if left out.",
+    {"type": "string", "pattern": r"^([A-Za-z]{2}|\d{2})$"},
+)
 _PAGE: Final = (
     _filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
     _filter(
@@ -241,6 +252,64 @@ OPERATIONS: Final = (
         body_examples={"done": {"on": "2026-11-24"}},
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.COMPLETED)},
         problems=(409,),
+    ),
+    Operation(
+        id="listPolicyRules",
+        method="GET",
+        path="/v1/policy/rules",
+        tag="Policy",
+        summary="List what law, profile and agreements state on a day",
+        description="What nobody states has no version in force; that is never a no.",
+        parameters=(_ON, _STATE_ASKED),
+        answers={200: Answer(description="All of it.", schema="RuleList")},
+    ),
+    Operation(
+        id="getPolicyRule",
+        method="GET",
+        path="/v1/policy/rules/{rule}",
+        tag="Policy",
+        summary="Read a rule, duty, closing ground or question with all its dated versions",
+        parameters=(
+            Parameter(
+                name="rule",
+                place="path",
+                description="What a reason names (`RS7`), a code (`GSC17`), a place in the questionnaire "
+                "(`N1`) or a paragraph (`303.7(d)(9)`).",
+                form=_TEXT,
+                required=True,
+            ),
+            _ON,
+            _STATE_ASKED,
+        ),
+        answers={200: Answer(description="What bears the name.", schema="RuleHistory")},
+    ),
+    Operation(
+        id="getPolicyDeadlines",
+        method="GET",
+        path="/v1/policy/deadlines",
+        tag="Policy",
+        summary="Ask which duties a received transaction opens, and by when they are due",
+        parameters=(
+            _needed("for", "The transaction, such as `MSC P GSC17`.", _TEXT),
+            _needed("received", "The day of receipt.", _DAY),
+            _STATE_ASKED,
+        ),
+        answers={
+            200: Answer(description="The duties.", schema="OpenedDuties", example=examples.OPENED_DUTIES)
+        },
+    ),
+    Operation(
+        id="getPolicyDiff",
+        method="GET",
+        path="/v1/policy/diff",
+        tag="Policy",
+        summary="List what states something else on one day than on another",
+        parameters=(
+            _needed("from", "The earlier day.", _DAY),
+            _needed("to", "The later day.", _DAY),
+            _STATE_ASKED,
+        ),
+        answers={200: Answer(description="The changes.", schema="PolicyChanges")},
     ),
     Operation(
         id="checkLedger",

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from csenet.codecs.errors import Problem
-from csenet.gateway.casework import answers, block_schemas
+from csenet.gateway.casework import answers, block_schemas, policy
 from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
@@ -28,6 +28,10 @@ _ANSWERS: Final = (
     results.SubmitResult,
     results.LedgerReport,
     results.Receipt,
+    policy.RuleList,
+    policy.RuleHistory,
+    policy.OpenedDuties,
+    policy.PolicyChanges,
     ProblemDocument,
     CaseState,
     Problem,

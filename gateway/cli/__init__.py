@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "encode": "encode:encode",
     "validate": "validate:validate",
     "replay": "replay:replay",
+    "policy": "policy:policy",
     "submit": "submit:submit",
     "show": "show:show",
     "outbox": "outbox:outbox",

@@ -1,7 +1,8 @@
 """Answer what a rule says on a day, with the reason: `value_on("gsc17_unless_agreed_otherwise", day)`.
 
 Federal rules are rows of `parameters/federal.toml`. What a state answers for itself is in its profile, under
-the same kind of key, and is asked for in the same way.
+the same kind of key, and is asked for in the same way. Reasons that only a handler can give, because they
+speak of what it saw in a transaction, are rows of `parameters/federal_reasons.toml`: `reason` gives them.
 """
 
 from collections.abc import Mapping
@@ -89,6 +90,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class _RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: tuple[Rule, ...]
+
+
+class ReasonRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold a reason without a value of its own: what a handler found, and the authority it acts on."""
+
+    id: str
+    citation: str
+    text: str
+    since: date | None = None
+    cited_in_spec: str = ""
+
+
+class _ReasonTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: tuple[ReasonRow, ...]
 
 
 def value_on(rule_id: str, day: date, profile: Answers | None = None) -> Stated | NotStated:
@@ -188,3 +203,35 @@ def load_rules(path: Path) -> Mapping[str, Rule]:
     if problems:
         raise PolicyError(path.name, problems)
     return MappingProxyType({rule.id: rule for rule in rules})
+
+
+def reason(rule_id: str) -> Why:
+    """Give the reason that a handler names by its id; raise `UnknownRuleError` where there is none."""
+    try:
+        row = reasons()[rule_id]
+    except KeyError:
+        raise UnknownRuleError(f"no reason is called {rule_id!r}") from None
+    return Why(
+        rule=row.id, text=row.text, citation=row.citation, since=row.since, cited_in_spec=row.cited_in_spec
+    )
+
+
+@cache
+def reasons() -> Mapping[str, ReasonRow]:
+    """Load the handlers' reasons once, keyed by id."""
+    return load_reasons(PARAMETERS / "federal_reasons.toml")
+
+
+def load_reasons(path: Path) -> Mapping[str, ReasonRow]:
+    """Read and check a table of reasons; raise `PolicyError` naming file and key for all that is wrong."""
+    rows = read_table(path, _ReasonTable).reason
+    problems = unique(path.name, "reason", (row.id for row in rows))
+    problems += [
+        f"reason {row.id!r}.{name}: is missing"
+        for row in rows
+        for name in ("citation", "text")
+        if not getattr(row, name).strip()
+    ]
+    if problems:
+        raise PolicyError(path.name, problems)
+    return MappingProxyType({row.id: row for row in rows})

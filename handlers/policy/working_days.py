@@ -3,26 +3,36 @@
 The state's list in the `holidays` library leaves out federal holidays that the state does not keep (Columbus
 Day in Minnesota, say), and the federal list has none of the state's own: a day off in either is a day off.
 Half holidays are working days, and so are days on which only federal offices were closed by executive order.
-A holiday at a weekend counts on the day on which it is observed.
+A holiday at a weekend counts on the day on which it is observed. When in the day something counts as received
+is a setting, off by default: `received_on`.
 """
 
 import calendar
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
 import holidays
+import msgspec
 
 from csenet.handlers.policy.jurisdictions import jurisdiction
+from csenet.handlers.policy.rules import Why, value_on
 
 Unit = Literal["working days", "business days", "calendar days", "months", "years"]
 
 _ONE_DAY = timedelta(days=1)
 _MONTHS_A_YEAR = 12
 _SATURDAY = calendar.SATURDAY
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Say on which day something counts as received, and why."""
+
+    date: date
+    why: Why
 
 
 class Calendar:
@@ -69,6 +79,23 @@ class Calendar:
         if unit == "calendar days":
             return start + timedelta(days=n)
         return _add_months(start, n * _MONTHS_A_YEAR if unit == "years" else n)
+
+
+def received_on(moment: datetime, calendar: Calendar, closes: time | None = None) -> Receipt:
+    """Say on which day something counts as received that arrived at a moment of the agency's local time.
+
+    Without `closes`, the close of business, it is the day of arrival, whatever the hour. With it, what
+    arrives later, or on a day that is no working day, counts as received on the next working day.
+    """
+    day = moment.date()
+    why = value_on("receipt_after_hours_counts_next_working_day", day).why
+    if closes is None:
+        return Receipt(day, why)
+    late = moment.time() > closes or not calendar.is_working_day(day)
+    counted = calendar.add_working_days(day, 1) if late else day
+    arrived = "after hours or on a day without business" if late else "in business hours"
+    text = f"The agency closes at {closes:%H:%M}; this arrived {arrived} and counts as received on {counted}."
+    return Receipt(counted, msgspec.structs.replace(why, text=text, value=counted.isoformat()))
 
 
 def _add_months(start: date, n: int) -> date:

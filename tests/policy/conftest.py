@@ -28,6 +28,13 @@ _TABLES = {
     "permission_case": ("permissions.toml", "case"),
     "profile_case": ("profiles.toml", "case"),
     "closure_case": ("closure.toml", "case"),
+    "closing_case": ("closure_plans.toml", "plan"),
+    "refused_plan": ("closure_plans.toml", "refused"),
+    "receipt_case": ("working_days_receipt.toml", "case"),
+    "review_case": ("disclosure_reviews.toml", "case"),
+    "release_case": ("disclosure_reviews.toml", "release"),
+    "tax_case": ("disclosure_reviews.toml", "tax"),
+    "partner_case": ("agreements_partners.toml", "case"),
 }
 
 

@@ -92,6 +92,11 @@ def test_wrong_agreements_are_refused_by_file_and_key(table: Callable[..., Path]
 
 def test_wrong_sending_rules_are_refused_by_file_and_key(table: Callable[..., Path]) -> None:
     text = """
+default_alternative = "paper"
+[[alternative]]
+id = "paper"
+text = "t"
+citation = "c"
 [[sending]]
 far = "MSC P GSC15"
 question = "sends_smoke"
@@ -99,6 +104,7 @@ citation = ""
 when_no = "n"
 allowed_when_not_stated = true
 when_not_stated = "s"
+alternative = "paper"
 """
     with pytest.raises(PolicyError) as caught:
         load_sending_rules(table(text))

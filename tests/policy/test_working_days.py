@@ -12,7 +12,7 @@ from csenet.handlers.policy.jurisdictions import (
     jurisdictions,
     load_jurisdictions,
 )
-from csenet.handlers.policy.working_days import Calendar, holidays_of
+from csenet.handlers.policy.working_days import Calendar, holidays_of, received_on
 
 
 def test_days_are_counted_as_on_the_calendar(counting_case: dict[str, Any]) -> None:
@@ -83,3 +83,12 @@ def test_a_wrong_table_of_jurisdictions_is_refused_by_file_and_key(table: Any) -
         "table.toml: abbreviation 'MN': stands twice in table.toml",
         "table.toml: jurisdiction '27'.time_zone: 'America/Nowhere' is not a known zone",
     ]
+
+
+def test_the_day_of_receipt_is_a_setting_of_the_hour(receipt_case: dict[str, Any]) -> None:
+    calendar = Calendar(receipt_case["state"])
+    said = received_on(receipt_case["arrived"], calendar, receipt_case.get("closes"))
+    assert said.date == receipt_case["received"]
+    assert said.why.rule == "receipt_after_hours_counts_next_working_day"
+    assert said.why.ours
+    assert calendar.add_working_days(said.date, 10) == receipt_case["due"]

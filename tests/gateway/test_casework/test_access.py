@@ -32,6 +32,10 @@ EXPECTED: dict[tuple[str, str], set[str] | None] = {
     ("GET", "/v1/dead"): OPERATE,
     ("POST", "/v1/dead/resend"): OPERATE,
     ("POST", "/v1/exchange/batches"): {"exchange", "admin"},
+    ("GET", "/v1/policy/rules"): LISTS,
+    ("GET", "/v1/policy/rules/{rule}"): LISTS,
+    ("GET", "/v1/policy/deadlines"): LISTS,
+    ("GET", "/v1/policy/diff"): LISTS,
 }
 ROLES = ("caseworker", "operator", "exchange", "admin")
 

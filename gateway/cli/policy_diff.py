@@ -1,0 +1,43 @@
+"""csenet policy diff: what changed in law between two days."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+
+from .common import day_option, example, json_option, print_json, print_table
+from .policy_common import profile_of, state_option, stated
+
+
+@click.command(epilog=example("csenet policy diff --from 2017-01-18 --to 2017-01-19 --state MN"))
+@day_option("--from", required=True, help="The earlier day.")
+@day_option("--to", required=True, help="The later day.")
+@state_option
+@json_option
+def diff(state: str | None, as_json: bool, **days: date) -> None:
+    """List what states something else on one day than on another, with both citations.
+
+    With --state, what that state answers for itself counts as well.
+    """
+    from csenet.handlers.policy.explain import catalogue
+    from csenet.handlers.policy.explain import diff as changes_between
+
+    before, after = days["from"], days["to"]
+    changes = changes_between(catalogue(profile_of(state)), before, after)
+    if as_json:
+        print_json({"from": before, "to": after, "changes": changes})
+        return
+    rows = (
+        (
+            change.id,
+            change.what,
+            stated(change.before),
+            change.before and change.before.citation,
+            stated(change.after),
+            change.after and change.after.citation,
+        )
+        for change in changes
+    )
+    columns = ("name", "what", f"on {before}", "citation", f"on {after}", "citation")
+    print_table(f"What changed between {before} and {after}", columns, rows)
