@@ -19,6 +19,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     `code` is `block.field.rule`, `field` the federal name, `columns` the first and last position as the chart
     prints them (1-based, within the block). `message` never repeats the value: it may be personal data.
+    `federal` is the exchange's own number or wording, where it is known.
+
+    The rest is known only beside the file (see `validation.placed`): `position` counts its transactions from
+    1, `offset` its bytes from 0, `value` is what stands there, masked if it may tell of a person.
     """
 
     code: str
@@ -29,6 +33,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     field: str = ""
     columns: tuple[int, int] | None = None
     citation: str = ""
+    federal: str = ""
+    position: int | None = None
+    offset: int | None = None
+    value: str | None = None
 
     @property
     def stops(self) -> bool:

@@ -57,15 +57,18 @@ class Wrong(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `pointer` is an RFC 6901 JSON pointer into the request's body; `parameter` names a query, path or header
     parameter instead, and `fact` a place in the facts of the case when those are to be completed.  `field`
-    is the federal name of a field, `citation` the chart or rule that says so.
+    is the federal name of a field, `columns` its first and last position within the block, `severity` what
+    the exchange would do, `citation` the chart or rule that says so.
     """
 
     code: str
     message: str
+    severity: str | None = None
     pointer: str | None = None
     parameter: str | None = None
     fact: str | None = None
     field: str | None = None
+    columns: str | None = None
     citation: str | None = None
 
 
@@ -182,8 +185,10 @@ def wrong_from(problem: Any) -> Wrong:
     return Wrong(
         code=problem.code,
         message=problem.message,
+        severity=problem.severity.value,
         pointer=pointer_from_block(problem.block, problem.occurrence, problem.field),
         field=problem.field or None,
+        columns="{}-{}".format(*problem.columns) if problem.columns else None,
         citation=problem.citation or None,
     )
 

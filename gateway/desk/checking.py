@@ -8,19 +8,17 @@ from csenet.codecs import transaction as codec
 from csenet.codecs.errors import Problem
 from csenet.codecs.flatfile import Record
 from csenet.codecs.transaction import Direction, Transaction
-from csenet.codecs.validation import validate
+from csenet.codecs.validation_whole import examine
 
 
 def incoming_problems(record: Record, today: date) -> list[Problem]:
-    """Return the problems of a readable record, those found in reading first.
+    """Return the problems of a record and their places in its file, those found in reading first.
 
     Blocks and fields that are merely recommended are left out: nearly every transaction lacks some.
     """
-    problems = list(record.problems)
-    if record.transaction is not None:
-        found = validate(record.transaction, today=today, direction=record.direction)
-        problems += [problem for problem in found if problem.stops or problem.block == "header"]
-    return problems
+    found = examine(record, today=today)
+    read = {problem.code for problem in record.problems}
+    return [each for each in found if each.stops or each.block == "header" or each.code in read]
 
 
 def reread(raw: bytes) -> Transaction | None:

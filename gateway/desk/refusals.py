@@ -49,10 +49,15 @@ class RefusalSettler:
         self.workset = workset
         self.seen: set[str] = set()
         self.sent: dict[int, RowMapping] = {}
+        self.reasons: dict[int, list[str]] = {}
+        self.told: set[int] = set()
 
     async def load(self, conn: AsyncConnection, lines: Sequence[ErrorLine]) -> None:
         """Read the transactions of ours that the records name, and their cases."""
-        serials = {serial for line in lines if (serial := serial_of(line)) is not None}
+        for line in lines:
+            if (serial := serial_of(line)) is not None:
+                self.reasons.setdefault(serial, []).append(reason_of(line))
+        serials = set(self.reasons)
         self.sent = await outgoing.by_serial(conn, serials)
         self.seen = await journal.error_records(conn, {f"{serial:012d}" for serial in serials})
         await self.workset.load(conn, {row["case_id"] for row in self.sent.values() if row["case_id"]})
@@ -81,14 +86,15 @@ class RefusalSettler:
         self, conn: AsyncConnection, arrival: Arrival, line: ErrorLine, ours: RowMapping | None
     ) -> None:
         code = (line.reading.record.error_code or "") if line.reading.record else ""
-        if ours is not None and ours["status"] == "refused":
+        if ours is not None and (ours["status"] == "refused" or ours["serial"] in self.told):
             return
         if ours is None or ours["status"] not in _LEFT_US:
             title = "The exchange refused what is not known to have left us: compare with its records"
             self._open(arrival, UNMATCHED_WORK, title, code=code)
             return
-        text = (line.reading.record.description or "") if line.reading.record else ""
-        reason = f"{code} {text}".strip() or "no reason given"
+        # The exchange writes a record for each error of a transaction: they make one refusal.
+        self.told.add(ours["serial"])
+        reason = "; ".join(filter(None, dict.fromkeys(self.reasons[ours["serial"]]))) or "no reason given"
         await outbox.mark_refused(conn, ours["serial"], reason=reason, at=self.workset.now)
         detail = {"far": ours["far"], "serial": ours["serial"], "code": code}
         self.workset.note(ours["case_id"], "transaction.refused", detail, arrival.cause)
@@ -105,6 +111,12 @@ class RefusalSettler:
         case_id = None if ours is None else ours["case_id"]
         item = WorkItem(kind=kind, title=title, case_id=case_id, details=details)
         self.workset.open_item(item, arrival.cause, None if ours is None else ours["id"])
+
+
+def reason_of(line: ErrorLine) -> str:
+    """Return the exchange's error number and words for it."""
+    record = line.reading.record
+    return f"{record.error_code or ''} {record.description or ''}".strip() if record else ""
 
 
 def serial_of(line: ErrorLine) -> int | None:

@@ -75,7 +75,7 @@ class Settler:
         self.workset.arrivals.append(arrival)
         transaction, key = record.transaction, key_of(record.transaction)
         if transaction is None or key is None:
-            self._malformed(arrival, list(record.problems))
+            self._malformed(arrival, incoming_problems(record, self.workset.today))
             return arrival
         fingerprint = codec.fingerprint(record.raw, record.direction)
         arrival.row["fingerprint"] = fingerprint

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.codecs import errorfile
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.exchange.judging import Accepted, Refused
 from csenet.gateway.exchange.tables import batch, message, push
@@ -91,18 +92,19 @@ async def known_serials(conn: AsyncConnection, sender: str, serials: Collection[
 
 async def add_judged(conn: AsyncConnection, source: Batch, judged: Sequence[Accepted | Refused]) -> None:
     """Write down what became of each transaction of a batch, refusals with their error records."""
-    errors = select(func.count()).select_from(message).where(message.c.kind == "error")
-    counter = int((await conn.execute(errors)).scalar_one())
+    written = select(func.sum(func.length(message.c.raw) + 1)).where(message.c.kind == "error")
+    counter = int((await conn.execute(written)).scalar_one() or 0) // (errorfile.LENGTH + 1)
     rows: list[dict[str, Any]] = []
     for each in judged:
         if isinstance(each, Accepted):
             rows.append(_row(source, kind="transaction", state="waiting", **msgspec.structs.asdict(each)))
             continue
-        counter += 1
         refusal = {"serial": each.serial, "reason": each.reason[:64]}
         rows.append(_row(source, kind="transaction", state="refused", **refusal))
-        record = {"to": source.sender, "raw": each.error_record(counter)}
-        rows.append(_row(source, kind="error", state="waiting", **refusal, **record))
+        records = each.error_records(counter + 1)
+        counter += len(records)
+        refused = {"to": source.sender, "raw": b"\n".join(records)}
+        rows.append(_row(source, kind="error", state="waiting", **refusal, **refused))
     if rows:
         await conn.execute(insert(message), rows)
     await conn.execute(update(batch).where(batch.c.id == source.id).values(state="processed"))

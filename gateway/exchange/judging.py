@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,7 +16,8 @@ from csenet.codecs.errorfile import ErrorRecord
 from csenet.codecs.errors import CodecError, Problem
 from csenet.codecs.flatfile import Record
 from csenet.codecs.transaction import Direction, Transaction, mirror, write
-from csenet.codecs.validation import validate
+from csenet.codecs.validation import duplicate_serial
+from csenet.codecs.validation_whole import examine
 from csenet.gateway.exchange.routes import Route
 
 EXCHANGE_ZONE: Final = ZoneInfo("America/New_York")
@@ -34,27 +36,32 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold why a transaction is refused, and what could be read of its header."""
+class Reason(msgspec.Struct, frozen=True):
+    """Hold one reason to refuse: the federal error number where it is known, and the words for it."""
 
-    reason: str
+    text: str
+    number: str | None = None
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold every reason why a transaction is refused, and what could be read of its header."""
+
+    reasons: tuple[Reason, ...]
     header: Header | None
+
+    @property
+    def reason(self) -> str:
+        """Give the first reason."""
+        return self.reasons[0].text
 
     @property
     def serial(self) -> str | None:
         """Name the refused transaction, if it had a readable number."""
         return self.header.transaction_serial_number if self.header else None
 
-    def error_record(self, counter: int) -> bytes:
-        """Write the record of the error file; the error number stays blank, since none is known for sure."""
-        record = _record(self, f"{counter % _COUNTER_TURNS_AT:06d}")
-        try:
-            return errorfile.write(record)
-        except CodecError:
-            # What the header says does not fit: the reason alone still tells the sender that one was refused.
-            return errorfile.write(
-                ErrorRecord(txn_counter=record.txn_counter, description=record.description)
-            )
+    def error_records(self, counter: int) -> list[bytes]:
+        """Write one record of the error file for each reason, the first of them with number ``counter``."""
+        return [_written(self.header, reason, at) for at, reason in enumerate(self.reasons, start=counter)]
 
 
 class Judge(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +75,13 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
         """Judge one record; ``at`` is when it came, ``known`` holds the serial numbers used before."""
         transaction = record.transaction
         header = transaction.header if transaction is not None else record.header
-        problem = self._problem(record, known, at)
-        if transaction is None or problem is not None:
-            return Refused(reason=problem or "Transaction cannot be read", header=header)
+        reasons = self._reasons(record, known, at)
+        if transaction is None or reasons:
+            return Refused(reasons=tuple(reasons) or (_UNREADABLE,), header=header)
         try:
             raw = turn_round(transaction, at.astimezone(self.zone))
         except CodecError as error:
-            return Refused(reason=_first(error.problems) or "Transaction cannot be passed on", header=header)
+            return Refused(reasons=tuple(_stopping(error.problems)) or (_STUCK,), header=header)
         return Accepted(
             to=transaction.header.other_fips_state or "",
             serial=transaction.serial or "",
@@ -82,27 +89,26 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
             raw=raw,
         )
 
-    def _problem(self, record: Record, known: Container[str], at: datetime) -> str | None:
-        """Give the first reason to refuse."""
-        transaction = record.transaction
-        if transaction is None:
-            return _first(record.problems)
+    def _reasons(self, record: Record, known: Container[str], at: datetime) -> list[Reason]:
+        """Give every reason to refuse; those of the header stand alone, as at the real exchange."""
         today = at.astimezone(_FIRST_ZONE).date()
-        edits = validate(transaction, today=today, direction=Direction.TO_SERVER)
-        edited = _first([*record.problems, *edits])
-        return edited or self._wrong_office(transaction.header) or _seen(transaction, known)
+        found = list(_stopping(examine(record, today=today, direction=Direction.TO_SERVER)))
+        if record.transaction is not None:
+            found += self._wrong_office(record.transaction.header)
+            if (record.transaction.serial or "") in known:
+                found += _stopping([duplicate_serial()])
+        return list(dict.fromkeys(found))
 
-    def _wrong_office(self, header: Header) -> str | None:
+    def _wrong_office(self, header: Header) -> Iterator[Reason]:
         if header.local_fips_state != self.sender:
-            return "Local FIPS State is not the sender's"
+            yield Reason("Local FIPS State is not the sender's")
         for side, state, county in (
             ("Local", header.local_fips_state, header.local_fips_county),
             ("Other", header.other_fips_state, header.other_fips_county),
         ):
             route = self.routes.get(state or "")
             if route is not None and not route.knows(county or ""):
-                return f"Invalid {side} FIPS County"
-        return None
+                yield Reason(f"Invalid {side} FIPS County")
 
 
 def turn_round(transaction: Transaction, moment: datetime) -> bytes:
@@ -121,20 +127,32 @@ def turn_round(transaction: Transaction, moment: datetime) -> bytes:
     return write(msgspec.structs.replace(turned, header=header), Direction.FROM_SERVER)
 
 
-def _seen(transaction: Transaction, known: Container[str]) -> str | None:
-    return "Duplicate Transaction Serial Number" if (transaction.serial or "") in known else None
+_UNREADABLE: Final = Reason("Transaction cannot be read")
+_STUCK: Final = Reason("Transaction cannot be passed on")
+_FEDERAL: Final = re.compile(r"(?:([A-Z][0-9]{3}) )?(.+)")
 
 
-def _first(problems: Iterable[Problem]) -> str | None:
-    """Tell the first problem that stops the transaction, by the federal name of its field."""
+def _stopping(problems: Iterable[Problem]) -> Iterator[Reason]:
+    """Tell each problem that stops a transaction: as the exchange words it where known, else by its field."""
     for problem in problems:
-        if problem.stops:
-            return f"{problem.field}: {problem.message}" if problem.field else problem.message
-    return None
+        if not problem.stops:
+            continue
+        if known := _FEDERAL.fullmatch(problem.federal):
+            yield Reason(known[2], known[1])
+        else:
+            yield Reason(f"{problem.field}: {problem.message}" if problem.field else problem.message)
 
 
-def _record(refused: Refused, counter: str) -> ErrorRecord:
-    head = refused.header or Header()
+def _written(header: Header | None, reason: Reason, counter: int) -> bytes:
+    record = _record(header or Header(), reason, f"{counter % _COUNTER_TURNS_AT:06d}")
+    try:
+        return errorfile.write(record)
+    except CodecError:
+        # What the header says does not fit: the reason alone still tells the sender that one was refused.
+        return errorfile.write(ErrorRecord(txn_counter=record.txn_counter, description=record.description))
+
+
+def _record(head: Header, reason: Reason, counter: str) -> ErrorRecord:
     return ErrorRecord(
         txn_counter=counter,
         local_fips_code=_fips(head.local_fips_state, head.local_fips_county, head.local_fips_sub),
@@ -146,9 +164,9 @@ def _record(refused: Refused, counter: str) -> ErrorRecord:
         action_reason=head.action_reason,
         action_resolution_date=_digits(head.action_resolution_date),
         transaction_date=_digits(head.transaction_date),
-        error_code=None,
+        error_code=reason.number,
         serial=head.transaction_serial_number,
-        description=_words(refused.reason),
+        description=_words(reason.text),
     )
 
 

@@ -159,7 +159,9 @@ def test_a_recommended_block_may_be_left_out_with_a_warning(golden: Golden) -> N
 
 def test_a_custodial_party_is_not_asked_for_a_relation_to_itself(golden: Golden) -> None:
     tx = sent(golden, "msc-r-grint")
-    adult = msgspec.structs.replace(tx.participants[1], relationship="C", dependent_relation_cp=None)
+    adult = msgspec.structs.replace(
+        tx.participants[1], relationship="C", dependent_relation_cp=None, dependent_paternity_status=None
+    )
     child = msgspec.structs.replace(tx.participants[1], dependent_relation_cp=None)
     tx = msgspec.structs.replace(tx, participants=(adult, child))
     problems = validation.validate(tx, today=TODAY, direction=Direction.TO_SERVER)

@@ -220,8 +220,10 @@ async def test_a_whole_transaction_s_problems_point_into_it(api: Any, desk: Any,
         {
             "code": "participants.participant_ssn.form",
             "message": "must be nine digits",
+            "severity": "error",
             "pointer": "/participants/1/participant_ssn",
             "field": "Participant-SSN",
+            "columns": "70-78",
             "citation": "Chart C-8",
         }
     ]
