@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 KILLS ?= 500
 TRANSACTIONS ?= 2000
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check lint types layers dependencies licences format kill-test clean
+.PHONY: help run test quick check lint types layers dependencies licences format kill-test fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +58,10 @@ licences: $(VENV)/.tools ## no GPL at run time
 
 kill-test: $(VENV)/.tools ## the long reliability run: KILLS kill -9 while TRANSACTIONS are fed in
 	$(BIN)/python tests/reliability/kill.py --kills $(KILLS) --transactions $(TRANSACTIONS)
+
+fuzz: $(VENV)/.tools ## fuzz each decoder for SECONDS seconds; what breaks one is kept in tests/fuzz/corpus
+	@for target in flat records xml errorfile; do \
+		$(BIN)/python tests/fuzz/run.py $$target --seconds $(SECONDS) || exit 1; done
 
 clean: ## remove what was built and the demo's folder
 	rm -rf build demo .pytest_cache .mypy_cache .ruff_cache .coverage *.egg-info

@@ -15,19 +15,17 @@ CHUNK = 64 * 1024
 
 
 def records(
-    stream: IO[bytes], direction: str | None = None, framing: str | None = None
+    stream: IO[bytes], direction: str | None = None, framing: str | None = None, encoding: str | None = None
 ) -> Iterator[flatfile.Record]:
-    """Give each transaction of a stream; never holds more than one chunk and one transaction."""
-    yield from _records(stream, b"", direction, framing)
+    """Give each transaction of a stream; never holds more than one chunk and a few transactions."""
+    yield from _records(stream, b"", direction, framing, encoding)
 
 
 def _records(
-    stream: IO[bytes], head: bytes, direction: str | None, framing: str | None
+    stream: IO[bytes], head: bytes, direction: str | None, framing: str | None, encoding: str | None
 ) -> Iterator[flatfile.Record]:
     """Feed the decoder: first what was read already, then the rest."""
-    decoder = flatfile.Decoder(
-        Direction(direction) if direction else None, flatfile.Framing(framing) if framing else None
-    )
+    decoder = flatfile.Decoder(Direction(direction) if direction else None, *_form(framing, encoding))
     chunk = head or stream.read(CHUNK)
     while chunk:
         decoder.feed(chunk)
@@ -37,33 +35,57 @@ def _records(
     yield from _ready(decoder)
 
 
+def _form(
+    framing: str | None, encoding: str | None
+) -> tuple[flatfile.Framing | None, flatfile.Encoding | None]:
+    """Turn the words of the options into what the decoder takes."""
+    return (
+        flatfile.Framing(framing) if framing else None,
+        flatfile.Encoding(encoding) if encoding else None,
+    )
+
+
 def _ready(decoder: flatfile.Decoder) -> Iterator[flatfile.Record]:
     """Take what the decoder can give without more bytes."""
     while isinstance(record := decoder.next_record(), flatfile.Record):
         yield record
 
 
-def entries(stream: IO[bytes], direction: str | None, framing: str | None) -> Iterator[tuple[Any, int]]:
+def entries(
+    stream: IO[bytes], direction: str | None, framing: str | None, encoding: str | None = None
+) -> Iterator[tuple[Any, int]]:
     """Give each record of a file of transactions or of an error file, with the byte at which it begins.
 
     An error file is recognised by its first record; the exchange writes at most one for each transaction of a
     batch, so it is read at once.
     """
     head = stream.read(CHUNK)
-    if direction is None and errorfile.is_error_file(head):
-        yield from _error_entries(head + stream.read())
+    form = _form(framing, encoding)
+    if direction is None and _begins_error_file(head, *form):
+        yield from _error_entries(head + stream.read(), *form)
         return
-    for record in _records(stream, head, direction, framing):
+    for record in _records(stream, head, direction, framing, encoding):
         yield record, record.offset
 
 
-def _error_entries(data: bytes) -> Iterator[tuple[errorfile.ErrorReading, int]]:
-    """Give each record of an error file; lines may differ in length, so its place is looked up."""
-    offset = 0
-    for reading in errorfile.read_all(data):
-        offset = max(data.find(reading.raw, offset), offset)
-        yield reading, offset
-        offset += len(reading.raw)
+def _begins_error_file(
+    head: bytes, framing: flatfile.Framing | None, encoding: flatfile.Encoding | None
+) -> bool:
+    """Tell an error file by its first record, in whatever form."""
+    _, first = next(flatfile.ascii_lines(head, framing, encoding), (0, b""))
+    return errorfile.is_error_file(first)
+
+
+def _error_entries(
+    data: bytes, framing: flatfile.Framing | None, encoding: flatfile.Encoding | None
+) -> Iterator[tuple[errorfile.ErrorReading, int]]:
+    """Give each record of an error file and its place; without line ends all have the same length."""
+    position = 0
+    for offset, line in flatfile.ascii_lines(data, framing, encoding):
+        step = len(line) if len(line) % errorfile.LENGTH else errorfile.LENGTH
+        for at in range(0, len(line), step):
+            position += 1
+            yield errorfile.read(line[at : at + step], position), offset + at
 
 
 def tell(name: str, position: int, offset: int, problems: Iterable[Problem]) -> bool:

@@ -111,7 +111,7 @@ def test_an_endless_line_is_given_up_once_and_the_next_is_read(golden: Golden) -
     for _ in range(50):
         decoder.feed(b"x" * 1000)
         found += drain(decoder)
-        assert len(decoder._buffer) <= LONGEST + 2 + 1000
+        assert decoder.held <= LONGEST + 2 + 1000
     decoder.feed(b"\n" + raw + b"\n")
     found += drain(decoder)
     assert [record.transaction is None for record in found] == [True, False]
@@ -181,7 +181,7 @@ def test_a_damaged_first_header_does_not_hide_a_stream(golden: Golden) -> None:
     assert [record.transaction is None for record in records] == [True, False, False]
 
 
-@pytest.mark.parametrize("framing", list(Framing))
+@pytest.mark.parametrize("framing", [Framing.LINES, Framing.STREAM])
 def test_encoding_is_the_inverse_of_decoding(framing: Framing, golden: Golden) -> None:
     raws = some(golden, "to-server")
     held = [record.transaction for record in read_all(b"\n".join(raws))]
@@ -197,4 +197,4 @@ def test_time_grows_with_the_file_and_not_faster(golden: Golden) -> None:
     for _ in range(200):
         decoder.feed(raw + b"\n")
         drain(decoder)
-        assert len(decoder._buffer) - decoder._at <= flatfile.WINDOW
+        assert decoder.held <= flatfile.WINDOW
