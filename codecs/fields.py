@@ -144,7 +144,7 @@ def parse_date(text: str) -> date:
     """Read CCYYMMDD; ValueError if it is no date of the calendar."""
     if len(text) != 8 or not text.isdigit():
         raise ValueError("not CCYYMMDD")
-    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    return date.fromisoformat(text)
 
 
 def parse_time(text: str) -> time:
@@ -162,12 +162,10 @@ def parse_money(text: str) -> Decimal:
     digits = text[1:] if text[:1] == "-" else text
     if len(text) != 12 or not digits.isdigit():
         raise ValueError("not an amount")
-    amount = Decimal(int(digits)).scaleb(-2)
-    if digits is text:
-        return amount
-    if not amount:
+    amount = Decimal(f"{text[:10]}.{text[10:]}")
+    if not amount and digits is not text:
         raise ValueError("a negative zero")
-    return -amount
+    return amount
 
 
 def format_date(value: object) -> str:
@@ -188,6 +186,10 @@ def format_money(value: object) -> str:
     """Write an amount right-justified and zero-filled with two implied decimals, `-` first when negative."""
     if not isinstance(value, Decimal) or not value.is_finite():
         raise FieldError("type", "must be an amount")
+    whole, _, cents = str(value).partition(".")
+    if len(cents) == 2 and whole.isdigit() and len(whole) <= 10:
+        # Nearly every amount is written so, and no arithmetic is needed.
+        return f"{whole}{cents}".zfill(12)
     if abs(value) >= MONEY_LIMIT or value <= -MONEY_LIMIT / 10:
         raise FieldError("length", "the amount takes more than twelve positions")
     if value != value.quantize(_CENT):

@@ -34,8 +34,8 @@ class Direction(StrEnum):
     FROM_SERVER = "from-server"
 
 
-class Transaction(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold a header and its data blocks; blocks that are not sent are None or empty."""
+class Transaction(msgspec.Struct, frozen=True, gc=False):
+    """Hold a header and its data blocks, in the order of the charts; what is not sent is None or empty."""
 
     header: Header
     case: Case | None = None
@@ -58,7 +58,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         return self.header.transaction_serial_number
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """Hold what reading gave: the transaction unless a problem stops it, and every problem found.
 
     `header` is kept even when the transaction is unusable, as far as it could be read.
@@ -98,3 +98,24 @@ LONGEST = max(codec.length for codec in HEADERS.values()) + sum(
     codec.length * (MOST_REPEATS if name in REPEATING else 1) for name, codec in BLOCKS.items()
 )
 """Length of the longest transaction there can be."""
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """Hold the six things that decide where a transaction goes: two parties, serial, code, two case IDs.
+
+    The parties are the seven positions of their FIPS codes, without trailing blanks.
+    """
+
+    local_fips: str
+    other_fips: str
+    serial: str
+    far: FarCode
+    case_id: str | None
+    other_case_id: str | None
+
+
+class Routing(msgspec.Struct, frozen=True, gc=False):
+    """Hold what routing gave: the route unless a problem stops it, and every problem of the format."""
+
+    route: Route | None
+    problems: tuple[Problem, ...]

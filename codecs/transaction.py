@@ -5,13 +5,15 @@ header differs by direction: 127 positions on the way to the exchange, 121 on th
 """
 
 import hashlib
-from functools import lru_cache
+import re
 from typing import Any
 
 import msgspec
 
-from csenet.codecs import blocks
-from csenet.codecs.compiler import Codec
+from csenet.codecs import canonical
+from csenet.codecs.canonical import CANONICAL_BYTES, GIVES_UP
+from csenet.codecs.codes import FarCode
+from csenet.codecs.counts import counts_of, write_canonical
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.jsonform import dump as to_json
 from csenet.codecs.jsonform import load as from_json
@@ -23,61 +25,48 @@ from csenet.codecs.model import (
     REPEATING,
     Direction,
     Reading,
+    Route,
+    Routing,
     Transaction,
 )
 
 __all__ = [
     "Direction",
     "Reading",
+    "Route",
+    "Routing",
     "Transaction",
     "fingerprint",
     "from_json",
     "mirror",
     "read",
+    "route",
     "to_json",
     "total_length",
     "write",
 ]
 
-_REPEATS = tuple(name in REPEATING for name in BLOCKS)
-_INDICATOR_FIELDS = tuple(HEADERS[Direction.TO_SERVER].layout.field(name) for name in blocks.INDICATORS)
+_COUNTS_AT = HEADERS[Direction.TO_SERVER].counts_at
+_TO_SERVER = Direction.TO_SERVER
+_TO_LENGTH, _FROM_LENGTH = (HEADERS[direction].length for direction in Direction)
+_WRITE_TO, _WRITE_FROM = (HEADERS[direction].fast_write for direction in Direction)
 
+_ROUTE_FIELDS = (
+    ("local_fips_state", "local_fips_sub"),
+    ("other_fips_state", "other_fips_sub"),
+    ("transaction_serial_number", "transaction_serial_number"),
+    ("action_code", "action_code"),
+    ("functional_type_code", "functional_type_code"),
+    ("case_id", "case_id"),
+    ("other_case_id", "other_case_id"),
+    ("action_reason", "action_reason"),
+)
+"""First and last of the neighbouring header fields that make up each part of a route."""
 
-class Counts(msgspec.Struct, frozen=True):
-    """Hold what the seven block counts mean: the codec and place of every record that follows the header.
-
-    `places` are codec, offset behind the header, and occurrence. `slots` tell where each block's records
-    stand among them: one for a block that comes once, a slice for one that repeats.
-    """
-
-    length: int
-    places: tuple[tuple[Codec[Any], int, int], ...]
-    slots: tuple[tuple[str, int | slice], ...]
-
-
-@lru_cache(maxsize=4096)
-def _counts(digits: str) -> Counts | None:
-    """Read the seven block counts; None if one is no count the chart allows."""
-    for digit, field in zip(digits, _INDICATOR_FIELDS, strict=False):
-        if digit not in (field.values or ()):
-            return None
-    if len(digits) != len(_INDICATOR_FIELDS):
-        return None
-    return _arrange([int(digit) for digit in digits])
-
-
-def _arrange(numbers: list[int]) -> Counts:
-    places: list[tuple[Codec[Any], int, int]] = []
-    slots: list[tuple[str, int | slice]] = []
-    at = 0
-    for (name, codec), number in zip(BLOCKS.items(), numbers, strict=True):
-        first = len(places)
-        for occurrence in range(1, number + 1):
-            places.append((codec, at, occurrence))
-            at += codec.length
-        if number:
-            slots.append((name, slice(first, len(places)) if name in REPEATING else first))
-    return Counts(at, tuple(places), tuple(slots))
+_ROUTE_TO, _ROUTE_FROM = (
+    re.compile(canonical.cutting_pattern(codec.layout, codec.strict, _ROUTE_FIELDS)).match
+    for codec in HEADERS.values()
+)
 
 
 def total_length(header_prefix: bytes, direction: Direction) -> int:
@@ -86,7 +75,7 @@ def total_length(header_prefix: bytes, direction: Direction) -> int:
     The first 96 bytes are enough. CodecError if they hold no block counts.
     """
     codec = HEADERS[direction]
-    counts = _counts(header_prefix[codec.counts_at].decode("latin-1"))
+    counts = counts_of(header_prefix[codec.counts_at].decode("latin-1"))
     if counts is None:
         raise CodecError([_length_problem("the block counts cannot be read", direction)])
     return codec.length + counts.length
@@ -104,13 +93,27 @@ def _length_problem(message: str, direction: Direction) -> Problem:
 def read(raw: bytes, direction: Direction) -> Reading:
     """Read one transaction, without its line end, and return it together with all its format problems."""
     text = raw.decode("latin-1")
+    counts = counts_of(text[_COUNTS_AT])
+    to_server = direction is _TO_SERVER
+    if counts is not None and len(text) == counts.length + (_TO_LENGTH if to_server else _FROM_LENGTH):
+        try:
+            found = (counts.to_server if to_server else counts.from_server)(text)
+        except GIVES_UP:
+            pass
+        else:
+            return Reading(found, (), found.header)
+    return _read_thoroughly(text, direction)
+
+
+def _read_thoroughly(text: str, direction: Direction) -> Reading:
+    """Read record by record, finding every problem."""
     codec = HEADERS[direction]
     problems: list[Problem] = []
     if len(text) < codec.length:
         message = f"the header takes {codec.length} positions, there are {len(text)}"
         return Reading(None, (_length_problem(message, direction),))
     header = codec.read(text, 0, 1, problems)
-    counts = _counts(text[codec.counts_at])
+    counts = counts_of(text[codec.counts_at])
     if counts is None:
         return Reading(None, tuple(problems), header)
     expected = codec.length + counts.length
@@ -131,12 +134,32 @@ def write(tx: Transaction, direction: Direction) -> bytes:
     Header fields that the direction does not have are left out; the version number, the attachment and the
     overdue indicator have defaults. CodecError lists every value that has no place in its field.
     """
+    try:
+        raw = _write_canonical(tx, direction)
+    except GIVES_UP:
+        return _write_thoroughly(tx, direction)
+    return raw or _write_thoroughly(tx, direction)
+
+
+def _write_canonical(tx: Transaction, direction: Direction) -> bytes | None:
+    """Write the short way; None if a value is too long or holds a sign that needs a closer look."""
+    to_server = direction is _TO_SERVER
+    text, digits = write_canonical(tx, _WRITE_TO if to_server else _WRITE_FROM)
+    counts = counts_of(digits)
+    if counts is None or len(text) != counts.length + (_TO_LENGTH if to_server else _FROM_LENGTH):
+        return None
+    raw = text.encode("ascii")
+    return None if raw.translate(None, CANONICAL_BYTES) else raw
+
+
+def _write_thoroughly(tx: Transaction, direction: Direction) -> bytes:
+    """Write record by record, finding every problem."""
     problems: list[Problem] = []
     digits = ""
     parts: list[str] = []
-    for (name, codec), repeats in zip(BLOCKS.items(), _REPEATS, strict=True):
+    for name, codec in BLOCKS.items():
         value = getattr(tx, name)
-        records = value if repeats else () if value is None else (value,)
+        records = value if name in REPEATING else () if value is None else (value,)
         if len(records) > MOST_REPEATS:
             problems.append(_too_many(name, len(records)))
             records = ()
@@ -146,6 +169,54 @@ def write(tx: Transaction, direction: Direction) -> bytes:
     if problems:
         raise CodecError(problems)
     return (head + "".join(parts)).encode("ascii")
+
+
+def route(raw: bytes, direction: Direction) -> Routing:
+    """Check the format of a whole transaction and read only the six things that decide where it goes.
+
+    Three times as fast as reading every field, with the same problems in the same order.
+    """
+    text = raw.decode("latin-1")
+    counts = counts_of(text[_COUNTS_AT])
+    to_server = direction is _TO_SERVER
+    start = _TO_LENGTH if to_server else _FROM_LENGTH
+    if counts is not None and len(text) == counts.length + start:
+        found = (_ROUTE_TO if to_server else _ROUTE_FROM)(text)
+        if found is not None:
+            for check, at in counts.checks:
+                if check(text, start + at) is None:
+                    break
+            else:
+                return Routing(_route(*found.groups()), ())
+    reading = _read_thoroughly(text, direction)
+    return Routing(None if reading.transaction is None else _route_of(reading.transaction), reading.problems)
+
+
+def _route(
+    local: str, other: str, serial: str, action: str, function: str, case: str, other_case: str, reason: str
+) -> Route:
+    return Route(
+        local.rstrip(),
+        other.rstrip(),
+        serial,
+        FarCode(function, action, reason.rstrip()),
+        case.rstrip() or None,
+        other_case.rstrip() or None,
+    )
+
+
+def _route_of(tx: Transaction) -> Route:
+    head = tx.header
+    local = (head.local_fips_state, head.local_fips_county, head.local_fips_sub)
+    other = (head.other_fips_state, head.other_fips_county, head.other_fips_sub)
+    return Route(
+        "".join(part or "" for part in local),
+        "".join(part or "" for part in other),
+        tx.serial or "",
+        tx.far,
+        head.case_id,
+        head.other_case_id,
+    )
 
 
 def _too_many(name: str, number: int) -> Problem:

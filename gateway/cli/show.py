@@ -9,10 +9,6 @@ import click
 
 from .common import Unusable, config_option, example, json_option, print_json, print_table, run
 
-MASK = "***"
-_SHOWN_KINDS = frozenset({"code", "money", "number", "date"})
-_SHOWN_PARTS = ("fips", "cej")
-
 
 @click.command(epilog=example("csenet show in-1 --config gateway.toml"))
 @click.argument("transaction", metavar="ID")
@@ -22,8 +18,9 @@ _SHOWN_PARTS = ("fips", "cej")
 def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
     """Show the stored transaction ID (in-12 came in, out-7 goes out).
 
-    What it says in a sentence, its status and timeline, and its data blocks with names, numbers, birth dates
-    and addresses masked.
+    Who sent it and what became of it, its timeline, and the transaction in words: what it asks for or tells
+    in a sentence, then its data blocks with the meanings of codes. Names, numbers, birth dates and addresses
+    are masked.
     """
     from csenet.gateway.errors import NotFound
 
@@ -35,16 +32,16 @@ def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
         detail = None
     if detail is None:
         raise Unusable(f"{transaction}: there is no such transaction; it reads like in-12 or out-7")
-    blocks = detail.transaction or {}
-    if not unmask:
-        blocks = masked(blocks)
     if as_json:
         import msgspec
 
+        blocks = detail.transaction or {}
+        if not unmask:
+            blocks = masked(blocks)
         shown = msgspec.structs.replace(detail, transaction=blocks)
         print_json({"sentence": sentence(detail), "timeline": timeline, **msgspec.to_builtins(shown)})
         return
-    _print(detail, timeline, blocks)
+    _print(detail, timeline, unmask=unmask)
 
 
 async def _find(desk: Any, identifier: str, unmask: bool) -> tuple[Any, list[Any]]:
@@ -81,52 +78,35 @@ def masked(blocks: dict[str, Any]) -> dict[str, Any]:
 
 
 def _masked_block(name: str, value: Any) -> Any:
-    """Mask one block, or each block of a list."""
+    """Mask one block, or each block of a list; a field nobody knows is hidden."""
+    from csenet.codecs import describe
+
     if isinstance(value, list):
         return [_masked_block(name, each) for each in value]
-    kinds = _kinds(name)
-    return {field: text if _harmless(field, kinds.get(field, "")) else MASK for field, text in value.items()}
-
-
-def _kinds(block: str) -> dict[str, str]:
-    """Look up the kind of each field of a block."""
-    from csenet.codecs.layout import load_layouts
-
-    layout = load_layouts().get(block) or load_layouts().get(block.removesuffix("s"))
-    return {} if layout is None else {field.name: field.kind for field in layout.fields}
-
-
-def _harmless(field: str, kind: str) -> bool:
-    """Say whether a field may be shown to anybody who may list transactions."""
-    if "birth" in field:
-        return False
-    return kind in _SHOWN_KINDS or any(part in field for part in _SHOWN_PARTS)
+    shown = {}
+    for key, text in value.items():
+        field = describe.field_of(name, key)
+        shown[key] = describe.MASK if field is None or describe.is_personal(name, field) else text
+    return shown
 
 
 def sentence(detail: Any) -> str:
     """Say who sent whom what, and what became of it."""
-    from csenet.codecs.codes import VALID, FarCode
+    from csenet.codecs.codes import FarCode
+    from csenet.codecs.describe import state, title
 
     try:
-        row = VALID.get(FarCode.parse(detail.far or ""))
+        what = title(FarCode.parse(detail.far or ""))
     except ValueError:
-        row = None
-    what = f"{detail.far} ({row.title})" if row else detail.far or "something unreadable"
+        what = detail.far or "something unreadable"
     case = f" on case {detail.case_id}" if detail.case_id else ""
     verb = "sent" if detail.id.startswith("in") or detail.status == "delivered" else "is to send"
-    return f"{_state(detail.from_fips)} {verb} {_state(detail.to_fips)} {what}{case}: {detail.status}."
+    sender, receiver = state(detail.from_fips), state(detail.to_fips)
+    return f"{sender[:1].upper()}{sender[1:]} {verb} {receiver} {what}{case}: {detail.status}."
 
 
-def _state(fips: str | None) -> str:
-    """Name a state by its code."""
-    from csenet.codecs.codes import jurisdictions
-
-    known = jurisdictions().get((fips or "")[:2])
-    return known.name if known else "An unknown state"
-
-
-def _print(detail: Any, timeline: list[Any], blocks: dict[str, Any]) -> None:
-    """Print for a person: the sentence, the facts about it, the timeline, the blocks."""
+def _print(detail: Any, timeline: list[Any], *, unmask: bool) -> None:
+    """Print for a person: the sentence, the facts about it, the timeline, the transaction."""
     click.echo(sentence(detail))
     facts = ["id", "serial", "received_at", "settled_at", "milliseconds", "in_reply_to", "attempts", "reason"]
     print_table("", ["", ""], [(name, getattr(detail, name)) for name in facts if getattr(detail, name)])
@@ -135,10 +115,16 @@ def _print(detail: Any, timeline: list[Any], blocks: dict[str, Any]) -> None:
         print_table("Timeline", ["at", "event", "detail"], rows)
     for problem in detail.problems:
         click.echo(f"{problem.get('severity')} {problem.get('code')}: {problem.get('message')}")
-    for name, value in blocks.items():
-        for number, block in enumerate(value if isinstance(value, list) else [value], start=1):
-            title = f"{name} {number}" if isinstance(value, list) else name
-            print_table(title, ["field", "value"], block.items())
+    if detail.transaction:
+        click.echo(_described(detail, unmask=unmask), nl=False)
+
+
+def _described(detail: Any, *, unmask: bool) -> str:
+    """Write the transaction in words."""
+    from csenet.codecs import describe, transaction
+
+    way = transaction.Direction.FROM_SERVER if detail.id.startswith("in") else transaction.Direction.TO_SERVER
+    return describe.text(transaction.from_json(detail.transaction), unmask, direction=way)
 
 
 def _detail(detail: dict[str, Any]) -> str:

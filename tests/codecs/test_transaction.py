@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from csenet.codecs import compiler, transaction
+from csenet.codecs import canonical, transaction
 from csenet.codecs.blocks import Case, Collection, Header, Information, NcpIdentification, Participant
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError, Severity
@@ -131,8 +131,8 @@ def test_what_stands_in_a_reserved_field_never_spoils_a_transaction() -> None:
     assert [(p.code, p.severity) for p in reading.problems] == [("header.due_date.date", Severity.WARNING)]
 
 
-def test_a_full_memory_of_dates_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler, "CACHE_LIMIT", 0)
+def test_a_full_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "CACHE_LIMIT", 0)
     header = msgspec.structs.replace(HEADER, transaction_date=date(1931, 7, 4))
     raw = transaction.write(Transaction(header=header), Direction.TO_SERVER)
     reading = transaction.read(raw, Direction.TO_SERVER)
