@@ -21,11 +21,11 @@ from csenet.gateway.delivery.transports.base import Transport
 from csenet.gateway.delivery.transports.folder import FolderTransport
 from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.delivery.waiting import first_of
+from csenet.gateway.desk.disclosing import may_leave as may_leave_now
 from csenet.gateway.errors import GatewayError, TaskCrashed
 from csenet.gateway.intake.folder import FolderIntake
 from csenet.gateway.lock import DataLock
 from csenet.gateway.wiring import desk_of
-from csenet.handlers.policy.agreements import may_send
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -153,7 +153,7 @@ class GatewayApp:
         agency = desk.agency
 
         def may_leave(row: OutboundRow) -> Permission:
-            return may_send(row.far, row.partner, clock.today(), agency.profile, agency.agreements)
+            return may_leave_now(row.far, row.partner, row.raw, clock.today(), agency)
 
         transport, ready = self._transport(clock), desk.outbox_ready
         return Courier(store, transport, clock, settings, log, may_leave=may_leave, ready=ready)

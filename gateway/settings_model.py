@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -42,6 +45,13 @@ def _plain_url(value: str) -> str:
     if "@" in rest.split("/", 1)[0]:
         raise ValueError("must not carry a user name or password; use token_file")
     return value
+
+
+def _clock_time(value: object) -> time:
+    """Read an hour and minute in quotes."""
+    if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) is None:
+        raise ValueError('must be an hour and minute in quotes, such as "17:00"')
+    return time.fromisoformat(value)
 
 
 class _Section(BaseModel):
@@ -153,9 +163,10 @@ class LogSection(_Section):
 
 
 class PolicySection(_Section):
-    """Name the agency's own agreements and switches."""
+    """Name the agency's own agreements and switches, and when its day ends (local time)."""
 
     agreements: Path | None = None
+    close_of_business: Annotated[time, BeforeValidator(_clock_time)] | None = None
     switches: dict[str, bool] = {}
 
     @field_validator("agreements")

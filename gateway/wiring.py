@@ -37,7 +37,9 @@ def agency_from(settings: Settings) -> Agency:
     try:
         profile = load_profile(fips).with_switches(settings.policy.switches)
         agreements = load_agreements(settings.policy.agreements)
-        return agency_of(fips, county=settings.gateway.county, profile=profile, agreements=agreements)
+        closes = settings.policy.close_of_business
+        county = settings.gateway.county
+        return agency_of(fips, county=county, profile=profile, agreements=agreements, closes=closes)
     except PolicyError as error:
         raise SettingsError(f"{error.file}: {problem}" for problem in error.problems) from None
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Set
 
 from csenet.codecs.codes import VALID
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import managing, reasons
+from csenet.handlers import managing
 from csenet.handlers.context import CaseRecord, Context
 from csenet.handlers.decision import Decision
 from csenet.handlers.policy.agreements import may_exchange
-from csenet.handlers.policy.rules import Stated
+from csenet.handlers.policy.rules import Stated, reason
 from csenet.handlers.work import decide, item, sender_state, title_of
 
 Check = Callable[[Transaction, Context], Decision | None]
@@ -25,7 +25,7 @@ def addressed_to_us(tx: Transaction, context: Context) -> Decision | None:
     if tx.header.local_fips_state == context.our_state:
         return None
     title = "A transaction meant for another state arrived: tell the exchange"
-    return decide(item(tx, context, "review", title, reasons.NOT_ADDRESSED_TO_US))
+    return decide(item(tx, context, "review", title, reason("check.addressed_to_us")))
 
 
 def code_known(tx: Transaction, context: Context) -> Decision | None:
@@ -33,7 +33,7 @@ def code_known(tx: Transaction, context: Context) -> Decision | None:
     if tx.far in VALID:
         return None
     title = "A transaction with an unknown code arrived: find out what the sender wants"
-    return decide(item(tx, context, "review", title, reasons.CODE_UNKNOWN))
+    return decide(item(tx, context, "review", title, reason("check.code_known")))
 
 
 def agreement_allows(tx: Transaction, context: Context) -> Decision | None:
@@ -65,7 +65,7 @@ def partner_of_case(tx: Transaction, context: Context) -> Decision | None:
     if record_of(context).facts.other_state == sender_state(tx):
         return None
     title = f"{title_of(tx.far)}: sent by a state that is not the other state of this case"
-    return decide(item(tx, context, "wrong_state", title, reasons.OTHER_STATE_DIFFERS))
+    return decide(item(tx, context, "wrong_state", title, reason("check.partner_of_case")))
 
 
 def role_fits(tx: Transaction, context: Context) -> Decision | None:

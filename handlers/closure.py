@@ -13,12 +13,10 @@ import msgspec
 
 from csenet.codecs.codes import FarCode
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import reasons
 from csenet.handlers.checks import record_of
-from csenet.handlers.context import CLOSE_CASE, STOP_WITHHOLDING, CaseRecord, Context, WorkView
+from csenet.handlers.context import CLOSE_CASE, STOP_WITHHOLDING, CaseRecord, Context, WorkView, law
 from csenet.handlers.decision import CaseChange, Decision, WorkItem, merge
-from csenet.handlers.policy.rules import Why
-from csenet.handlers.reasons import law
+from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.replies import Answer, reply_or_work
 from csenet.handlers.work import decide, group_of, item, open_of_kind, title_of
 
@@ -51,7 +49,7 @@ def stop_and_close(tx: Transaction, context: Context) -> Decision:
     close = _closing(tx, context, CLOSE_CASE, "Close the interstate case", "gsc17_closes_case", "RS7")
     if False in (record.facts.withholding_active, record.state.withholding_active):
         decision = decide(close, notes=("no withholding of ours is active, so there is none to stop",))
-        return merge(decision, Decision(reasons=(reasons.NO_WITHHOLDING,)))
+        return merge(decision, Decision(reasons=(reason("closure.no_withholding"),)))
     title = "Stop our income withholding"
     return decide(_closing(tx, context, STOP_WITHHOLDING, title, "gsc17_closes_case", "RS7"), close)
 
@@ -71,7 +69,7 @@ def _closing(tx: Transaction, context: Context, kind: str, title: str, why: str,
 
 def _repeated(tx: Transaction, context: Context) -> Decision:
     title = f"{title_of(tx.far)}: came again while the work on it is open, its answer will serve for both"
-    return decide(item(tx, context, "review", title, reasons.REPEATED))
+    return decide(item(tx, context, "review", title, reason("closure.repeated")))
 
 
 def other_closed(tx: Transaction, context: Context) -> Decision:
@@ -79,12 +77,14 @@ def other_closed(tx: Transaction, context: Context) -> Decision:
     closed_on, objection = _closed_on(tx, context)
     if objection is not None:
         return objection
-    decision = _changed(context, reasons.OTHER_CLOSED, other_state_closed_on=closed_on.isoformat())
+    decision = _changed(
+        context, reason("closure.other_state_closed"), other_state_closed_on=closed_on.isoformat()
+    )
     if record_of(context).state.services_ended_on is not None:
         note = f"the other state closed on {closed_on}, as we asked; our own case is as it was"
         return merge(decision, Decision(notes=(note,)))
     title = "The other state closed its case without a request of ours: decide how to go on"
-    return merge(decision, decide(item(tx, context, "review", title, reasons.NO_REQUEST)))
+    return merge(decision, decide(item(tx, context, "review", title, reason("closure.no_request_on_record"))))
 
 
 def other_stopped(tx: Transaction, context: Context) -> Decision:
@@ -102,7 +102,9 @@ def other_stopped(tx: Transaction, context: Context) -> Decision:
     )
     if record_of(context).state.withholding_stop_requested_on is None:
         title = "The other state stopped and closed, but no request of ours is on record: find out why"
-        return merge(decision, decide(item(tx, context, "review", title, reasons.NO_REQUEST)))
+        return merge(
+            decision, decide(item(tx, context, "review", title, reason("closure.no_request_on_record")))
+        )
     title = f"Our own income withholding may be issued: the other state stopped and closed on {closed_on}"
     return merge(
         decision,
@@ -115,7 +117,7 @@ def _closed_on(tx: Transaction, context: Context) -> tuple[date, Decision | None
     if day <= context.today:
         return day, None
     title = f"{title_of(tx.far)}: the closure date is still to come, ask the other state"
-    return day, decide(item(tx, context, "review", title, reasons.CLOSURE_AHEAD))
+    return day, decide(item(tx, context, "review", title, reason("closure.date_not_ahead")))
 
 
 def completed(work: WorkView, on: date, siblings: tuple[WorkView, ...], context: Context) -> Decision:
@@ -134,7 +136,7 @@ def completed(work: WorkView, on: date, siblings: tuple[WorkView, ...], context:
 
 def _alone(work: WorkView, on: date, context: Context) -> Decision:
     if work.kind == STOP_WITHHOLDING:
-        return _changed(context, reasons.STOPPED_HERE, withholding_active=False)
+        return _changed(context, reason("closure.withholding_stopped"), withholding_active=False)
     return _changed(context, law("closure_is_told", context), status="closed", closed_on=on.isoformat())
 
 

@@ -17,6 +17,7 @@ from csenet.handlers.decision import CaseChange
 from csenet.handlers.facts import Balances, CaseFacts, FactsError, Role, facts_from_json, facts_to_json
 from csenet.handlers.policy.agreements import Agreements
 from csenet.handlers.policy.profile import Profile
+from csenet.handlers.policy.rules import Why, value_on
 from csenet.handlers.policy.working_days import Calendar
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "facts_from_json",
     "facts_to_json",
     "initial_state",
+    "law",
 ]
 
 CLOSE_CASE = "close_case"
@@ -127,6 +129,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     def our_state(self) -> str:
         """Give our two-digit FIPS code."""
         return self.jurisdiction[:2]
+
+
+def law(rule_id: str, context: Context) -> Why:
+    """Give the reason a rule of the policy tables states on the day of the decision."""
+    return value_on(rule_id, context.today).why
 
 
 def apply(record: CaseRecord, change: CaseChange) -> CaseRecord:

@@ -32,15 +32,23 @@ _PLAIN = (
     "other_case_id",
     "withholding_active",
     "family_violence",
+    "protected",
     "alternative_agreement",
     "balances",
     "ledger",
 )
+KEYS = _PLAIN + BLOCKS
+"""All that facts may say."""
 _FIPS = re.compile(r"\d{5}([ 0-9A-Z]{2})")
 _MONEY = re.compile(r"\d{1,10}\.\d{2}")
 _CASE_ID_LENGTH = 15
+_PROTECTED = re.compile(r"ncp|participants\[\d\]")
 MOST_OF_A_BLOCK = 9
 """A block count is one digit."""
+
+
+PARENT = "ncp"
+"""The noncustodial parent in `CaseFacts.protected`."""
 
 
 class Role(StrEnum):
@@ -64,7 +72,11 @@ class Balances(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold one snapshot of an interstate case. `None` means that the case system did not say."""
+    """Hold one snapshot of an interstate case. `None` means that the case system did not say.
+
+    `family_violence` protects everybody of the case. `protected` names those at risk where the rest of the
+    case may be told: `ncp`, and participants by their place in the list, such as `participants[0]`.
+    """
 
     case_id: str
     role: Role
@@ -72,6 +84,7 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     other_case_id: str | None = None
     withholding_active: bool | None = None
     family_violence: bool = False
+    protected: tuple[str, ...] = ()
     alternative_agreement: bool = False
     case: Case | None = None
     ncp_identification: NcpIdentification | None = None
@@ -162,6 +175,15 @@ def _fips(value: Any) -> str:
     return value
 
 
+def _persons(value: Any) -> tuple[str, ...]:
+    named = value if isinstance(value, list) else [None]
+    if not all(isinstance(each, str) and _PROTECTED.fullmatch(each) for each in named):
+        raise ValueError('must be a list of "ncp" and of participants such as "participants[0]"')
+    if len(set(named)) < len(named):
+        raise ValueError("names somebody twice")
+    return tuple(named)
+
+
 def _case_id(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > _CASE_ID_LENGTH:
         raise ValueError(f"must be a text of 1 to {_CASE_ID_LENGTH} characters")
@@ -242,6 +264,11 @@ def _blocks(form: _Form) -> dict[str, Any]:
     return read
 
 
+def participant_names(count: int) -> tuple[str, ...]:
+    """Name the first participants of a case the way `CaseFacts.protected` names them."""
+    return tuple(f"participants[{number}]" for number in range(count))
+
+
 def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
     """Read the facts of a case from their JSON form.
 
@@ -249,7 +276,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
     """
     problems: list[tuple[str, str]] = []
     form = _Form(obj, "", problems)
-    form.only(_PLAIN + BLOCKS)
+    form.only(KEYS)
     facts = CaseFacts(
         case_id=case_id,
         role=form.take("role", _role, required=True) or Role.INITIATING,
@@ -257,6 +284,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
         other_case_id=form.take("other_case_id", _case_id),
         withholding_active=form.take("withholding_active", _flag),
         family_violence=form.take("family_violence", _flag) or False,
+        protected=form.take("protected", _persons) or (),
         alternative_agreement=form.take("alternative_agreement", _flag) or False,
         balances=form.take("balances", lambda obj: _balances(_Form(obj, "balances", problems))),
         ledger=form.take("ledger", lambda obj: _ledger(_Form(obj, "ledger", problems))),
@@ -264,6 +292,10 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
     )
     if form.values.get("balances") is not None and form.values.get("ledger") is not None:
         form.wrong("balances", "must not be given together with a ledger: one of them is enough")
+    known = {PARENT, *participant_names(len(facts.participants))}
+    if not known.issuperset(facts.protected):
+        # Somebody at risk who is not found would go unprotected.
+        form.wrong("protected", "names a participant that the facts do not have")
     if problems:
         raise FactsError(problems)
     return facts
@@ -276,6 +308,8 @@ def facts_to_json(facts: CaseFacts) -> dict[str, Any]:
         if getattr(facts, name) is not None:
             written[name] = getattr(facts, name)
     written["family_violence"] = facts.family_violence
+    if facts.protected:
+        written["protected"] = list(facts.protected)
     written["alternative_agreement"] = facts.alternative_agreement
     for name in BLOCKS:
         held = getattr(facts, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -12,8 +14,9 @@ from csenet.codecs.blocks import Header, Information
 from csenet.codecs.codes import Element, FarCode, elements
 from csenet.codecs.errors import Problem, Severity
 from csenet.handlers.context import CaseRecord
+from csenet.handlers.disclosing import problem, risk_of
 from csenet.handlers.facts import MOST_OF_A_BLOCK
-from csenet.handlers.policy import disclosure
+from csenet.handlers.policy.disclosure_review import BlockReview, Review, review
 
 STRUCTS: Mapping[str, type[Any]] = {
     "header": blocks.Header,
@@ -28,6 +31,7 @@ STRUCTS: Mapping[str, type[Any]] = {
 _REQUIRED = "required"
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
+_LINE = "information_text_line_1"
 
 
 class ComposeError(ValueError):
@@ -84,6 +88,19 @@ def lack(code: str, message: str, block: str, field: str = "", occurrence: int =
     )
 
 
+def reviewed(code: FarCode, record: CaseRecord, today: date) -> Review:
+    """Say what `code` may tell of a case, before it is filled, in blocks that have facts or must be there."""
+    wanted = wanted_by(code)
+    counts = {name: _count(record, name, want.required) for name, want in wanted.items()}
+    return review(str(code), counts, risk_of(record.facts), today, listed=wanted)
+
+
+def _count(record: CaseRecord, name: str, required: bool) -> int:
+    held = getattr(record.facts, name, None)
+    count = len(held[:MOST_OF_A_BLOCK]) if isinstance(held, tuple) else int(held is not None)
+    return max(count, int(required))
+
+
 class Filling:
     """Fill the blocks of one transaction and remember what is missing on the way.
 
@@ -91,11 +108,14 @@ class Filling:
     is worth showing when the federal edits want that block after all.
     """
 
-    def __init__(self, code: FarCode, record: CaseRecord) -> None:
+    def __init__(self, code: FarCode, record: CaseRecord, today: date) -> None:
         self.code, self.record = code, record
         self.wanted = wanted_by(code)
         self.missing: list[Problem] = []
         self.left_out: list[Problem] = []
+        self._said = reviewed(code, record, today)
+        self._weighed = {(each.block, each.occurrence): each for each in self._said.blocks}
+        self._withheld = False
 
     def header(self, header: Header) -> Header:
         """Report required header fields that are blank; the serial number comes later."""
@@ -122,10 +142,15 @@ class Filling:
         return tuple(self._fill(name, sources))
 
     def information(self, given: Information | None) -> Information | None:
-        """Take the text given for the information block; refuse text that has no place in this code."""
+        """Take the text given for the information block; refuse text that has no place in this code.
+
+        Call it last: where something was withheld before and the text is free, it says so.
+        """
         want = self._want("information")
         names = {element.field for element in want.fields}
         said = _told(given) if given is not None else {}
+        if self._withheld and self._said.line and _LINE in names:
+            said.setdefault(_LINE, self._said.line)
         for field in sorted(said.keys() - names):
             text = f"{self.code} has no place for this field"
             self.missing.append(lack(f"information.{field}.unused", text, "information", field))
@@ -139,29 +164,39 @@ class Filling:
         return self.wanted.get(name, Wanted())
 
     def _fill(self, name: str, sources: Iterable[Any]) -> list[Any]:
-        want = self._want(name)
-        if name not in self.wanted or not self._may_leave(name, want):
+        if name not in self.wanted:
             return []
-        hidden = disclosure.withheld_fields(name, self.record.facts.family_violence)
-        filled = []
+        want, filled = self._want(name), []
         for number, source in enumerate(sources, start=1):
-            told = {
-                each.field: getattr(source, each.field) for each in want.fields if each.field not in hidden
-            }
+            weighed = self._weighed.get((name, number))
+            if weighed is not None and not weighed.allowed:
+                self._keep_back(weighed, want, source)
+                continue
+            told, hidden = self._told_of(source, want, weighed)
             values = told | self._of_the_case(name, want) | want.fixed()
-            lacks = self._required(name, number, want, values)
+            lacks = self._required(name, number, want, values, hidden)
             (self.missing if want.required else self.left_out).extend(lacks)
             if not lacks and (want.required or any(value is not None for value in told.values())):
                 filled.append(STRUCTS[name](**values))
         return filled
 
-    def _may_leave(self, name: str, want: Wanted) -> bool:
-        """Ask disclosure about a whole block; one that the transaction cannot go without stops it."""
-        allowed = disclosure.permits(name, self.record.facts.family_violence)
-        if not allowed.allowed:
-            problem = lack(f"policy.{allowed.why.rule}", allowed.why.text, name)
-            (self.missing if want.required else self.left_out).append(problem)
-        return allowed.allowed
+    def _keep_back(self, weighed: BlockReview, want: Wanted, source: Any) -> None:
+        """Leave out a block that may not be told; one that the transaction cannot go without stops it."""
+        self._withheld = self._withheld or bool(_told(source))
+        found = problem(weighed.why, weighed.block, weighed.occurrence)
+        (self.missing if want.required else self.left_out).append(found)
+
+    def _told_of(
+        self, source: Any, want: Wanted, weighed: BlockReview | None
+    ) -> tuple[dict[str, Any], Mapping[str, Problem]]:
+        """Give what a block may tell, and for each field that it may not the reason."""
+        values = {each.field: getattr(source, each.field) for each in want.fields}
+        if weighed is None:
+            return values, {}
+        kept = {name for name in weighed.blank & values.keys() if values[name] is not None}
+        self._withheld = self._withheld or bool(kept)
+        hidden = {name: problem(weighed.why, weighed.block, weighed.occurrence, name) for name in kept}
+        return {name: value for name, value in values.items() if name not in weighed.blank}, hidden
 
     def _of_the_case(self, name: str, want: Wanted) -> dict[str, str]:
         """Give what the gateway knows for the Case block: the status, and that places are confidential."""
@@ -169,11 +204,18 @@ class Filling:
             return {}
         known = {"case_status": "C" if self.record.state.status == "closed" else "O"}
         known = {field: value for field, value in known.items() if any(e.field == field for e in want.fields)}
-        return known | ({"nondisclosure_finding": "Y"} if self.record.facts.family_violence else {})
+        return known | ({"nondisclosure_finding": "Y"} if risk_of(self.record.facts).anybody else {})
 
-    def _required(self, name: str, number: int, want: Wanted, values: Mapping[str, Any]) -> list[Problem]:
+    def _required(
+        self,
+        name: str,
+        number: int,
+        want: Wanted,
+        values: Mapping[str, Any],
+        hidden: Mapping[str, Problem] = MappingProxyType({}),
+    ) -> list[Problem]:
         return [
-            self._lacks(name, each.field, number)
+            hidden.get(each.field) or self._lacks(name, each.field, number)
             for each in want.fields
             if each.level == _REQUIRED and values.get(each.field) is None
         ]

@@ -16,15 +16,13 @@ from csenet.codecs.blocks import Information
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import reasons
 from csenet.handlers.checks import record_of
-from csenet.handlers.context import AWAIT_BALANCES, PROVIDE_BALANCES, CaseFacts, Context
+from csenet.handlers.context import AWAIT_BALANCES, PROVIDE_BALANCES, CaseFacts, Context, law
 from csenet.handlers.decision import CaseChange, Decision, merge
 from csenet.handlers.policy.interest import Ledger, LedgerError, Rate, Statement, owed
 from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
 from csenet.handlers.policy.profile import load_profile
-from csenet.handlers.policy.rules import Why
-from csenet.handlers.reasons import law
+from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.replies import Answer, reply_or_work
 from csenet.handlers.work import about, decide, due_by, item, open_of_kind, sender_state, title_of
 
@@ -99,11 +97,11 @@ def balances(facts: CaseFacts, context: Context) -> Owed | Question:
             arrears=told.arrears,
             interest=told.interest,
             as_of=told.as_of,
-            reasons=(reasons.BALANCES_GIVEN,),
+            reasons=(reason("interest.balances_given"),),
         )
     if facts.ledger is None:
         text = "what are total arrears and interest, and as of which day?"
-        return Question(text=text, reasons=(reasons.BALANCES_NOT_STATED,))
+        return Question(text=text, reasons=(reason("interest.balances_not_stated"),))
     rates = rates_for(facts, context)
     return rates if isinstance(rates, Question) else _from_ledger(facts.ledger, rates, context.today)
 
@@ -113,7 +111,7 @@ def rates_for(facts: CaseFacts, context: Context) -> tuple[Rate, ...] | Question
     states = {order.order_fips_state for order in facts.orders if order.order_fips_state is not None}
     if len(states) > 1:
         text = "orders of several states are on the case, which one governs interest?"
-        return Question(text=text, reasons=(reasons.SEVERAL_ORDERS,))
+        return Question(text=text, reasons=(reason("interest.one_governing_state"),))
     state = states.pop() if states else context.our_state
     if state == context.our_state:
         return context.profile.interest_rates()
@@ -121,7 +119,7 @@ def rates_for(facts: CaseFacts, context: Context) -> tuple[Rate, ...] | Question
         return load_profile(state).interest_rates()
     except UnknownJurisdictionError:
         text = "no interest rates are known for the place that issued the order, what is owed?"
-        return Question(text=text, reasons=(reasons.BALANCES_NOT_STATED,))
+        return Question(text=text, reasons=(reason("interest.balances_not_stated"),))
 
 
 def _from_ledger(ledger: Ledger, rates: tuple[Rate, ...], today: date) -> Owed | Question:
@@ -129,7 +127,7 @@ def _from_ledger(ledger: Ledger, rates: tuple[Rate, ...], today: date) -> Owed |
         statement = owed(ledger, rates, today)
     except LedgerError:
         text = "the ledger has amounts that cannot be right, what is owed?"
-        return Question(text=text, reasons=(reasons.BALANCES_NOT_STATED,))
+        return Question(text=text, reasons=(reason("interest.balances_not_stated"),))
     if isinstance(statement, Statement):
         return _stated(statement)
     text = "the interest rate of a part of the time is not stated, what is owed?"
@@ -139,7 +137,7 @@ def _from_ledger(ledger: Ledger, rates: tuple[Rate, ...], today: date) -> Owed |
 def _stated(statement: Statement) -> Owed | Question:
     if statement.total > MOST:
         text = "the ledger adds up to more than the transaction can carry, what is owed?"
-        return Question(text=text, reasons=(reasons.BALANCES_NOT_STATED,))
+        return Question(text=text, reasons=(reason("interest.balances_not_stated"),))
     return Owed(
         arrears=statement.total,
         interest=statement.interest,
@@ -156,7 +154,7 @@ def provided(tx: Transaction, context: Context) -> Decision:
         told = infoline.parse_interest_line(line or "")
     except CodecError:
         title = f"{title_of(tx.far)}: the amounts cannot be read, ask the other state for them"
-        return decide(item(tx, context, "review", title, reasons.LINE_UNREADABLE))
+        return decide(item(tx, context, "review", title, reason("interest.line_readable")))
     if told.as_of_date > context.today:
         title = f"{title_of(tx.far)}: the balances are for a day to come, ask the other state"
         return decide(item(tx, context, "review", title, "balance_as_of_not_in_future"))
@@ -167,7 +165,9 @@ def provided(tx: Transaction, context: Context) -> Decision:
         "from": sender_state(tx),
     }
     change = CaseChange(
-        case_id=record.case_id, set={"received_balances": received}, why=reasons.BALANCES_RECEIVED
+        case_id=record.case_id, set={"received_balances": received}, why=reason("interest.balances_received")
     )
     settled = tuple(work.id for work in open_of_kind(context, AWAIT_BALANCES))
-    return Decision(case_changes=(change,), reasons=(reasons.BALANCES_RECEIVED,), closes_work=settled)
+    return Decision(
+        case_changes=(change,), reasons=(reason("interest.balances_received"),), closes_work=settled
+    )

@@ -9,12 +9,11 @@ from csenet.codecs.blocks import Information
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import reasons
-from csenet.handlers.context import Context
+from csenet.handlers.context import Context, law
 from csenet.handlers.decision import Decision, Reply
 from csenet.handlers.policy.closure import closures
-from csenet.handlers.reasons import law
-from csenet.handlers.replies import header_of, permission
+from csenet.handlers.policy.rules import Why, reason
+from csenet.handlers.replies import header_of, permission, task_of, way_of
 from csenet.handlers.work import decide, item, sender_state, title_of
 
 REJCT = FarCode(function="MSC", action="P", reason="REJCT")
@@ -44,11 +43,14 @@ def reject(tx: Transaction, context: Context) -> Decision:
     exempt = code == REJCT or (code.function, code.action) in _BLANK_CASE_ID_IS_NORMAL
     if exempt or header.other_case_id is None or header.transaction_date is None or tx.serial is None:
         title = f"{title_of(code)}: names no case of ours, find out what it is about"
-        return decide(item(tx, context, "review", title, "unknown_case_is_rejected", reasons.NEVER_REJECTED))
+        return decide(
+            item(tx, context, "review", title, "unknown_case_is_rejected", reason("check.rejectable"))
+        )
     allowed = permission(REJCT, context, sender_state(tx))
     if not allowed.allowed:
-        title = f"{title_of(code)}: names no case of ours, tell the other state in another way"
-        return decide(item(tx, context, "send_otherwise", title, "unknown_case_is_rejected", allowed.why))
+        title = f"{title_of(code)}: names no case of ours, {task_of(allowed)}"
+        whys: tuple[Why | str, ...] = ("unknown_case_is_rejected", *allowed.reasons)
+        return decide(item(tx, context, "send_otherwise", title, *whys, details=way_of(allowed)))
     reply = Reply(
         transaction=_rejection(tx, tx.serial, header.transaction_date, context), case_id=header.case_id or ""
     )
@@ -75,13 +77,13 @@ def rejected(tx: Transaction, context: Context) -> Decision:
     line = tx.information.information_text_line_1 if tx.information is not None else None
     if sent is None or sent.partner != sender_state(tx) or not _names(line, sent.serial):
         title = "A case ID was rejected, but no transaction of ours is named: find out which one was meant"
-        return decide(item(tx, context, "review", title, reasons.REJECTION_UNMATCHED))
+        return decide(item(tx, context, "review", title, reason("rejection.unmatched")))
     work = item(
         tx,
         context,
         "find_case_id",
         f"Our {sent.far} was rejected: find the other state's case ID, correct it and send again",
-        reasons.REJECTED,
+        reason("rejection.received"),
         duty="AN2",
         details={"rejected_far": str(sent.far), "rejected_serial": sent.serial},
     )

@@ -14,14 +14,15 @@ from csenet.codecs.blocks import Header, Information
 from csenet.codecs.codes import VALID, FarCode
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import closure, interest, reasons
-from csenet.handlers.context import AWAIT_BALANCES, PROVIDE_BALANCES, CaseRecord, Context
+from csenet.handlers import closure, interest
+from csenet.handlers.context import AWAIT_BALANCES, PROVIDE_BALANCES, CaseRecord, Context, law
 from csenet.handlers.decision import CaseChange, Decision, Refusal, Reply, WorkItem, merge
-from csenet.handlers.filling import ComposeError
+from csenet.handlers.disclosing import tax_permission
+from csenet.handlers.filling import ComposeError, reviewed
 from csenet.handlers.managing import REJCT
-from csenet.handlers.policy.rules import Why
-from csenet.handlers.reasons import law
-from csenet.handlers.replies import compose, left_out, permission
+from csenet.handlers.policy.agreements import Permission
+from csenet.handlers.policy.rules import Why, reason
+from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission
 from csenet.handlers.work import due_by, open_of_kind
 
 GRINT = FarCode(function="MSC", action="R", reason="GRINT")
@@ -52,7 +53,7 @@ def originate(
     """
     objections, record = _objections(code, context), context.record
     if record is not None:
-        objections += _permission_objection(code, context, record.facts.other_state)
+        objections += _refused(permission(code, context, record.facts.other_state))
     elif not objections:
         objections = [_UNKNOWN_CASE]
     if objections or record is None:
@@ -61,8 +62,11 @@ def originate(
         request = _prepared(Request(code=code, information=information, header=header), record, context)
         tx = compose(code, record, context, information=request.information, header=request.header)
     except ComposeError as lacking:
-        return Refusal(problems=lacking.problems, reasons=(reasons.NOT_COMPOSED,))
-    return merge(_sent(tx, code, context), Decision(notes=left_out(tx, record)))
+        return Refusal(problems=lacking.problems, reasons=(reason("replies.not_composed"),))
+    if taxed := _refused(tax_permission(tx, context)):
+        return Refusal(problems=tuple(taxed))
+    said = disclosure_reasons(reviewed(code, record, context.today), record)
+    return merge(_sent(tx, code, context), Decision(notes=left_out(tx, record), reasons=said))
 
 
 def originate_written(tx: Transaction, context: Context) -> Decision | Refusal:
@@ -71,7 +75,9 @@ def originate_written(tx: Transaction, context: Context) -> Decision | Refusal:
     Requests that open a matter may go before facts of the case are known here; everything else needs them.
     """
     partner = tx.header.other_fips_state or ""
-    objections = [*_objections(tx.far, context), *_permission_objection(tx.far, context, partner)]
+    objections = _objections(tx.far, context)
+    objections += _refused(permission(tx.far, context, partner))
+    objections += _refused(tax_permission(tx, context))
     if objections:
         return Refusal(problems=tuple(objections))
     return _sent(tx, tx.far, context)
@@ -105,9 +111,12 @@ def _objections(code: FarCode, context: Context) -> list[Problem]:
     return [*_role_objection(code, record), *_status_objection(code, record)]
 
 
-def _permission_objection(code: FarCode, context: Context, partner: str) -> list[Problem]:
-    allowed = permission(code, context, partner)
-    return [] if allowed.allowed else [_from_why(allowed.why)]
+def _refused(permission: Permission) -> list[Problem]:
+    """Name as a problem why something may not go, with the way by which the other state is told instead."""
+    if permission.allowed:
+        return []
+    why = permission.why
+    return [_objection(f"policy.{why.rule}", permission.told, "header", why.citation)]
 
 
 def _role_objection(code: FarCode, record: CaseRecord) -> list[Problem]:
@@ -127,10 +136,6 @@ def _status_objection(code: FarCode, record: CaseRecord) -> list[Problem]:
 
 def _objection(code: str, text: str, block: str, citation: str = "45 CFR 303.7") -> Problem:
     return Problem(code=code, severity=Severity.ERROR, message=text, block=block, citation=citation)
-
-
-def _from_why(why: Why) -> Problem:
-    return _objection(f"policy.{why.rule}", why.text, "header", why.citation)
 
 
 _UNKNOWN_CASE = _objection("case.known", "the facts of the case are not known: put them first", "case")
@@ -182,7 +187,7 @@ def _services_ended(record: CaseRecord, context: Context) -> Decision:
 
 def _stop_requested(record: CaseRecord, context: Context) -> Decision:
     day = context.today.isoformat()
-    return _noted(record, reasons.WANTS_TO_WITHHOLD, {"withholding_stop_requested_on": day})
+    return _noted(record, reason("closure.before_own_withholding"), {"withholding_stop_requested_on": day})
 
 
 def _noted(record: CaseRecord, why: Why, values: dict[str, str]) -> Decision:

@@ -16,13 +16,14 @@ from csenet.codecs.codes import VALID, FarCode
 from csenet.codecs.errors import Problem
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.codecs.validation import validate
-from csenet.handlers import reasons
 from csenet.handlers.context import CaseRecord, Context
 from csenet.handlers.decision import Decision, Reply, WorkItem
+from csenet.handlers.disclosing import problem, replaced, risk_of, tax_permission
 from csenet.handlers.facts import BLOCKS, REPEATED
-from csenet.handlers.filling import ComposeError, Filling, lack, wanted_by
+from csenet.handlers.filling import ComposeError, Filling, lack, reviewed, wanted_by
 from csenet.handlers.policy.agreements import Permission, may_send
-from csenet.handlers.policy.rules import Why
+from csenet.handlers.policy.disclosure_review import Review
+from csenet.handlers.policy.rules import Why, reason
 
 VERSION = "003"
 _ANY_SERIAL = "000000000001"
@@ -66,7 +67,12 @@ def compose(
         other_case_id=other_case_id or record.facts.other_case_id,
         action_resolution_date=action_resolution_date,
     )
-    filling = Filling(code, record)
+    may_tell = reviewed(code, record, context.today)
+    why = replaced(may_tell, str(code))
+    if why is not None:
+        text = f"{why.text} Send {may_tell.send} instead."
+        raise ComposeError([problem(why, "header", text=text)])
+    filling = Filling(code, record, context.today)
     tx = Transaction(
         header=filling.header(_asked(ours, header)),
         case=filling.single("case"),
@@ -164,21 +170,26 @@ def header_of(
 
 
 def permission(code: FarCode, context: Context, partner: str) -> Permission:
-    """Ask the agreements and our own profile whether a code may go to a state today."""
+    """Ask the agreements and the profiles of both states whether a code may go to a state today."""
     return may_send(str(code), partner, context.today, context.profile, context.agreements)
 
 
 def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decision:
-    """Answer with a transaction; where it may not go or cannot be built, with work for a person instead."""
-    code = answer.code
-    allowed = permission(code, context, record.facts.other_state)
+    """Answer with a transaction; where it may not go or cannot be built, with work for a person instead.
+
+    Where disclosure lets another answer go in its place, that one goes.
+    """
+    may_tell = reviewed(answer.code, record, context.today)
+    if replaced(may_tell, str(answer.code)) is not None:
+        # What was written for the one answer says nothing in the other.
+        changes = {"code": FarCode.parse(may_tell.send), "information": None}
+        answer = msgspec.structs.replace(answer, **changes)
+    allowed = permission(answer.code, context, record.facts.other_state)
     if not allowed.allowed:
-        title = f"{code} may not go through the exchange: tell the other state in another way"
-        work = _instead(answer, record, "send_otherwise", title, (allowed.why, *allowed.also))
-        return Decision(work_items=(work,), reasons=work.reasons)
+        return _otherwise(answer, record, allowed)
     try:
         tx = compose(
-            code,
+            answer.code,
             record,
             context,
             action_resolution_date=answer.action_resolution_date,
@@ -186,15 +197,44 @@ def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decis
             other_case_id=answer.other_case_id,
         )
     except ComposeError as lacking:
-        title = f"{code} cannot be composed: supply what is missing and send it"
-        work = _instead(answer, record, "complete_facts", title, (reasons.NOT_COMPOSED,))
+        title = f"{answer.code} cannot be composed: supply what is missing and send it"
+        work = _instead(answer, record, "complete_facts", title, (reason("replies.not_composed"),))
         work.details["missing"] = ", ".join(problem.code for problem in lacking.problems)
         return Decision(work_items=(work,), reasons=work.reasons)
-    said = (allowed.why, *allowed.also)
-    if record.facts.family_violence:
-        said += (reasons.CONFIDENTIAL,)
+    taxed = tax_permission(tx, context)
+    if not taxed.allowed:
+        return _otherwise(answer, record, taxed)
     reply = Reply(transaction=tx, case_id=record.case_id)
-    return Decision(replies=(reply,), notes=left_out(tx, record), reasons=said)
+    return Decision(
+        replies=(reply,),
+        notes=left_out(tx, record),
+        reasons=(allowed.why, *allowed.also, *disclosure_reasons(may_tell, record)),
+    )
+
+
+def disclosure_reasons(said: Review, record: CaseRecord) -> tuple[Why, ...]:
+    """Give the reasons for what a transaction on a case leaves out; none where nobody is at risk."""
+    if not risk_of(record.facts).anybody:
+        return ()
+    return (reason("disclosure.nondisclosure"), *said.reasons)
+
+
+def _otherwise(answer: Answer, record: CaseRecord, refused: Permission) -> Decision:
+    """Open the work of telling the other state in the way that takes the transaction's place."""
+    title = f"{answer.code} may not go through the exchange: {task_of(refused)}"
+    work = _instead(answer, record, "send_otherwise", title, refused.reasons)
+    work.details.update(way_of(refused))
+    return Decision(work_items=(work,), reasons=work.reasons)
+
+
+def task_of(refused: Permission) -> str:
+    """Say what a person does where a transaction may not go."""
+    return refused.instead.task if refused.instead is not None else "tell the other state in another way"
+
+
+def way_of(refused: Permission) -> dict[str, str]:
+    """Name for a work item the way by which the other state is told instead."""
+    return {"instead": refused.instead.id} if refused.instead is not None else {}
 
 
 def _instead(answer: Answer, record: CaseRecord, kind: str, title: str, whys: tuple[Why, ...]) -> WorkItem:

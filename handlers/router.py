@@ -14,11 +14,12 @@ import msgspec
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import Problem, Severity
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import closure, interest, managing, reasons
+from csenet.handlers import closure, interest, managing
 from csenet.handlers.checks import Check, case_open, first_objection
 from csenet.handlers.context import Context, WorkView
 from csenet.handlers.decision import Decision, Refusal
 from csenet.handlers.origination import GRINT, originate, originate_written
+from csenet.handlers.policy.rules import reason
 
 __all__ = ["completed", "dispatch", "originate", "originate_written"]
 
@@ -75,7 +76,8 @@ def completed(
             return closure.declined(work, context)
         return _refused("work.outcome.choice", "this work is a duty and cannot be declined")
     return Decision(
-        notes=(f"work item {work.id} ({work.kind}) was completed on {on}",), reasons=(reasons.WORK_DONE,)
+        notes=(f"work item {work.id} ({work.kind}) was completed on {on}",),
+        reasons=(reason("work.completed"),),
     )
 
 

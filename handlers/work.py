@@ -6,11 +6,10 @@ from datetime import date
 
 from csenet.codecs.codes import VALID, FarCode
 from csenet.codecs.transaction import Transaction
-from csenet.handlers.context import Context, WorkView
+from csenet.handlers.context import Context, WorkView, law
 from csenet.handlers.decision import Decision, WorkItem
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.rules import Why
-from csenet.handlers.reasons import law
 
 
 def title_of(code: FarCode) -> str:

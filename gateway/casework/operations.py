@@ -147,7 +147,8 @@ OPERATIONS: Final = (
         description=(
             "Either a case ID and a code, from which the gateway builds all blocks out of the facts of the "
             "case, or a whole transaction. Our FIPS code, serial number and dates are filled in. Every check "
-            "that the exchange would make is made first, with all problems in one answer."
+            "that the exchange would make is made first, with all problems in one answer. What disclosure "
+            "rules withhold cannot be released here; a refusal says what goes instead."
         ),
         parameters=(
             Parameter(

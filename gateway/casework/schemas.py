@@ -156,7 +156,16 @@ def _case_facts() -> Schema:
         },
         "other_case_id": {"type": "string", "minLength": 1, "maxLength": 15},
         "withholding_active": flag | {"description": "Whether our income withholding is in force."},
-        "family_violence": flag | {"description": "If true, no address or employer leaves."},
+        "family_violence": flag | {"description": "If true, everybody of the case is protected."},
+        "protected": {
+            "type": "array",
+            "uniqueItems": True,
+            "items": {"type": "string", "pattern": r"^(ncp|participants\[\d\])$"},
+            "description": "Those at risk, where the rest of the case may be told: the noncustodial parent, "
+            "and participants by their place in the list, from 0. Their addresses and employers do not "
+            "leave, and nothing in this API releases them.",
+            "examples": [["participants[0]"]],
+        },
         "alternative_agreement": flag
         | {"description": "Whether both states agreed on another course (45 CFR 303.7(c)(12))."},
         "balances": _object(

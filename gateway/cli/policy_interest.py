@@ -28,11 +28,13 @@ LAST_RESORT: Final = "MN"
     epilog=example(
         "csenet policy interest --facts fixtures/policy/facts/ledger.json --as-of 2022-07-31 --state MN",
         "csenet policy interest --facts fixtures/policy/facts/account.json --as-of 2022-07-31 --explain",
+        "csenet policy interest --facts fixtures/facts/minnesota.json --as-of 2026-11-21 --state MN",
     )
 )
 @click.option(
     "--facts", metavar="FILE", required=True, help='Facts of a case as JSON; "-" is standard input.'
 )
+@click.option("--case", metavar="ID", help="Whose facts of FILE; not needed where it holds one case.")
 @day_option("--as-of", required=True, help="The day for which it is stated, that day included.")
 @state_option
 @click.option("--explain", is_flag=True, help="Show every line, payment and reason.")
@@ -44,6 +46,7 @@ LAST_RESORT: Final = "MN"
 def interest(
     ctx: click.Context,
     facts: str,
+    case: str | None,
     as_of: date,
     state: str | None,
     explain: bool,
@@ -54,14 +57,14 @@ def interest(
 
     FILE holds facts as in PUT /v1/cases, with a ledger of obligations and payments, which is computed as the
     gateway's own balances are; or an "account" with orders, debts, judgments, adjustments and children, which
-    is computed under all of the state's terms.  The state is that of the facts' order, or --state, or that of
-    the settings in $CSENET_CONFIG or ./gateway.toml.
+    is computed under all of the state's terms; or cases by their IDs, as csenet replay takes them.  The state
+    is that of the facts' order, or --state, or that of the settings in $CSENET_CONFIG or ./gateway.toml.
 
     Exit 0 with a statement, 1 with a question that a person must answer first, 2 if FILE cannot be used.
     """
     from csenet.handlers.policy.rules import NotStated
 
-    said = _statement(read_json(facts), facts, as_of, state, all_terms)
+    said = _statement(_of_case(read_json(facts), facts, case), facts, as_of, state, all_terms)
     if isinstance(said, NotStated):
         if as_json:
             print_json({"not_stated": said.why})
@@ -90,6 +93,28 @@ def _statement(
         return statement(account_of(ledger), _terms(states, state, plain=not all_terms), as_of)
     except (FactsError, LedgerError) as error:
         raise Unusable("\n".join(f"{name}: {path}: {what}" for path, what in error.problems)) from None
+
+
+def _of_case(obj: Any, name: str, case: str | None) -> Any:
+    """Give the facts of one case of a file that has cases by their IDs; any other file as it is."""
+    if not _has_cases(obj):
+        if case is not None:
+            raise Unusable(f"{name}: holds no cases by their IDs, so --case names nothing")
+        return obj
+    if case is None and len(obj) > 1:
+        raise Unusable(f"{name}: holds {len(obj)} cases: name one with --case")
+    if case is not None and case not in obj:
+        raise Unusable(f"{name}: has no case of that ID")
+    return obj[case] if case is not None else next(iter(obj.values()))
+
+
+def _has_cases(obj: Any) -> bool:
+    """Tell cases by their IDs, as csenet replay takes them, from the facts of one."""
+    from csenet.handlers.facts import KEYS
+
+    if not isinstance(obj, dict) or not obj or {"account", *KEYS} & obj.keys():
+        return False
+    return all(isinstance(each, dict) for each in obj.values())
 
 
 def _account(obj: dict[str, Any], name: str) -> Account:

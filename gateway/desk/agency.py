@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from csenet.handlers.policy.agreements import Agreements, load_agreements
 from csenet.handlers.policy.profile import Profile, load_profile
-from csenet.handlers.policy.working_days import Calendar
+from csenet.handlers.policy.working_days import Calendar, received_on
 
 
 class Agency(msgspec.Struct, frozen=True, kw_only=True):
     """Describe the agency the desk works for.
 
     ``fips`` has seven characters: state, county, and two more that may be blank.
+    ``closes`` is the close of business in local time, if that counts.
     """
 
     fips: str
@@ -23,6 +24,7 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True):
     agreements: Agreements
     calendar: Calendar
     zone: tzinfo
+    closes: time | None = None
 
     @property
     def state(self) -> str:
@@ -33,6 +35,10 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True):
         """Return the date a moment has where the agency is."""
         return moment.astimezone(self.zone).date()
 
+    def received_on(self, moment: datetime) -> date:
+        """Return the date on which what arrived at a moment counts as received."""
+        return received_on(moment.astimezone(self.zone), self.calendar, self.closes).date
+
 
 def agency_of(
     fips2: str,
@@ -40,6 +46,7 @@ def agency_of(
     county: str = "000",
     profile: Profile | None = None,
     agreements: Agreements | None = None,
+    closes: time | None = None,
 ) -> Agency:
     """Put an agency together from its code, with the published profile and the default agreements.
 
@@ -52,4 +59,5 @@ def agency_of(
         agreements=agreements or load_agreements(None),
         calendar=Calendar(fips2),
         zone=ZoneInfo(chosen.time_zone),
+        closes=closes,
     )

@@ -1,49 +1,38 @@
-"""Keep what could tell where a person lives out of transactions that the case side wrote by itself.
+"""Keep what may not be told out of what the case side wrote by itself, and out of what has been waiting.
 
-Those built from facts are filtered on the way; one given whole must not be a way around that.
+Transactions built from facts are filtered on the way; one given whole must not be a way around that.
 """
 
 from __future__ import annotations
 
-from csenet.codecs.errors import Problem, Severity
-from csenet.codecs.model import BLOCKS
-from csenet.codecs.transaction import Transaction
+from datetime import date
+
+import msgspec
+
+from csenet.codecs import transaction as codec
+from csenet.codecs.errors import Problem
+from csenet.codecs.transaction import Direction, Transaction
+from csenet.gateway.desk.agency import Agency
 from csenet.handlers.context import CaseRecord
-from csenet.handlers.policy import disclosure
-from csenet.handlers.policy.rules import Why
+from csenet.handlers.disclosing import coded, objections
+from csenet.handlers.policy.agreements import Permission, may_send
+from csenet.handlers.policy.disclosure_review import may_hold_tax_information, tax_review
 
 
-def withheld(tx: Transaction, record: CaseRecord | None) -> list[Problem]:
-    """Name every block and field that may not leave because family violence is recorded on the case."""
-    if record is None or not record.facts.family_violence:
-        return []
-    problems = []
-    for block in BLOCKS:
-        value = getattr(tx, block)
-        entries = value if isinstance(value, tuple) else () if value is None else (value,)
-        for occurrence, entry in enumerate(entries, 1):
-            problems += _of_block(block, occurrence, entry)
-    return problems
+def withheld(tx: Transaction, record: CaseRecord | None, today: date) -> list[Problem]:
+    """Name all that a transaction tells and may not, because somebody of the case is at risk."""
+    return objections(tx, record.facts if record is not None else None, today)
 
 
-def _of_block(block: str, occurrence: int, entry: object) -> list[Problem]:
-    whole = disclosure.permits(block, family_violence=True)
-    if not whole.allowed:
-        return [_problem(whole.why, block, occurrence, "")]
-    return [
-        _problem(disclosure.permits(block, family_violence=True, field=name).why, block, occurrence, name)
-        for name in sorted(disclosure.withheld_fields(block, family_violence=True))
-        if getattr(entry, name, None) is not None
-    ]
+def may_leave(far: str, partner: str, raw: bytes, today: date, agency: Agency) -> Permission:
+    """Ask policy one last time about a queued transaction, which agreements may have overtaken.
 
-
-def _problem(why: Why, block: str, occurrence: int, field: str) -> Problem:
-    return Problem(
-        code=f"policy.{why.rule}",
-        severity=Severity.ERROR,
-        message=why.text,
-        block=block,
-        occurrence=occurrence,
-        field=field,
-        citation=why.citation,
-    )
+    The reason says what a person does instead where it may not leave.
+    """
+    allowed = may_send(far, partner, today, agency.profile, agency.agreements)
+    if allowed.allowed and may_hold_tax_information(far):
+        transaction = codec.read(raw, Direction.TO_SERVER).transaction
+        allowed = tax_review(far, coded(transaction), partner, today, agency.agreements)
+    if allowed.allowed:
+        return allowed
+    return msgspec.structs.replace(allowed, why=msgspec.structs.replace(allowed.why, text=allowed.told))

@@ -157,7 +157,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         """Ask the handlers."""
         if self.written:
             tx = addressed(self.transaction, context.record)
-            objections = [*_wrong_partner(tx, context.record), *withheld(tx, context.record)]
+            objections = [*_wrong_partner(tx, context.record), *withheld(tx, context.record, context.today)]
             return (
                 Refusal(problems=tuple(objections)) if objections else router.originate_written(tx, context)
             )

@@ -101,7 +101,7 @@ class Settler:
             self._received(arrival, transaction, {})
             return
         try:
-            received_on = self.agency.date_of(arrival.cause.intake_at)
+            received_on = self.agency.received_on(arrival.cause.intake_at)
             context = self.workset.context(case_id, received_on, self._sent(transaction))
             decision = router.dispatch(transaction, context)
             plan = self.workset.plan(decision, arrival.cause)

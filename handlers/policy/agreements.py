@@ -35,6 +35,17 @@ class Permission(msgspec.Struct, frozen=True):
     also: tuple[Why, ...] = ()
     instead: "Alternative | None" = None
 
+    @property
+    def reasons(self) -> tuple[Why, ...]:
+        """Give all reasons, the other way at the end."""
+        way = (self.instead.why(),) if self.instead is not None else ()
+        return (self.why, *self.also, *way)
+
+    @property
+    def told(self) -> str:
+        """Say why in one text, with what a person does instead."""
+        return f"{self.why.text} Instead: {self.instead.text}" if self.instead is not None else self.why.text
+
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Name another way to tell something: `id` ("paper", "person"), and what a person has to do."""
@@ -42,6 +53,11 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     id: str
     text: str
     citation: str
+
+    @property
+    def task(self) -> str:
+        """Give what has to be done, to follow a colon."""
+        return f"{self.text[:1].lower()}{self.text[1:].rstrip('.')}"
 
     def why(self) -> Why:
         """Give the alternative as a reason."""

@@ -202,6 +202,11 @@ def tax_review(
     return Permission(False, said.why, (rule, *marks), alternative_of(None))
 
 
+def may_hold_tax_information(far: str) -> bool:
+    """Tell whether any block of `far` can be marked, so that only such transactions need be looked into."""
+    return any(row.far == far for row in table().tax_information)
+
+
 def _marks(far: str, blocks: Mapping[str, Sequence[Mapping[str, str | None]]]) -> Iterator[Why]:
     for row in table().tax_information:
         if row.far == far and any(_can_hold(row, values) for values in blocks.get(row.block, ())):

@@ -19,17 +19,21 @@ from csenet.handlers.policy.disclosure import table as disclosure_table
 from csenet.handlers.policy.explain_paragraphs import today_of
 from csenet.handlers.policy.explain_state import state_entries
 from csenet.handlers.policy.explain_words import Entry, Version
-from csenet.handlers.policy.profile import Profile
+from csenet.handlers.policy.jurisdictions import jurisdictions
+from csenet.handlers.policy.profile import Profile, load_profile
 from csenet.handlers.policy.rules import federal_rules, parse_value, plain, reasons
 
 _PARAGRAPH = re.compile(r"\d+\.\d+(\(\w+\))+")
 _CITED = re.compile(r"(?P<section>\d+\.\d+)?(?P<paragraph>(\(\w+\))+)")
 
-__all__ = ["Change", "Entry", "Version", "catalogue", "diff", "find", "rule_ids"]
+__all__ = ["Change", "Entry", "Version", "catalogue", "diff", "everywhere", "find", "rule_ids"]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Say how an entry differs between two days; a missing version means that it stated nothing then."""
+    """Say how an entry differs between two days; a missing version means that it stated nothing then.
+
+    `state` is the state that answers so for itself, "" for what holds everywhere.
+    """
 
     id: str
     kind: str
@@ -37,6 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     what: Literal["new", "ended", "changed"]
     before: Version | None
     after: Version | None
+    state: str = ""
 
 
 def catalogue(profile: Profile | None = None) -> tuple[Entry, ...]:
@@ -50,6 +55,12 @@ def catalogue(profile: Profile | None = None) -> tuple[Entry, ...]:
         *_reasons(),
         *state_entries(profile),
     )
+
+
+def everywhere() -> tuple[Entry, ...]:
+    """List all entries, federal ones first, then what each of the jurisdictions answers for itself."""
+    profiles = map(load_profile, jurisdictions())
+    return (*catalogue(), *(entry for profile in profiles for entry in state_entries(profile)))
 
 
 def rule_ids(profile: Profile | None = None) -> frozenset[str]:
@@ -105,7 +116,15 @@ def diff(entries: Iterable[Entry], before: date, after: date) -> tuple[Change, .
         if old is None or new is None:
             what = "new" if old is None else "ended"
         changes.append(
-            Change(id=entry.id, kind=entry.kind, about=entry.about, what=what, before=old, after=new)
+            Change(
+                id=entry.id,
+                kind=entry.kind,
+                about=entry.about,
+                what=what,
+                before=old,
+                after=new,
+                state=entry.state,
+            )
         )
     return tuple(changes)
 

@@ -14,6 +14,7 @@ NOT_STATED = "not stated"
 
 def state_entries(profile: Profile | None) -> Iterator[Entry]:
     """List every question with the answers of `profile`, then its rates and terms."""
+    state = profile.abbreviation if profile is not None else ""
     for question in questions().values():
         rows = profile.answers.get(question.id, ()) if profile is not None else ()
         yield Entry(
@@ -21,6 +22,7 @@ def state_entries(profile: Profile | None) -> Iterator[Entry]:
             kind="question",
             about=question.text,
             places=_places(question.id),
+            state=state,
             versions=tuple(_answer(question, row) for row in rows),
         )
     rates = profile.interest_rates() if profile is not None else ()
@@ -28,6 +30,7 @@ def state_entries(profile: Profile | None) -> Iterator[Entry]:
         id="interest_rate",
         kind="interest",
         about="What yearly rate of interest the state charges.",
+        state=state,
         versions=tuple(
             Version(
                 citation=rate.why.citation,
@@ -65,6 +68,7 @@ def _answer(question: Question, row: AnswerRow) -> Version:
 
 
 def _terms(profile: Profile | None) -> Iterator[Entry]:
+    state = profile.abbreviation if profile is not None else ""
     rows = load_terms(profile.fips).rows if profile is not None else {}
     for term in definitions().values():
         if term.profile:
@@ -73,6 +77,7 @@ def _terms(profile: Profile | None) -> Iterator[Entry]:
             id=term.id,
             kind="interest",
             about=term.text,
+            state=state,
             versions=tuple(
                 Version(
                     citation=row.citation,

@@ -21,7 +21,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Hold one thing that can be looked up.
 
     `id` is the name that reasons use, `about` our words for it. `codes` are the transactions and `places` the
-    places in questionnaires under which it is found; `details` what else a reader wants to know.
+    places in questionnaires under which it is found; `details` what else a reader wants to know. `state` is
+    the abbreviation of the state that answers so for itself, "" for what holds everywhere.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     cited_in_spec: str = ""
     codes: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    state: str = ""
     details: dict[str, str] = msgspec.field(default_factory=dict)
 
     def on(self, day: date) -> Version | None:

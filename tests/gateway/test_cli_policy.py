@@ -118,6 +118,17 @@ def test_what_changed_is_listed_with_both_citations() -> None:
     assert "none" in ask("diff", "--from", "2026-01-01", "--to", "2026-01-02").stdout
 
 
+def test_what_states_changed_for_themselves_is_listed_with_the_state() -> None:
+    changes = told("diff", "--from", "2022-07-31", "--to", "2022-08-01")["changes"]
+    rate = next(each for each in changes if each["id"] == "interest_rate_annual_percent")
+    assert (rate["state"], rate["before"]["value"], rate["after"]["value"]) == ("MN", "4 %", "0 %")
+    assert {each["state"] for each in changes} == {"MN"}
+    assert told("diff", "--from", "2022-07-31", "--to", "2022-08-01", "--state", "MN")["changes"] == changes
+    assert told("diff", "--from", "2022-07-31", "--to", "2022-08-01", "--state", "WY")["changes"] == []
+    federal = ask("diff", "--from", "2017-01-18", "--to", "2017-01-19").stdout
+    assert "all" in next(line for line in federal.splitlines() if " CL4 " in line).split()
+
+
 def replayed() -> str:
     result = CliRunner().invoke(
         main, ["replay", GRINT, "--facts", "-", "--today", "2026-11-21"], input="{}", prog_name="csenet"

@@ -1,18 +1,30 @@
 """What the case side asks for: facts, transactions to send, completed work."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
 from csenet.gateway.clock import ManualClock
-from csenet.gateway.desk import Conflict, Desk, NotFound, Rejected, TransactionFilter, WorkFilter
-from csenet.gateway.store import audit
+from csenet.gateway.desk import (
+    Conflict,
+    Desk,
+    NotFound,
+    Rejected,
+    TransactionFilter,
+    WorkFilter,
+    agency_of,
+)
+from csenet.gateway.desk.disclosing import may_leave
+from csenet.gateway.store import audit, outbox
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import outbound
+from csenet.handlers.policy.agreements import Agreements, load_agreements
 
-from .conftest import LEDGER, NOON, arriving, case_block, facts, lines
+from .conftest import LEDGER, NOON, QUIET, arriving, case_block, facts, lines
 
 TODAY = date(2026, 11, 20)
 
@@ -187,6 +199,81 @@ async def test_no_address_leaves_by_hand_when_family_violence_is_recorded(desk: 
         )
     assert "policy.family_violence_disclosure" in str([p.code for p in refused.value.problems])  # type: ignore[attr-defined]
     assert "HIDDEN" not in str(refused.value)
+
+
+async def test_the_place_of_one_person_at_risk_does_not_leave_by_hand(desk: Desk) -> None:
+    await desk.put_case("MN1", facts(protected=["ncp"]))
+    header = {"functional_type_code": "MSC", "action_code": "P", "action_reason": "LSADR", "case_id": "MN1"}
+    locate = {"residential_address_line_1": "9 HIDDEN LANE"}
+    with pytest.raises(Rejected) as refused:
+        await desk.submit({"header": header, "case": {"case_type": "N"}, "ncp_locate": locate})
+    assert [problem.block for problem in refused.value.problems] == ["ncp_locate"]  # type: ignore[attr-defined]
+
+
+def citax(source: str | None) -> dict[str, Any]:
+    """Write a collection as the case side gives it whole."""
+    collection = {
+        "date_of_collection": "2026-11-02",
+        "date_of_posting": "2026-11-03",
+        "payment_amount": "50.00",
+    }
+    return {
+        "header": {
+            "functional_type_code": "COL",
+            "action_code": "P",
+            "action_reason": "CITAX",
+            "case_id": "MN1",
+        },
+        "case": {"case_type": "A", "case_status": "O"},
+        "collections": [collection | ({"payment_source": source} if source else {})],
+    }
+
+
+def agreed(folder: Path, allowed: bool) -> Agreements:
+    """Write an agreement with Kansas on federal tax information."""
+    file = folder / "agreements.toml"
+    row = f'[[agreement]]\npartner = "20"\nallowed = true\ntax_information = {str(allowed).lower()}\n'
+    file.write_text(f'{row}citation = "agreement with Kansas"\ntext = "t"\n', "utf-8")
+    return load_agreements(file)
+
+
+async def test_federal_tax_information_without_an_agreement_is_refused_with_the_other_way(
+    desk: Desk, store: Store
+) -> None:
+    await desk.put_case("MN1", facts())
+    with pytest.raises(Rejected) as refused:
+        await desk.submit(citax("I"))
+    (problem,) = refused.value.problems
+    assert problem.code == "policy.tax_information_agreement"  # type: ignore[attr-defined]
+    assert "on paper" in problem.message  # type: ignore[attr-defined]
+    assert await count_outbound(store) == 0
+
+
+async def test_an_agreement_that_ended_while_tax_information_waited_keeps_it_back(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    agency = agency_of("27", agreements=agreed(tmp_path, True))
+    desk = Desk(store, agency, clock, QUIET)
+    await desk.put_case("MN1", facts())
+    await desk.submit(citax("I"))
+    async with store.read() as conn:
+        (row,) = await outbox.claimable(conn, 10)
+    assert may_leave(row.far, row.partner, row.raw, TODAY, agency).allowed
+    ended = msgspec.structs.replace(agency, agreements=agreed(tmp_path, False))
+    said = may_leave(row.far, row.partner, row.raw, TODAY, ended)
+    assert not said.allowed
+    assert said.why.citation == "agreement with Kansas"
+    assert said.why.text.endswith("in as many sets as it asks for.")
+    assert not may_leave(row.far, row.partner, b"damaged", TODAY, ended).allowed
+
+
+async def test_what_holds_no_tax_information_needs_no_word_on_it(desk: Desk, store: Store) -> None:
+    await desk.put_case("MN1", facts())
+    await desk.submit({"case_id": "MN1", "far": "MSC P GSC15"})
+    async with store.read() as conn:
+        (row,) = await outbox.claimable(conn, 10)
+    assert may_leave(row.far, row.partner, row.raw, TODAY, desk.agency).allowed
+    assert not may_leave("MSC R GRINT", row.partner, row.raw, TODAY, desk.agency).allowed
 
 
 async def test_a_repeated_idempotency_key_gets_the_first_answer_and_sends_nothing(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,25 @@ async def test_each_transaction_sees_what_the_one_before_it_did_to_the_case(desk
         arriving("MSC P GSC17", 2, blocks="1000000", body=case_block()),
     )
     assert sorted(await open_kinds(desk)) == ["close_case", "review", "stop_withholding"]
+
+
+@pytest.mark.parametrize(
+    ("hour", "due"),
+    [(time(17, 0), date(2026, 12, 7)), (time(11, 59), date(2026, 12, 8))],
+    ids=["open until five", "closed at 11:59"],
+)
+async def test_what_arrives_after_the_close_of_business_is_received_on_the_next_working_day(
+    store: Store, clock: ManualClock, hour: time, due: date
+) -> None:
+    # It is noon of Friday, 20 November 2026. From Monday the 23rd ten working days end on 8 December:
+    # 24, 25, 27, 30 November (the 26th is Thanksgiving), 1, 2, 3, 4, 7, 8 December.
+    desk = Desk(store, agency_of("27", closes=hour), clock, QUIET)
+    await desk.put_case("MN1", facts("responding", withholding_active=True))
+    await settle(desk, arriving("MSC P GSC17", 77, blocks="1000000", body=case_block()))
+    items = (await desk.list_work_items(WorkFilter(case_id="MN1"))).items
+    assert {each.due for each in items} == {due}
+    # The work may be done on the day itself: being received on Monday is for counting only.
+    await desk.complete_work(items[0].id, date(2026, 11, 20))
 
 
 async def test_closing_work_is_due_ten_working_days_after_receipt(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
     assert (delivery.first_delay_seconds, delivery.max_delay_seconds) == (1.0, 300.0)
     assert settings.intake.folder is None
     assert settings.store_location == tmp_path / "data" / "gateway.db"
+
+
+def test_the_close_of_business_is_an_hour_and_minute_and_off_by_default(tmp_path: Path) -> None:
+    assert load(tmp_path, SMALL).policy.close_of_business is None
+    assert load(tmp_path, SMALL + '[policy]\nclose_of_business = "16:30"\n').policy.close_of_business == time(
+        16, 30
+    )
+
+
+@pytest.mark.parametrize("wrong", ['"24:00"', '"5 pm"', '"17"', "17", "17:00:00"])
+def test_a_close_of_business_of_another_form_is_refused(tmp_path: Path, wrong: str) -> None:
+    assert problems(tmp_path, f"{SMALL}[policy]\nclose_of_business = {wrong}\n") == [
+        'gateway.toml:8: policy.close_of_business: must be an hour and minute in quotes, such as "17:00"'
+    ]
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,8 @@ def test_family_violence_stops_a_transaction_that_is_nothing_without_the_place(m
     record = make.case("responding", family_violence=True, ncp_locate=LOCATE)
     with pytest.raises(ComposeError) as wrong:
         build(make, "LO1 P LSADR", record)
-    assert "policy.family_violence_disclosure" in codes(wrong)
+    assert codes(wrong) == {"policy.disclosure_replacement"}
+    assert wrong.value.problems[0].message.endswith("Send LO1 P LUALL instead.")
     open_record = make.case("responding", ncp_locate=LOCATE)
     assert build(make, "LO1 P LSADR", open_record).ncp_locate.residential_address_line_1 == "3 NOWHERE LANE"
 
@@ -175,9 +176,9 @@ def test_family_violence_hides_the_places_of_participants(make, monkeypatch):
         Element("participants", "participant_address_line_1", "recommended"),
     )
     monkeypatch.setattr(filling, "elements", lambda code: listed)
-    seen = Filling(GSC17, make.case()).repeated("participants")
+    seen = Filling(GSC17, make.case(), make.today).repeated("participants")
     assert seen[0].participant_address_line_1 == "3 NOWHERE LANE"
-    hidden = Filling(GSC17, make.case(family_violence=True)).repeated("participants")
+    hidden = Filling(GSC17, make.case(family_violence=True), make.today).repeated("participants")
     assert hidden[0].participant_address_line_1 is None
     assert hidden[0].name_last == "SAMPLEDOTTIR"
 

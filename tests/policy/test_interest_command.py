@@ -39,6 +39,38 @@ def test_a_ledger_is_stated_as_the_gateway_tells_it(run: Any) -> None:
     assert said.stderr == ""
 
 
+CASES = str(FACTS.parents[1] / "facts" / "minnesota.json")
+
+
+@pytest.mark.parametrize("options", [(), ("--case", "001234567801")])
+def test_facts_as_replay_takes_them_are_stated_for_their_only_case(
+    run: Any, options: tuple[str, ...]
+) -> None:
+    # 2021-08-01 to 2022-07-31 at 4 % of 1000.00: 40.00; from 2022-08-01 the rate is 0.
+    said = run(CASES, "2026-11-21", "--state", "MN", "--json", *options)
+    assert said.exit_code == 0
+    told = json.loads(said.stdout)
+    assert (told["principal"], told["interest"]) == ("1200.00", "40.00")
+
+
+@pytest.mark.parametrize(
+    ("cases", "options", "reason"),
+    [
+        ({"A": {}, "B": {}}, (), "holds 2 cases: name one with --case"),
+        ({"A": {}}, ("--case", "B"), "has no case of that ID"),
+        ({"ledger": {}}, ("--case", "B"), "holds no cases by their IDs, so --case names nothing"),
+        ({}, (), "role: is required"),
+        ({"A": {}}, ("--case", "A"), "role: is required"),
+    ],
+)
+def test_a_case_that_cannot_be_told_is_a_refusal(
+    run: Any, cases: dict[str, Any], options: tuple[str, ...], reason: str
+) -> None:
+    said = run(cases, "2022-07-31", "--state", "MN", *options)
+    assert said.exit_code == 2
+    assert reason in said.stderr
+
+
 def test_under_all_terms_the_ledger_has_grace(run: Any) -> None:
     # 11 June pays June; May alone is past due to 1 July, within grace; from 2 July 730.00: 30 x 0.08 = 2.40,
     # and before, from 2 to 10 June, 9 x 0.08 = 0.72.

@@ -1,0 +1,137 @@
+"""Put what is known of a case before the disclosure rules: who is at risk, and what a transaction carries.
+
+Transactions built from facts are weighed before they are filled (`filling`); one that the case side wrote is
+weighed as it is, and what it may not tell is named. Nothing can be released here: that takes two persons, and
+the gateway has no way yet to be sure that they are two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import msgspec
+
+from csenet.codecs.blocks import Case, Participant
+from csenet.codecs.errors import Problem, Severity
+from csenet.codecs.model import BLOCKS
+from csenet.codecs.transaction import Transaction
+from csenet.handlers.context import Context
+from csenet.handlers.facts import PARENT, CaseFacts, participant_names
+from csenet.handlers.policy.agreements import Permission
+from csenet.handlers.policy.disclosure_review import BlockReview, Review, Risk, review, tax_review
+from csenet.handlers.policy.rules import Why
+
+_FOUND = "Y"
+_WHO = ("name_last", "name_first", "name_middle", "name_suffix", "date_of_birth", "ssn")
+_NAME = frozenset(("name_last", "name_first"))
+
+
+def risk_of(facts: CaseFacts) -> Risk:
+    """Say who is at risk as the case system tells it; a nondisclosure finding counts as family violence."""
+    names = participant_names(len(facts.participants))
+    return Risk(
+        case=facts.family_violence,
+        nondisclosure_finding=_is_found(facts.case),
+        parent=PARENT in facts.protected,
+        participants=tuple(name in facts.protected for name in names),
+    )
+
+
+def _is_found(case: Case | None) -> bool:
+    return case is not None and case.nondisclosure_finding == _FOUND
+
+
+def replaced(said: Review, far: str) -> Why | None:
+    """Give the reason why another answer must go instead of `far`; None where `far` itself may go."""
+    return said.reasons[0] if said.send != far else None
+
+
+def objections(tx: Transaction, facts: CaseFacts | None, day: date) -> list[Problem]:
+    """Name all that a transaction written by the case side tells and may not tell."""
+    known = risk_of(facts) if facts is not None else Risk()
+    risk = msgspec.structs.replace(
+        known,
+        nondisclosure_finding=known.nondisclosure_finding or _is_found(tx.case),
+        participants=tuple(_at_risk(person, facts) for person in tx.participants),
+    )
+    blocks, far = _blocks(tx), str(tx.far)
+    said = review(far, {name: len(entries) for name, entries in blocks.items()}, risk, day)
+    why = replaced(said, far)
+    if why is not None:
+        return [problem(why, "header", text=f"{why.text} Send {said.send} instead.")]
+    found = []
+    for each in said.blocks:
+        found += _of_block(each, blocks[each.block][each.occurrence - 1])
+    return found
+
+
+def _at_risk(person: Participant, facts: CaseFacts | None) -> bool:
+    """Tell whether a participant of a written transaction is protected.
+
+    With anybody protected, everybody is who is not recognised as somebody else of the facts: a name spelt in
+    another way must not lift the protection.
+    """
+    if facts is None:
+        return False
+    marked = risk_of(facts).participants
+    if not any(marked):
+        return False
+    alike = [
+        at_risk for other, at_risk in zip(facts.participants, marked, strict=True) if _same(person, other)
+    ]
+    return any(alike) or not alike
+
+
+def _same(one: Participant, other: Participant) -> bool:
+    """Tell whether two entries can be of one person: both have the name, and nothing differs."""
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in _WHO}
+    both = {name for name, pair in pairs.items() if None not in pair}
+    return both >= _NAME and all(len({str(each).casefold() for each in pairs[name]}) == 1 for name in both)
+
+
+def _of_block(said: BlockReview, entry: Mapping[str, object]) -> list[Problem]:
+    if not said.allowed:
+        return [problem(said.why, said.block, said.occurrence)]
+    filled = sorted(name for name in said.blank if entry.get(name) is not None)
+    return [problem(said.why, said.block, said.occurrence, name) for name in filled]
+
+
+def problem(why: Why, block: str, occurrence: int = 1, field: str = "", *, text: str = "") -> Problem:
+    """Say as a problem of a place in a transaction what a rule has against it."""
+    return Problem(
+        code=f"policy.{why.rule}",
+        severity=Severity.ERROR,
+        message=text or why.text,
+        block=block,
+        occurrence=occurrence,
+        field=field,
+        citation=why.citation,
+    )
+
+
+def tax_permission(tx: Transaction, context: Context) -> Permission:
+    """Ask whether a transaction of ours may go as far as federal tax information is concerned."""
+    partner = tx.header.other_fips_state or ""
+    return tax_review(str(tx.far), coded(tx), partner, context.today, context.agreements)
+
+
+def coded(tx: Transaction | None) -> dict[str, list[dict[str, str | None]]]:
+    """Give the coded values of each block; of what cannot be read, every block with nothing known of it."""
+    if tx is None:
+        return {name: [{}] for name in BLOCKS}
+    return {
+        name: [{key: value for key, value in entry.items() if isinstance(value, str)} for entry in entries]
+        for name, entries in _blocks(tx).items()
+    }
+
+
+def _blocks(tx: Transaction) -> dict[str, Sequence[dict[str, object]]]:
+    """Give the blocks a transaction carries, each as a list of its entries."""
+    found: dict[str, Sequence[dict[str, object]]] = {}
+    for name in BLOCKS:
+        value = getattr(tx, name)
+        entries = value if isinstance(value, tuple) else () if value is None else (value,)
+        if entries:
+            found[name] = [msgspec.structs.asdict(entry) for entry in entries]
+    return found
