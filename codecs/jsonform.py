@@ -10,7 +10,7 @@ import msgspec
 
 from csenet.codecs.compiler import Codec
 from csenet.codecs.errors import CodecError, Problem, Severity
-from csenet.codecs.fields import to_json_value
+from csenet.codecs.fields import from_json_value, to_json_value
 from csenet.codecs.model import BLOCKS, HEADERS, MOST_REPEATS, REPEATING, Transaction
 
 
@@ -31,6 +31,11 @@ def dump_block(record: msgspec.Struct) -> dict[str, str]:
     """Return the JSON form of one block: its fields that are not blank."""
     values = ((name, getattr(record, name)) for name in record.__struct_fields__)
     return {name: to_json_value(value) for name, value in values if value is not None}
+
+
+def value_of(block: str, field: str, text: str) -> Any:
+    """Read one value of a block from its JSON form, as element lists and templates write it."""
+    return from_json_value(BLOCKS[block].json_names[field], text)
 
 
 def load(obj: Any) -> Transaction:

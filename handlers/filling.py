@@ -13,6 +13,7 @@ from csenet.codecs import blocks
 from csenet.codecs.blocks import Header, Information
 from csenet.codecs.codes import Element, FarCode, elements
 from csenet.codecs.errors import Problem, Severity
+from csenet.codecs.jsonform import value_of
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import problem, risk_of
 from csenet.handlers.facts import MOST_OF_A_BLOCK
@@ -54,9 +55,10 @@ class Wanted(msgspec.Struct, frozen=True):
         """Tell whether the transaction cannot go without the block."""
         return self.level == _REQUIRED
 
-    def fixed(self) -> dict[str, str]:
+    def fixed(self) -> dict[str, Any]:
         """Give the values that the list itself sets."""
-        return {each.field: each.fixed for each in self.fields if each.fixed is not None}
+        listed = [each for each in self.fields if each.fixed is not None]
+        return {each.field: value_of(each.block, each.field, each.fixed or "") for each in listed}
 
 
 def wanted_by(code: FarCode) -> dict[str, Wanted]:

@@ -216,6 +216,7 @@ def citax(source: str | None) -> dict[str, Any]:
         "date_of_collection": "2026-11-02",
         "date_of_posting": "2026-11-03",
         "payment_amount": "50.00",
+        "interstate_payment_method": "M",
     }
     return {
         "header": {

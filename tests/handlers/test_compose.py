@@ -1,6 +1,7 @@
 """What is composed says what its list of elements names, no more; disclosure wins over everything."""
 
 from datetime import date
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -228,3 +229,9 @@ def test_every_core_code_either_composes_or_names_what_it_lacks(make):
         outcomes = {code: attempt(make, code, record) for code in core}
         assert all(outcomes.values())
         assert len([code for code in core if outcomes[code] == code]) > 60
+
+
+@pytest.mark.parametrize("code", ["PAT P PSEST", "PAT P PSSTO"])
+def test_an_amount_that_the_list_fixes_is_an_amount(code):
+    fixed = filling.wanted_by(FarCode.parse(code))["orders"].fixed()
+    assert fixed["order_freq_amount"] == Decimal("0.00")
