@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -54,8 +56,16 @@ async def desk_of(
 
     agency = agency_from(settings)
     chosen = clock or SystemClock(agency.zone)
-    store = await open_store(settings.store_location, migrate=migrate)
+    # A command beside a running gateway is not that gateway.
+    holder = holder_of(settings) if migrate else ""
+    store = await open_store(settings.store_location, migrate=migrate, holder=holder)
     return store, Desk(store, agency, chosen, log), chosen
+
+
+def holder_of(settings: Settings) -> str:
+    """Name this gateway among those that share a database, by its folder: the same after a restart."""
+    place = f"{socket.gethostname()}:{settings.gateway.data_dir.resolve()}"
+    return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 @asynccontextmanager

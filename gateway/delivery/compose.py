@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.flatfile import Framing, encode
 from csenet.gateway.store import outbox
+from csenet.gateway.store.claims import Window
 from csenet.gateway.store.outbox import OpenBatch, OutboundRow
 
 
@@ -43,10 +44,11 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     framing: Framing
     batch_size: int
     may_leave: MayLeave
+    window: Window = msgspec.field(default_factory=Window)
 
     async def next_batch(self, conn: AsyncConnection, at: datetime) -> OpenBatch | None:
         """Seal the next batch inside the caller's transaction; None if nothing can leave."""
-        while rows := await outbox.claimable(conn, self.batch_size):
+        while rows := await self.window.claim(conn, self.batch_size):
             leaving = await self._permitted(conn, rows, at)
             if leaving:
                 return await self._seal(conn, leaving, at)

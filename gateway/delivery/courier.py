@@ -22,7 +22,9 @@ from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
 from csenet.gateway.delivery.transports.base import Parcel, Transport
 from csenet.gateway.delivery.waiting import Stopped, first_of, sleep_unless, until_stopped
 from csenet.gateway.store import outbox
+from csenet.gateway.store.claims import BatchClaims
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.leases import Fenced
 from csenet.gateway.store.outbox import OpenBatch
 
 # Another process (an operator's resend) cannot set our event; this is how late it is noticed, in seconds.
@@ -40,6 +42,8 @@ class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_delay_seconds: float = 300.0
     attempt_limit: int = 12
     framing: str = "lines"
+    # How long a batch stays with a gateway that is gone, where several share a database.
+    lease_seconds: float = 15.0
 
 
 class Courier:
@@ -67,6 +71,7 @@ class Courier:
         self._log = log
         self._ready = ready or asyncio.Event()
         self._delivered = delivered
+        self._claims = BatchClaims(store, clock, settings.lease_seconds)
         self._composer = Composer(
             jurisdiction=settings.jurisdiction,
             framing=Framing(settings.framing),
@@ -108,7 +113,13 @@ class Courier:
         stop = stop or asyncio.Event()
         settled = 0
         while not stop.is_set() and (batch := await self._next_batch()) is not None:
-            await self._deliver(batch, stop)
+            try:
+                await self._deliver(batch, stop)
+            except Fenced:
+                self._log.warning("delivery.taken_over", batch=batch.name)
+            except Stopped:
+                await self._claims.release(batch.id)
+                raise
             settled += 1
         return settled
 
@@ -127,7 +138,9 @@ class Courier:
 
     async def _next_batch(self) -> OpenBatch | None:
         async with self._store.begin() as conn:
-            return await outbox.open_batch(conn) or await self._composer.next_batch(conn, self._clock.now())
+            if (batch := await self._claims.oldest(conn)) is not None:
+                return batch
+            return await self._claims.take(conn, await self._composer.next_batch(conn, self._clock.now()))
 
     async def _deliver(self, batch: OpenBatch, stop: asyncio.Event) -> None:
         """Try until the batch is settled, going on where an earlier run left off."""
@@ -154,7 +167,7 @@ class _Flight:
     """Follow one batch through its tries, writing each step down."""
 
     def __init__(self, courier: Courier, batch: OpenBatch) -> None:
-        self._store = courier._store
+        self._claims = courier._claims
         self._clock = courier._clock
         self._transport = courier._transport
         self._log = courier._log.bind(batch=batch.name, count=batch.count)
@@ -169,12 +182,13 @@ class _Flight:
         Raises `Stopped` when the service stops and the destination does not answer soon: the try then has no
         outcome, and the next start repeats it under the same key.
         """
-        async with self._store.begin() as conn:
+        async with self._claims.holding(self._batch.id) as conn:
             self._attempt_id = await outbox.begin_attempt(conn, self._batch.id, self._clock.now())
         self._number += 1
         self._log.info("delivery.attempt", attempt=self._number)
         flight = asyncio.ensure_future(self._transport.deliver(self._parcel(), self._mark_spooled))
-        await until_stopped(flight, stop, _GRACE)
+        async with self._claims.kept(self._batch.id):
+            await until_stopped(flight, stop, _GRACE)
         try:
             return await flight
         except Exception as error:
@@ -183,7 +197,7 @@ class _Flight:
     async def settle_failed(self, number: int, outcome: Outcome, wait: float) -> None:
         """Write a failed try down before waiting for the next."""
         due = self._clock.now() + timedelta(seconds=wait)
-        async with self._store.begin() as conn:
+        async with self._claims.holding(self._batch.id, wait=wait) as conn:
             await outbox.settle_failed(
                 conn, self._batch.id, self._attempt_id, error=outcome.error, next_attempt_at=due
             )
@@ -193,7 +207,7 @@ class _Flight:
 
     async def settle_delivered(self) -> None:
         """Write down that the batch has arrived."""
-        async with self._store.begin() as conn:
+        async with self._claims.holding(self._batch.id, settled=True) as conn:
             departures = await outbox.settle_delivered(
                 conn, self._batch.id, self._attempt_id, self._clock.now()
             )
@@ -209,7 +223,7 @@ class _Flight:
 
     async def settle_dead(self, outcome: Outcome) -> None:
         """Give the batch up and leave its rows to a person."""
-        async with self._store.begin() as conn:
+        async with self._claims.holding(self._batch.id, settled=True) as conn:
             await outbox.settle_dead(
                 conn,
                 self._batch.id,
@@ -221,7 +235,7 @@ class _Flight:
         self._log.error("delivery.dead", attempt=self._number, error_type=outcome.error)
 
     async def _mark_spooled(self) -> None:
-        async with self._store.begin() as conn:
+        async with self._claims.holding(self._batch.id) as conn:
             await outbox.mark_spooled(conn, self._batch.id)
         self._spooled = True
 

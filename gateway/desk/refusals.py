@@ -58,7 +58,7 @@ class RefusalSettler:
             if (serial := serial_of(line)) is not None:
                 self.reasons.setdefault(serial, []).append(reason_of(line))
         serials = set(self.reasons)
-        self.sent = await outgoing.by_serial(conn, serials)
+        self.sent = await outgoing.by_serial(conn, serials, hold=True)
         self.seen = await journal.error_records(conn, {f"{serial:012d}" for serial in serials})
         await self.workset.load(conn, {row["case_id"] for row in self.sent.values() if row["case_id"]})
 

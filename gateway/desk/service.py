@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
-from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.codecs import errorfile, flatfile
+from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
 from csenet.gateway.desk import parking, requests, views
 from csenet.gateway.desk.agency import Agency
-from csenet.gateway.desk.refusals import ErrorLine, RefusalSettler, error_lines
+from csenet.gateway.desk.files import FileSettling
 from csenet.gateway.desk.results import (
     CaseView,
     LedgerReport,
-    NotFound,
     Page,
     Receipt,
     SettleCount,
@@ -33,7 +30,7 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.desk.settling import EXCHANGE, Settler
+from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import audit, journal, ledger, outbox, work
 from csenet.gateway.store.engine import Store
@@ -42,7 +39,8 @@ from csenet.gateway.store.outbox import DeadRow
 CHUNK = 100
 """How many records one commit settles."""
 
-T = TypeVar("T")
+_LONGEST_NAME = 255
+_LOOK_AGAIN = 2.0
 
 
 class Desk:
@@ -59,6 +57,7 @@ class Desk:
         self.arrived = asyncio.Event()
         """Set after a commit that accepted something to settle."""
         self._settling = asyncio.Lock()
+        self._files = FileSettling(store, agency, clock, self.log, self._told)
 
     async def accept(self, raw: bytes, *, source: str, name: str) -> Receipt:
         """Keep bytes as they came and return the receipt once they are on disk.
@@ -66,16 +65,18 @@ class Desk:
         The same bytes again change nothing and get the first receipt, marked as a duplicate.
         """
         sha256 = hashlib.sha256(raw).hexdigest()
-        now = self.clock.now()
-        async with self.store.begin() as conn:
+        empty = not raw.strip()
+        kind = "errors" if not empty and errorfile.is_error_file(raw) else "transactions"
+
+        async def keep(conn: AsyncConnection) -> Receipt:
             known = await journal.file_by_digest(conn, sha256)
             if known is not None:
                 return _receipt(known, duplicate=True)
-            empty = not raw.strip()
+            now = self.clock.now()
             values: dict[str, Any] = {
-                "name": name,
+                "name": _readable(name),
                 "source": source,
-                "kind": "errors" if not empty and errorfile.is_error_file(raw) else "transactions",
+                "kind": kind,
                 "sha256": sha256,
                 "size": len(raw),
                 "raw": raw,
@@ -87,9 +88,32 @@ class Desk:
             file_id = await journal.add_file(conn, values)
             about = {"at": now, "actor": source, "action": "file.accepted", "object": f"file {file_id}"}
             await audit.add(conn, [{**about, "detail": {"sha256": sha256, "size": len(raw)}}])
-        self.log.info("file.accepted", file_id=file_id, kind=values["kind"], sha256=sha256, size=len(raw))
-        self.arrived.set()
-        return _receipt({**values, "id": file_id})
+            return _receipt({**values, "id": file_id})
+
+        receipt = await self.store.together(keep)
+        if not receipt.duplicate:
+            self.log.info("file.accepted", file_id=receipt.file_id, kind=kind, sha256=sha256, size=len(raw))
+            self.arrived.set()
+        return receipt
+
+    async def wait_for_arrival(self) -> None:
+        """Return when there may be something to settle.
+
+        What another gateway took in and could not settle any more tells nobody: on a shared database this
+        returns every few seconds as well.
+        """
+        if not self.store.shared:
+            await self.arrived.wait()
+            return
+        waits = [
+            asyncio.ensure_future(self.arrived.wait()),
+            asyncio.ensure_future(self.clock.sleep(_LOOK_AGAIN)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     async def settle(self, file_id: int) -> SettleCount:
         """Decide each transaction of a file, after those of files that came before it.
@@ -99,60 +123,12 @@ class Desk:
         return await self._settle(up_to=file_id)
 
     async def settle_pending(self) -> SettleCount:
-        """Decide everything accepted so far, in order of arrival."""
+        """Decide everything accepted so far, in order of arrival, but for what another gateway is at."""
         return await self._settle(up_to=None)
 
     async def _settle(self, up_to: int | None) -> SettleCount:
-        total = SettleCount()
         async with self._settling:
-            async with self.store.read() as conn:
-                if up_to is not None and not await journal.knows_file(conn, up_to):
-                    raise NotFound("no such file")
-                waiting = await journal.pending_files(conn, up_to)
-            for file_id in waiting:
-                total.add(await self._settle_file(file_id))
-        return total
-
-    async def _settle_file(self, file_id: int) -> SettleCount:
-        async with self.store.read() as conn:
-            file = await journal.file_by_id(conn, file_id)
-            done = await journal.last_position(conn, file_id)
-        total = SettleCount(files=1)
-        if file is None or file["state"] == "settled":
-            return total
-        errors = file["kind"] == "errors"
-        records: Iterator[Any] = error_lines(file["raw"]) if errors else flatfile.read_all(file["raw"])
-        step = self._settle_errors if errors else self._settle_chunk
-        for chunk, last in _chunks((record for record in records if record.position > done), CHUNK):
-            total.add(await step(file, chunk, last))
-            # The courier and the API get their turn between two chunks of a large file.
-            await asyncio.sleep(0)
-        self.log.info("file.settled", file_id=file_id, transactions=total.transactions)
-        return total
-
-    async def _settle_chunk(
-        self, file: RowMapping, records: Sequence[flatfile.Record], last: bool
-    ) -> SettleCount:
-        async with self._working() as (conn, workset):
-            settler = Settler(self.agency, workset)
-            fresh = await _not_settled(conn, file, records)
-            await settler.load(conn, [each.transaction for each in fresh if each.transaction is not None])
-            for record in fresh:
-                settler.take(file, record)
-            await workset.flush(conn)
-            await _close(conn, file, workset, records, last)
-        return self._told(workset)
-
-    async def _settle_errors(self, file: RowMapping, records: Sequence[ErrorLine], last: bool) -> SettleCount:
-        async with self._working() as (conn, workset):
-            settler = RefusalSettler(workset)
-            fresh = await _not_settled(conn, file, records)
-            await settler.load(conn, fresh)
-            for line in fresh:
-                await settler.take(conn, file, line)
-            await workset.flush(conn)
-            await _close(conn, file, workset, records, last)
-        return self._told(workset)
+            return await self._files.settle(up_to, CHUNK)
 
     async def resume_parked(self, case_id: str | None = None) -> int:
         """Decide parked transactions again, of one case or all, in order; return how many went through.
@@ -174,8 +150,11 @@ class Desk:
 
     async def put_case(self, case_id: str, obj: Any, *, actor: str = "case system") -> CaseView:
         """Take a snapshot of a case's facts; raises ``Rejected`` naming every wrong field."""
-        async with self._working() as (conn, workset):
-            view = await requests.put_case(conn, workset, case_id, obj, actor)
+
+        async def put(conn: AsyncConnection) -> CaseView:
+            return await requests.put_case(conn, self._workset(), case_id, obj, actor)
+
+        view = await self.store.together(put)
         self.log.info("case.put", version=view.version)
         return view
 
@@ -191,9 +170,14 @@ class Desk:
 
         Raises ``Rejected`` with every problem, ``Conflict`` for a key used for another request.
         """
-        async with self._working() as (conn, workset):
+
+        async def queue(conn: AsyncConnection) -> tuple[SubmitResult, WorkingSet | None]:
+            workset = self._workset()
             result, plan = await requests.submit(conn, workset, obj, idempotency_key, actor)
-        if plan is not None:
+            return result, None if plan is None else workset
+
+        result, workset = await self.store.together(queue)
+        if workset is not None:
             self._told(workset)
         return result
 
@@ -204,9 +188,14 @@ class Desk:
 
         Repeating it changes nothing.  Raises ``NotFound``, ``Rejected``, or ``Conflict`` for another day.
         """
-        async with self._working() as (conn, workset):
+
+        async def complete(conn: AsyncConnection) -> tuple[WorkItemView, WorkingSet | None]:
+            workset = self._workset()
             view, plan = await requests.complete_work(conn, workset, item_id, on, outcome, actor)
-        if plan is not None:
+            return view, None if plan is None else workset
+
+        view, workset = await self.store.together(complete)
+        if workset is not None:
             self.log.info("work.completed", item_id=item_id, kind=view.kind)
             self._told(workset)
         return view
@@ -296,7 +285,10 @@ class Desk:
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[tuple[AsyncConnection, WorkingSet]]:
         async with self.store.begin() as conn:
-            yield conn, WorkingSet(self.agency, self.clock.now(), self.clock.today())
+            yield conn, self._workset()
+
+    def _workset(self) -> WorkingSet:
+        return WorkingSet(self.agency, self.clock.now(), self.clock.today())
 
     def _told(self, workset: WorkingSet) -> SettleCount:
         """Log what a commit did, count it, and wake the courier; only called when it is on disk."""
@@ -337,6 +329,11 @@ def _with_key(wanted: _Filter) -> _Filter:
     return msgspec.structs.replace(wanted, case_id=requests.case_key(wanted.case_id or ""))
 
 
+def _readable(name: str) -> str:
+    """Write a file's name so that every store and screen can hold it; systems allow any byte but two."""
+    return "".join(each if each.isprintable() else "?" for each in name)[:_LONGEST_NAME]
+
+
 def _receipt(row: Any, *, duplicate: bool = False) -> Receipt:
     return Receipt(
         receipt_id=f"R{row['id']:08d}",
@@ -349,29 +346,3 @@ def _receipt(row: Any, *, duplicate: bool = False) -> Receipt:
         received_at=row["received_at"],
         duplicate=duplicate,
     )
-
-
-def _chunks(records: Iterable[T], size: int) -> Iterator[tuple[list[T], bool]]:
-    """Cut records into lists of ``size`` and tell which is the last; one empty list when there are none."""
-    rest = iter(records)
-    chunk = list(islice(rest, size))
-    while True:
-        following = list(islice(rest, size))
-        yield chunk, not following
-        if not following:
-            return
-        chunk = following
-
-
-async def _not_settled(conn: AsyncConnection, file: RowMapping, records: Sequence[T]) -> list[T]:
-    """Leave out what another process settled in the meantime."""
-    done = await journal.last_position(conn, file["id"])
-    return [record for record in records if getattr(record, "position", 0) > done]
-
-
-async def _close(
-    conn: AsyncConnection, file: RowMapping, workset: WorkingSet, records: Sequence[Any], last: bool
-) -> None:
-    if last:
-        count = records[-1].position if records else await journal.last_position(conn, file["id"])
-        await journal.close_file(conn, file["id"], count, workset.now)

@@ -2,13 +2,15 @@
 
 SQLite runs with a write-ahead log and full synchronisation, so that a commit is on disk before anything is
 acknowledged.  A writing transaction takes its lock at once (``BEGIN IMMEDIATE``): a lock taken later, at the
-first change, can fail after the reads it was based on.  On PostgreSQL the database orders the writers itself.
+first change, can fail after the reads it was based on.  On PostgreSQL an advisory lock, held until the
+transaction ends, does the same among all processes that work on the database.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,30 +18,35 @@ from typing import Any
 
 from sqlalchemy import Connection, event, inspect, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from csenet.gateway.errors import GatewayError
+from . import postgres
+from .committer import Committer, T, Work
+from .errors import StoreError
+
+__all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0001"
+SCHEMA_HEAD = "0002"
 
 _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 
 
-class StoreError(GatewayError):
-    """Report a store that cannot be used as it is."""
-
-
 class Store:
     """Hold the database of one jurisdiction."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, holder: str = "") -> None:
         """Take the engines; ``open_store`` makes them."""
+        self.holder = holder or secrets.token_hex(8)
+        """Names this gateway among those that share the database."""
         self._writer = writer
         self._reader = reader
         self._turn = asyncio.Lock()
-        self._single = writer.dialect.name == "sqlite"
+        self.shared = writer.dialect.name == "postgresql"
+        """Says that other gateways may work on the same database; an embedded one has a single owner."""
+        self._committer = Committer(lambda: self.begin())
 
     @property
     def dialect(self) -> str:
@@ -47,13 +54,20 @@ class Store:
         return self._writer.dialect.name
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Run the block as one transaction: committed, and on disk, when it ends; undone when it raises."""
-        if not self._single:
+    async def begin(self, *, alone: bool = True) -> AsyncIterator[AsyncConnection]:
+        """Run the block as one transaction: committed, and on disk, when it ends; undone when it raises.
+
+        Nobody else's block runs meanwhile, in this process or another, so what it reads stays true.  A block
+        that locks the few rows it is about by itself need not be ``alone`` and does not wait for the others;
+        an embedded database takes one writer at a time all the same.
+        """
+        if self.shared and not alone:
             async with self._writer.begin() as connection:
                 yield connection
             return
         async with self._turn, self._writer.begin() as connection:
+            if self.shared:
+                await postgres.wait_for_turn(connection)
             yield connection
 
     @asynccontextmanager
@@ -62,8 +76,13 @@ class Store:
         async with self._reader.connect() as connection:
             yield connection
 
+    async def together(self, work: Work[T]) -> T:
+        """Run ``work`` like a ``begin`` block, in one commit with all else that waits; see ``Committer``."""
+        return await self._committer.run(work)
+
     async def close(self) -> None:
-        """Close all connections."""
+        """Finish the commit under way and close all connections."""
+        await self._committer.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -71,12 +90,19 @@ class Store:
 def _store_url(url_or_path: str | Path) -> URL:
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return URL.create("sqlite+aiosqlite", database=str(Path(url_or_path).absolute()))
-    url = make_url(url_or_path)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
-    backend = url.get_backend_name()
-    if backend not in drivers:
+    try:
+        url = make_url(url_or_path)
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):
+        # Its own words would quote the password.
+        raise StoreError("store.url: is no address of a database") from None
+    if backend in ("postgresql", "postgres"):
+        return postgres.url_for_driver(url)
+    if backend != "sqlite":
         raise StoreError(f"store.url: no store for {backend!r}; use sqlite or postgresql")
-    return url.set(drivername=drivers[backend])
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("store.url: a store in memory would lose what it acknowledged; name a file")
+    return url.set(drivername="sqlite+aiosqlite")
 
 
 def _sqlite_engine(url: URL, pragmas: tuple[str, ...], begin: str, size: int) -> AsyncEngine:
@@ -99,15 +125,12 @@ def _sqlite_engine(url: URL, pragmas: tuple[str, ...], begin: str, size: int) ->
 
 
 def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    if url.get_backend_name() == "sqlite":
-        if url.database in (None, "", ":memory:"):
-            raise StoreError("store.url: a store in memory would lose what it acknowledged; name a file")
-        return (
-            _sqlite_engine(url, _WRITER_PRAGMAS, "BEGIN IMMEDIATE", 1),
-            _sqlite_engine(url, _READER_PRAGMAS, "BEGIN", 4),
-        )
-    engine = create_async_engine(url)
-    return engine, engine.execution_options(isolation_level="REPEATABLE READ")
+    if url.get_backend_name() == "postgresql":
+        return postgres.engines(url)
+    return (
+        _sqlite_engine(url, _WRITER_PRAGMAS, "BEGIN IMMEDIATE", 1),
+        _sqlite_engine(url, _READER_PRAGMAS, "BEGIN", 4),
+    )
 
 
 def _version(connection: Connection) -> str | None:
@@ -129,16 +152,23 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-async def open_store(url_or_path: str | Path, *, migrate: bool = True) -> Store:
+async def open_store(
+    url_or_path: str | Path, *, migrate: bool = True, unsafe_server: bool = False, holder: str = ""
+) -> Store:
     """Open the store at a path or database URL, created or brought up to date if ``migrate``.
 
-    Raises ``StoreError`` when the schema is not the one this version works on and may not be changed.
+    Raises ``StoreError`` when the schema is not the one this version works on and may not be changed, and for
+    a database server that cannot be reached or is set to lose what it confirmed; ``unsafe_server`` takes such
+    a one all the same, for tests.  ``holder`` names this gateway among those that share the database; one
+    that keeps its name takes its own leases again at once after a restart.
     """
     url = _store_url(url_or_path)
     if url.get_backend_name() == "sqlite" and url.database:
         _make_private(Path(url.database))
-    store = Store(*_engines(url))
+    store = Store(*_engines(url), holder)
     try:
+        if store.dialect == "postgresql":
+            await postgres.check_server(store._writer, unsafe=unsafe_server)
         async with store.begin() as connection:
             version = await connection.run_sync(_version)
             if version != SCHEMA_HEAD and migrate:

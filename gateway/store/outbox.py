@@ -1,8 +1,8 @@
 """Keep what has to leave: rows in order of their serial numbers, batches that never change, each try.
 
-A row is queued by the commit that decided it, goes into one batch, and leaves with it.  At most one batch is
-open at a time, so what the exchange sees is strictly in order.  Every function works inside the caller's
-transaction and commits nothing.
+A row is queued by the commit that decided it, goes into one batch, and leaves with it.  A gateway has at most
+one batch open at a time, and no batch gets a row of a case of which another has one still under way.  Every
+function works inside the caller's transaction and commits nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
-    exists,
+    Select,
     func,
     insert,
     literal,
@@ -31,13 +30,13 @@ from csenet.gateway.store import audit
 from csenet.gateway.store.columns import Json, UtcDateTime
 from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound, timeline, work_item
 
-# An open question about a row keeps every later row of its case waiting.
-_BLOCKING: Final = text("before.status IN ('held', 'sending', 'dead')")
 # Word for word the condition of the partial index, or SQLite would not use it.
-_IN_INDEX: Final = text("outbound.status IN ('held', 'queued', 'sending', 'dead')")
+IN_INDEX: Final = text("outbound.status IN ('held', 'queued', 'sending', 'dead')")
 _OPEN_STATES: Final = ("composed", "spooled")
 # One statement may carry only so many parameters.
 _CHUNK: Final = 500
+
+T = TypeVar("T")
 
 DEAD_WORK: Final = "dead"
 HELD_WORK: Final = "held"
@@ -98,41 +97,22 @@ class DeadRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-def _status_is(word: str) -> ColumnElement[bool]:
+def status_is(word: str) -> ColumnElement[bool]:
+    """Compare the status of a row in the way that lets the index of waiting rows be used."""
     # As a literal: the planner picks a partial index only for values it can read.
     literal: ColumnElement[str] = literal_column(f"'{word}'")
     return outbound.c.status == literal
 
 
-def _row_columns() -> list[Any]:
+def row_columns() -> list[Any]:
+    """List what an ``OutboundRow`` is read from."""
     return [outbound.c[name] for name in OutboundRow.__struct_fields__]
-
-
-def _row(found: RowMapping) -> OutboundRow:
-    return OutboundRow(**found)
-
-
-async def claimable(conn: AsyncConnection, limit: int) -> list[OutboundRow]:
-    """Return up to ``limit`` queued rows in order of serial, none that would overtake one of its case."""
-    before = outbound.alias("before")
-    overtakes = exists(
-        select(literal_column("1")).where(
-            before.c.case_id == outbound.c.case_id, before.c.serial < outbound.c.serial, _BLOCKING
-        )
-    )
-    query = (
-        select(*_row_columns())
-        .where(_IN_INDEX, _status_is("queued"), ~overtakes)
-        .order_by(outbound.c.serial)
-        .limit(limit)
-    )
-    return [_row(found) for found in (await conn.execute(query)).mappings()]
 
 
 async def rows_of(conn: AsyncConnection, batch_id: int) -> list[tuple[str, OutboundRow]]:
     """Return the rows that a batch carries, in order, each behind its status."""
     query = (
-        select(*_row_columns(), outbound.c.status)
+        select(*row_columns(), outbound.c.status)
         .where(outbound.c.batch_id == batch_id)
         .order_by(outbound.c.serial)
     )
@@ -140,17 +120,18 @@ async def rows_of(conn: AsyncConnection, batch_id: int) -> list[tuple[str, Outbo
     return [(each.pop("status"), OutboundRow(**each)) for each in found]
 
 
-async def open_batch(conn: AsyncConnection) -> OpenBatch | None:
-    """Return the oldest batch that is neither delivered nor dead."""
-    columns = [delivery_batch.c[name] for name in OpenBatch.__struct_fields__]
-    query = (
-        select(*columns)
-        .where(text("state <> 'delivered'"), delivery_batch.c.state.in_(_OPEN_STATES))
-        .order_by(delivery_batch.c.id)
-        .limit(1)
-    )
+async def open_batch(conn: AsyncConnection, batch_id: int | None = None) -> OpenBatch | None:
+    """Return the oldest batch that is neither delivered nor dead, or the one named if it is neither."""
+    chosen = () if batch_id is None else (delivery_batch.c.id == batch_id,)
+    query = open_batches().where(*chosen).order_by(delivery_batch.c.id).limit(1)
     found = (await conn.execute(query)).mappings().first()
     return None if found is None else OpenBatch(**found)
+
+
+def open_batches() -> Select[Any]:
+    """Select the batches that are neither delivered nor dead."""
+    columns = [delivery_batch.c[name] for name in OpenBatch.__struct_fields__]
+    return select(*columns).where(text("state <> 'delivered'"), delivery_batch.c.state.in_(_OPEN_STATES))
 
 
 async def add_batch(
@@ -194,10 +175,10 @@ async def reopen_batch(conn: AsyncConnection, batch_id: int) -> OpenBatch | None
     )
     await conn.execute(
         update(outbound)
-        .where(outbound.c.batch_id == batch_id, _status_is("queued"))
+        .where(outbound.c.batch_id == batch_id, status_is("queued"))
         .values(status="sending", reason=None)
     )
-    return await open_batch(conn)
+    return await open_batch(conn, batch_id)
 
 
 async def begin_attempt(conn: AsyncConnection, batch_id: int, at: datetime) -> int:
@@ -209,7 +190,7 @@ async def begin_attempt(conn: AsyncConnection, batch_id: int, at: datetime) -> i
     )
     await conn.execute(
         update(outbound)
-        .where(outbound.c.batch_id == batch_id, _status_is("sending"))
+        .where(outbound.c.batch_id == batch_id, status_is("sending"))
         .values(attempts=outbound.c.attempts + 1)
     )
     done = await conn.execute(insert(attempt).values(batch_id=batch_id, at=at, outcome="started"))
@@ -251,7 +232,7 @@ async def _note(conn: AsyncConnection, batch_id: int, event: str, at: datetime) 
         outbound.c.id,
     ).where(
         outbound.c.batch_id == batch_id,
-        _status_is("sending"),
+        status_is("sending"),
         outbound.c.case_id.in_(select(case_file.c.case_id)),
     )
     columns = ["case_id", "at", "event", "detail", "outbound_id"]
@@ -280,7 +261,9 @@ async def settle_delivered(
     await _end_attempt(conn, attempt_id, "delivered", "")
     await _audit(conn, batch_id, "delivered", at)
     columns = [outbound.c[name] for name in Departure.__struct_fields__]
-    query = select(*columns).where(outbound.c.batch_id == batch_id, _status_is("sending"))
+    query = select(*columns).where(outbound.c.batch_id == batch_id, status_is("sending"))
+    # Locked in the order in which a file of refusals locks them, so that the two cannot block each other.
+    query = query.order_by(outbound.c.serial).with_for_update()
     departures = [Departure(**found) for found in (await conn.execute(query)).mappings()]
     await _note(conn, batch_id, "transaction.delivered", at)
     await conn.execute(
@@ -290,7 +273,7 @@ async def settle_delivered(
     )
     await conn.execute(
         update(outbound)
-        .where(outbound.c.batch_id == batch_id, _status_is("sending"))
+        .where(outbound.c.batch_id == batch_id, status_is("sending"))
         .values(status="delivered", delivered_at=at, reason=None)
     )
     return departures
@@ -346,7 +329,7 @@ async def cancel_dead(
 async def dead_rows(conn: AsyncConnection, limit: int = 1000) -> list[DeadRow]:
     """Return the dead rows in order of serial."""
     columns = [outbound.c[name] for name in DeadRow.__struct_fields__]
-    query = select(*columns).where(_IN_INDEX, _status_is("dead")).order_by(outbound.c.serial).limit(limit)
+    query = select(*columns).where(IN_INDEX, status_is("dead")).order_by(outbound.c.serial).limit(limit)
     return [DeadRow(**found) for found in (await conn.execute(query)).mappings()]
 
 
@@ -360,11 +343,11 @@ async def _moved_on(
     conn: AsyncConnection, status: str, ids: Sequence[int] | None, to: str, *, at: datetime, today: date
 ) -> list[int]:
     """Give the rows that still have ``status`` another one, and complete the work that asked for it."""
-    query = select(outbound.c.id).where(_IN_INDEX, _status_is(status))
+    query = select(outbound.c.id).where(IN_INDEX, status_is(status))
     wanted = None if ids is None else set(ids)
     found = [each for each in (await conn.execute(query)).scalars() if wanted is None or each in wanted]
     await _set_rows(conn, found, status=to)
-    for part in _chunks(found):
+    for part in chunks(found):
         await conn.execute(
             update(work_item)
             .where(
@@ -378,11 +361,12 @@ async def _moved_on(
 
 
 async def _set_rows(conn: AsyncConnection, ids: Sequence[int], **values: Any) -> None:
-    for part in _chunks(ids):
+    for part in chunks(ids):
         await conn.execute(update(outbound).where(outbound.c.id.in_(part)).values(**values))
 
 
-def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
+def chunks(ids: Sequence[T]) -> list[Sequence[T]]:
+    """Cut a list into parts that one statement can carry."""
     return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
 
 

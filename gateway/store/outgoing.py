@@ -39,9 +39,12 @@ async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[
     return {int(row.serial): int(row.id) for row in made}
 
 
-async def by_serial(conn: AsyncConnection, serials: Collection[int]) -> dict[int, RowMapping]:
-    """Return our transactions with these serial numbers, without their bytes."""
+async def by_serial(
+    conn: AsyncConnection, serials: Collection[int], *, hold: bool = False
+) -> dict[int, RowMapping]:
+    """Return our transactions with these serial numbers, without their bytes; ``hold`` to change them."""
     if not serials:
         return {}
-    found = await conn.execute(select(*_KEPT).where(outbound.c.serial.in_(sorted(serials))))
+    query = select(*_KEPT).where(outbound.c.serial.in_(sorted(serials))).order_by(outbound.c.serial)
+    found = await conn.execute(query.with_for_update() if hold else query)
     return {int(row["serial"]): row for row in found.mappings()}

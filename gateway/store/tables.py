@@ -239,6 +239,17 @@ serial_counter = Table(
     Column("next", BigInteger, nullable=False),
 )
 
+# Who of several gateways does what; a row stays, so that its fencing token only ever grows.
+lease = Table(
+    "lease",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", String(64), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("until", UtcDateTime),
+)
+
 api_token = Table(
     "api_token",
     metadata,

@@ -3,18 +3,24 @@
 All persons and cases here are invented.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import make_url
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.store.engine import Store, open_store
+
+from . import postgres
 
 NOON = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 """Noon of Friday, 20 November 2026, in Minnesota."""
@@ -31,9 +37,44 @@ def clock() -> ManualClock:
     return ManualClock(NOON, "America/Chicago")
 
 
+BOTH_STORES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[postgres.Databases]:
+    """Give databases on a real server; without one the tests are skipped, or fail where they are demanded."""
+    try:
+        with postgres.server() as url:
+            made = postgres.Databases(url)
+            yield made
+            if os.environ.get(postgres.DSN_VARIABLE):
+                asyncio.run(made.drop_template())
+    except postgres.NoPostgres as error:
+        if os.environ.get(postgres.REQUIRED_VARIABLE):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(tmp_path / "gateway.db")
+async def postgres_url(databases: postgres.Databases) -> AsyncIterator[str]:
+    """Give the address of a database of this test's own, its schema made and nothing in it."""
+    url = await databases.make()
+    yield postgres.plain(url)
+    await databases.drop(url)
+
+
+@pytest.fixture(params=BOTH_STORES)
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Say where this test's store is: once a file, once a database on a server."""
+    if request.param == "sqlite":
+        return tmp_path / "gateway.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def store(location: str | Path) -> AsyncIterator[Store]:
+    opened = await open_store(location)
     yield opened
     await opened.close()
 
@@ -41,6 +82,16 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def desk(store: Store, clock: ManualClock) -> Desk:
     return Desk(store, agency_of("27"), clock, QUIET)
+
+
+async def tamper(location: str | Path, statement: str) -> None:
+    """Change a store from outside, past the constraints by which it would not let most of it happen."""
+    if isinstance(location, Path):
+        connection = sqlite3.connect(location, isolation_level=None)
+        connection.execute(statement)
+        connection.close()
+    else:
+        await postgres.execute(make_url(location), "SET session_replication_role = replica", statement)
 
 
 def arriving(

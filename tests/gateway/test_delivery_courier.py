@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent, transient
 from csenet.gateway.delivery.transports import FolderTransport, Parcel
-from csenet.gateway.store import outbox
-from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store import claims, outbox
+from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import OutboundRow
 from csenet.gateway.store.tables import attempt, delivery_batch, outbound, work_item
 
@@ -55,13 +55,6 @@ class Why(msgspec.Struct, frozen=True):
 class Refusal(msgspec.Struct, frozen=True):
     allowed: bool = False
     why: Why = Why()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await open_store(tmp_path / "gateway.db")
-    yield store
-    await store.close()
 
 
 @pytest.fixture
@@ -207,6 +200,7 @@ async def test_a_held_transaction_leaves_after_its_release_and_before_its_follow
     assert (await table(store, work_item))[0]["status"] == "completed"
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 async def test_claiming_uses_the_index_of_waiting_rows(store: Store) -> None:
     async with store.read() as conn:
         found = await conn.exec_driver_sql(
@@ -507,7 +501,7 @@ async def seed(store: Store, state: str) -> str:
     """Leave the store as a kill would: one row sealed into a batch in ``state``, one try begun."""
     await queue(store, "A")
     async with store.begin() as conn:
-        rows = await outbox.claimable(conn, 100)
+        rows = await claims.claimable(conn, 100)
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"transaction 1\n", rows=rows, at=NOW
         )

@@ -4,7 +4,7 @@ import pytest
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
-from csenet.gateway.store import outbox
+from csenet.gateway.store import claims, outbox
 from csenet.gateway.store.engine import Store
 
 from .conftest import NOON, arriving, facts, lines
@@ -24,7 +24,7 @@ def error_record(serial: int, counter: int = 1, words: str = "INVALID OTHER FIPS
 async def deliver(store: Store, clock: ManualClock, *, settled: bool = True) -> None:
     """Have everything queued leave in one batch."""
     async with store.begin() as conn:
-        rows = await outbox.claimable(conn, 100)
+        rows = await claims.claimable(conn, 100)
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"x", rows=rows, at=clock.now()
         )
@@ -124,7 +124,7 @@ async def test_error_records_are_no_transactions_received(
 
 async def test_what_was_given_up_can_be_sent_again(sender: Desk, store: Store, clock: ManualClock) -> None:
     async with store.begin() as conn:
-        rows = await outbox.claimable(conn, 100)
+        rows = await claims.claimable(conn, 100)
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"x", rows=rows, at=clock.now()
         )

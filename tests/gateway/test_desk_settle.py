@@ -356,7 +356,7 @@ def crash_before_commit(store: Store, number: int) -> None:
 
 @pytest.mark.parametrize("lost", range(1, 7))
 async def test_a_crash_at_any_commit_and_a_new_start_give_the_same_end(
-    lost: int, tmp_path: Path, clock: ManualClock, monkeypatch: Any
+    lost: int, location: str | Path, clock: ManualClock, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(service, "CHUNK", 2)
     raw = lines(
@@ -366,7 +366,7 @@ async def test_a_crash_at_any_commit_and_a_new_start_give_the_same_end(
         arriving("MSC R GRINT", 2),
         arriving("MSC R GRINT", 3, "NOSUCH"),
     )
-    store = await open_store(tmp_path / "gateway.db")
+    store = await open_store(location, holder="the same machine")
     await Desk(store, agency_of("27"), clock, QUIET).put_case("MN1", facts(ledger=LEDGER))
     crash_before_commit(store, lost)
     desk = Desk(store, agency_of("27"), clock, QUIET)
@@ -374,7 +374,7 @@ async def test_a_crash_at_any_commit_and_a_new_start_give_the_same_end(
         await desk.settle((await desk.accept(raw, source="test", name="a")).file_id)
     await store.close()
 
-    store = await open_store(tmp_path / "gateway.db")
+    store = await open_store(location, holder="the same machine")
     desk = Desk(store, agency_of("27"), clock, QUIET)
     assert (await desk.ledger_check()).differences == [], "true also in the middle"
     await desk.settle((await desk.accept(raw, source="test", name="a")).file_id)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
 
-from csenet.gateway.store import outbox
-from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store import claims, outbox
+from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import audit, case_file, outbound, timeline, work_item
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await open_store(tmp_path / "gateway.db")
-    yield store
-    await store.close()
 
 
 async def queue(store: Store, *serials: int, case_id: str | None = "A") -> None:
@@ -44,7 +35,7 @@ async def queue(store: Store, *serials: int, case_id: str | None = "A") -> None:
 
 async def seal(store: Store, limit: int = 100) -> outbox.OpenBatch:
     async with store.begin() as conn:
-        rows = await outbox.claimable(conn, limit)
+        rows = await claims.claimable(conn, limit)
         return await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"x", rows=rows, at=NOW
         )
@@ -52,8 +43,8 @@ async def seal(store: Store, limit: int = 100) -> outbox.OpenBatch:
 
 async def test_rows_are_claimed_by_serial_not_by_the_order_of_their_coming(store: Store) -> None:
     await queue(store, 7, 5, 6)
-    async with store.read() as conn:
-        assert [row.serial for row in await outbox.claimable(conn, 2)] == [5, 6]
+    async with store.begin() as conn:
+        assert [row.serial for row in await claims.claimable(conn, 2)] == [5, 6]
 
 
 async def test_a_row_in_an_open_batch_keeps_its_case_waiting(store: Store) -> None:
@@ -61,8 +52,8 @@ async def test_a_row_in_an_open_batch_keeps_its_case_waiting(store: Store) -> No
     await seal(store)
     await queue(store, 2)
     await queue(store, 3, case_id="B")
-    async with store.read() as conn:
-        assert [row.serial for row in await outbox.claimable(conn, 10)] == [3]
+    async with store.begin() as conn:
+        assert [row.serial for row in await claims.claimable(conn, 10)] == [3]
 
 
 async def test_a_thousand_rows_make_one_batch(store: Store) -> None:
@@ -113,9 +104,9 @@ async def test_a_withdrawn_transaction_lets_the_next_of_its_case_go(store: Store
     await give_up(store)
     await queue(store, 2)
     async with store.begin() as conn:
-        assert await outbox.claimable(conn, 10) == []
+        assert await claims.claimable(conn, 10) == []
         assert await outbox.cancel_dead(conn, [1, 2], reason="told", at=NOW, today=NOW.date()) == 1
-        assert [row.serial for row in await outbox.claimable(conn, 10)] == [2]
+        assert [row.serial for row in await claims.claimable(conn, 10)] == [2]
         assert await outbox.statuses(conn) == {"cancelled": 1, "queued": 1}
         assert set((await conn.execute(select(work_item.c.status))).scalars()) == {"completed"}
 

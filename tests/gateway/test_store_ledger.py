@@ -1,13 +1,12 @@
 """The ledger names every difference by its key."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from csenet.gateway.desk import Desk
 
-from .conftest import LEDGER, arriving, facts, lines
+from .conftest import LEDGER, arriving, facts, lines, tamper
 
 
 @pytest.fixture
@@ -60,12 +59,9 @@ async def test_a_store_in_use_balances(used: Desk) -> None:
     ],
 )
 async def test_any_damage_is_found_and_named(
-    used: Desk, tmp_path: Path, damage: str, difference: str
+    used: Desk, location: str | Path, damage: str, difference: str
 ) -> None:
-    # From outside, because the store itself would not let most of it happen.
-    connection = sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)
-    connection.execute(damage)
-    connection.close()
+    await tamper(location, damage)
     report = await used.ledger_check()
     assert not report.balanced
     assert difference in " | ".join(report.differences)

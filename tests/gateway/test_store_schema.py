@@ -1,5 +1,6 @@
 """The schema has one truth: what the steps build is what the queries are written against."""
 
+import asyncio
 import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from csenet.gateway.store import audit
 from csenet.gateway.store.engine import SCHEMA_HEAD, Store, StoreError, open_store
 from csenet.gateway.store.migrate import configuration
 from csenet.gateway.store.tables import metadata, outbound
+
+ON_SQLITE = pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 
 
 def _clauses(sql: str) -> list[str]:
@@ -58,13 +61,13 @@ def test_the_head_that_a_start_compares_with_is_the_newest_step() -> None:
     assert ScriptDirectory.from_config(configuration()).get_heads() == [SCHEMA_HEAD]
 
 
-async def test_a_store_is_opened_again_as_it_was_left(tmp_path: Path) -> None:
+async def test_a_store_is_opened_again_as_it_was_left(location: str | Path) -> None:
     at = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    store = await open_store(tmp_path / "gateway.db")
+    store = await open_store(location)
     async with store.begin() as conn:
         await audit.add(conn, [{"at": at, "actor": "a", "action": "b", "object": "c"}])
     await store.close()
-    store = await open_store(tmp_path / "gateway.db", migrate=False)
+    store = await open_store(location, migrate=False)
     async with store.read() as conn:
         assert [row["at"] for row in await audit.newest(conn)] == [at]
     await store.close()
@@ -81,6 +84,17 @@ async def test_a_store_that_cannot_keep_its_word_is_refused(url: str) -> None:
         await open_store(url)
 
 
+@pytest.mark.parametrize("name", ["", "/:memory:"])
+def test_no_file_is_made_for_a_store_in_memory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError):
+        asyncio.run(open_store(f"sqlite://{name}"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@ON_SQLITE
 async def test_commits_are_synchronous_and_logged_ahead(store: Store) -> None:
     async with store.begin() as conn:
         assert (await conn.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
@@ -88,12 +102,14 @@ async def test_commits_are_synchronous_and_logged_ahead(store: Store) -> None:
         assert (await conn.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
 
 
+@ON_SQLITE
 async def test_only_its_owner_may_read_a_store(store: Store, tmp_path: Path) -> None:
     async with store.begin() as conn:
         await conn.execute(text("DELETE FROM audit"))
     assert set(_modes(tmp_path).values()) == {0o600}
 
 
+@ON_SQLITE
 async def test_a_writer_takes_its_lock_before_it_reads(store: Store, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "gateway.db", timeout=0, isolation_level=None)
     async with store.begin():
@@ -125,7 +141,7 @@ async def test_a_reader_sees_one_moment_and_cannot_write(store: Store) -> None:
         async with store.begin() as writer:
             await audit.add(writer, [line])
         assert await audit.newest(reader) == [], "the reader's moment was before the commit"
-    with pytest.raises(OperationalError):
+    with pytest.raises(DBAPIError, match="read"):
         async with store.read() as reader:
             await audit.add(reader, [line])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,17 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from csenet.gateway.store import tokens
-from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import api_token
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(tmp_path / "gateway.db")
-    yield opened
-    await opened.close()
 
 
 async def make(store: Store, name: str = "case-system", role: str = "caseworker") -> str:
@@ -53,6 +45,7 @@ async def test_a_token_is_found_by_its_secret(store: Store) -> None:
     assert (token.name, token.role, token.created_at) == ("night-batch", tokens.Role.OPERATOR, NOW)
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 async def test_only_the_digest_of_the_secret_is_on_disk(store: Store, tmp_path: Path) -> None:
     secret = await make(store)
     async with store.read() as conn:

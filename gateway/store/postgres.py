@@ -1,0 +1,106 @@
+"""Work on a PostgreSQL server: how to connect, what it must promise, and who writes when.
+
+Several gateways of one jurisdiction may work on one database.  A process that was stopped or cut off in the
+middle of a transaction must not keep the others waiting, so the server ends what stays idle, and notices
+when the other end is gone.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from .errors import StoreError
+
+_OLDEST: Final = 15
+_POOL_SIZE: Final = 10
+_CONNECT_SECONDS: Final = 10
+# Any number that other programs on the same database are unlikely to lock.
+_TURN: Final = 0x43534E_4554
+# Each of these set to off confirms what a crash of the server may undo or tear.
+_PROMISES: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_SESSION: Final = {
+    "application_name": "csenet-gateway",
+    "timezone": "UTC",
+    # Our queries are short; compiling them takes longer than running them.
+    "jit": "off",
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+
+
+def url_for_driver(url: URL) -> URL:
+    """Name the driver, and write ``sslmode``, as everybody knows it, the way the driver reads it."""
+    query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """Make the engines of writers and of readers; they share their connections."""
+    if find_spec("asyncpg") is None:
+        raise StoreError("store.url: no driver for PostgreSQL; install csenet-gateway[postgres]")
+    engine = create_async_engine(
+        url,
+        pool_size=_POOL_SIZE,
+        max_overflow=0,
+        # Asks whether a connection is still good: the server may have been restarted since.
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"server_settings": _SESSION, "timeout": _CONNECT_SECONDS},
+    )
+    return engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+async def wait_for_turn(connection: AsyncConnection) -> None:
+    """Become the one writer until the transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+
+
+async def check_server(engine: AsyncEngine, *, unsafe: bool) -> None:
+    """Raise ``StoreError`` for a server that is out of reach, too old, or may lose what it confirmed."""
+    try:
+        async with engine.connect() as connection:
+            found = await connection.execute(
+                text("SELECT name, setting FROM pg_settings WHERE name = ANY(:names)"),
+                {"names": [*_PROMISES, "server_version_num", "server_encoding", "transaction_read_only"]},
+            )
+            settings = {str(name): str(setting) for name, setting in found}
+    except (OSError, TypeError, SQLAlchemyError) as error:
+        raise _unreachable(error) from None
+    except Exception as error:
+        # The driver raises its own kinds while connecting; they are not for us to import.
+        if not type(error).__module__.startswith("asyncpg"):
+            raise
+        raise _unreachable(error) from None
+    judge(settings, unsafe=unsafe)
+
+
+def _unreachable(error: Exception) -> StoreError:
+    # The error's own words may quote the address with its password.
+    return StoreError(f"store.url: cannot work on the database server: {type(error).__name__}")
+
+
+def judge(settings: dict[str, str], *, unsafe: bool) -> None:
+    """Raise ``StoreError`` for settings that a gateway cannot live with."""
+    version = int(settings["server_version_num"]) // 10_000
+    if version < _OLDEST:
+        raise StoreError(f"store.url: the server is PostgreSQL {version}, needed is {_OLDEST} or later")
+    encoding = settings["server_encoding"]
+    if encoding != "UTF8":
+        raise StoreError(f"store.url: the database has encoding {encoding}, needed is UTF8")
+    if settings["transaction_read_only"] == "on":
+        raise StoreError("store.url: the database is read only; name the primary server")
+    off = [name for name in _PROMISES if settings[name] == "off"]
+    if off and not unsafe:
+        names = ", ".join(f"{name}=off" for name in off)
+        raise StoreError(
+            f"store.url: the server is set to lose what it confirmed ({names}); turn it on "
+            "for the server, this database and this role"
+        )

@@ -1,0 +1,210 @@
+"""What holds on a PostgreSQL server besides what holds everywhere."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from csenet.gateway.clock import ManualClock
+from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.store import audit
+from csenet.gateway.store import postgres as server_rules
+from csenet.gateway.store.engine import SCHEMA_HEAD, StoreError, open_store
+from csenet.gateway.store.tables import metadata
+
+from . import postgres
+from .conftest import QUIET, arriving, lines
+
+pytestmark = pytest.mark.slow
+
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LINE = {"at": AT, "actor": "a", "action": "b", "object": "c"}
+
+
+def _schema(connection: Connection) -> dict[str, Any]:
+    """Read columns, keys, checks and indexes of every table."""
+    inspector = inspect(connection)
+    told = {}
+    for table in sorted(inspector.get_table_names()):
+        told[table] = (
+            [
+                (column["name"], str(column["type"]), column["nullable"])
+                for column in inspector.get_columns(table)
+            ],
+            inspector.get_pk_constraint(table)["constrained_columns"],
+            sorted(str(key) for key in inspector.get_foreign_keys(table)),
+            sorted(str(check) for check in inspector.get_check_constraints(table)),
+            sorted(str(index) for index in inspector.get_indexes(table)),
+            sorted(str(unique) for unique in inspector.get_unique_constraints(table)),
+        )
+    return told
+
+
+async def _schema_at(url: str, *, declared: bool = False) -> dict[str, Any]:
+    engine = create_async_engine(url)
+    async with engine.begin() as conn:
+        if declared:
+            await conn.run_sync(metadata.create_all)
+        told = await conn.run_sync(_schema)
+    await engine.dispose()
+    return told
+
+
+async def test_the_steps_build_exactly_the_tables_that_the_queries_use(
+    postgres_url: str, databases: postgres.Databases
+) -> None:
+    bare = await databases.make(migrated=False)
+    declared = await _schema_at(postgres.plain(bare), declared=True)
+    migrated = await _schema_at(postgres_url)
+    assert migrated.pop("alembic_version")
+    assert migrated == declared
+    await databases.drop(bare)
+
+
+async def test_two_gateways_that_start_at_once_build_one_schema(databases: postgres.Databases) -> None:
+    bare = await databases.make(migrated=False)
+    url = postgres.plain(bare)
+    for store in await asyncio.gather(open_store(url), open_store(url)):
+        async with store.read() as conn:
+            found = await conn.execute(text("SELECT version_num FROM alembic_version"))
+            assert found.scalars().all() == [SCHEMA_HEAD]
+        await store.close()
+    await databases.drop(bare)
+
+
+@pytest.mark.parametrize("form", ["postgresql", "postgresql+asyncpg", "postgres"])
+async def test_the_address_may_be_written_as_other_programs_write_it(form: str, postgres_url: str) -> None:
+    url = make_url(postgres_url).render_as_string(hide_password=False).replace("postgresql+asyncpg", form)
+    store = await open_store(f"{url}?sslmode=prefer")
+    assert store.dialect == "postgresql"
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER DATABASE {name} SET synchronous_commit = off",
+        "ALTER ROLE csenet IN DATABASE {name} SET synchronous_commit = off",
+    ],
+)
+async def test_a_server_that_may_lose_what_it_confirmed_is_refused(postgres_url: str, statement: str) -> None:
+    url = make_url(postgres_url)
+    statement = statement.format(name=url.database).replace("ROLE csenet", f"ROLE {url.username}")
+    await postgres.execute(url, statement)
+    with pytest.raises(StoreError, match=r"set to lose what it confirmed \(synchronous_commit=off\)"):
+        await open_store(postgres_url)
+    store = await open_store(postgres_url, unsafe_server=True)
+    await store.close()
+
+
+GOOD = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "server_version_num": "150018",
+    "server_encoding": "UTF8",
+    "transaction_read_only": "off",
+}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"fsync": "off"}, r"\(fsync=off\)"),
+        ({"full_page_writes": "off", "fsync": "off"}, r"\(fsync=off, full_page_writes=off\)"),
+        ({"server_version_num": "140013"}, "PostgreSQL 14, needed is 15"),
+        ({"server_encoding": "SQL_ASCII"}, "encoding SQL_ASCII, needed is UTF8"),
+        ({"transaction_read_only": "on"}, "name the primary"),
+    ],
+)
+def test_a_server_that_cannot_serve_is_named(bad: dict[str, str], words: str) -> None:
+    server_rules.judge(GOOD, unsafe=False)
+    with pytest.raises(StoreError, match=words):
+        server_rules.judge({**GOOD, **bad}, unsafe=False)
+
+
+@pytest.mark.parametrize("level", ["on", "local", "remote_write", "remote_apply"])
+def test_every_level_of_commit_that_is_on_disk_is_good_enough(level: str) -> None:
+    server_rules.judge({**GOOD, "synchronous_commit": level}, unsafe=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"password": "hunter2wrong"}, {"database": "no_such"}, {"port": 1}, {"host": "no-such-host.invalid"}],
+)
+async def test_no_password_is_told_when_the_server_cannot_be_used(
+    change: dict[str, Any], postgres_url: str
+) -> None:
+    url = make_url(postgres_url).set(**change)
+    with pytest.raises(StoreError, match="cannot work on the database server") as caught:
+        await open_store(postgres.plain(url))
+    assert str(url.password) not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+async def test_an_address_that_cannot_be_read_is_not_repeated() -> None:
+    with pytest.raises(StoreError) as caught:
+        await open_store("postgresql://me:hunter2@host:port/x")
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_writers_of_two_processes_take_turns(postgres_url: str) -> None:
+    one, two = await open_store(postgres_url), await open_store(postgres_url)
+    order: list[str] = []
+
+    async def other() -> None:
+        async with two.begin() as conn:
+            order.append(f"second sees {len(await audit.newest(conn))}")
+
+    async with one.begin() as conn:
+        waiting = asyncio.create_task(other())
+        await _until_somebody_waits(postgres_url)
+        await audit.add(conn, [LINE])
+        order.append("first is done")
+    await waiting
+    assert order == ["first is done", "second sees 1"]
+    await one.close()
+    await two.close()
+
+
+async def _until_somebody_waits(url: str) -> None:
+    """Ask the server until a lock is waited for."""
+    engine = create_async_engine(url)
+    async with asyncio.timeout(10), engine.connect() as conn:
+        while not (await conn.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))).scalar_one():
+            await conn.rollback()
+    await engine.dispose()
+
+
+async def test_a_store_works_on_after_the_server_cut_its_connections(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    async with store.begin() as conn:
+        await audit.add(conn, [LINE])
+    await postgres.execute(
+        make_url(postgres_url),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    async with store.begin() as conn:
+        await audit.add(conn, [LINE])
+        assert len(await audit.newest(conn)) == 2
+    await store.close()
+
+
+async def test_characters_that_the_server_cannot_keep_harm_no_file(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    desk = Desk(store, agency_of("27"), ManualClock(AT, "America/Chicago"), QUIET)
+    good = arriving("MSC R GRINT", 1)
+    for at in range(0, 121, 3):
+        raw = lines(good[:at] + b"\x00" + good[at + 1 :], arriving("MSC R GRINT", 1000 + at))
+        receipt = await desk.accept(raw, source="test", name=f"a\x00\udcff{'x' * 300}")
+        assert receipt.name.startswith("a??x")
+        await desk.settle(receipt.file_id)
+    report = await desk.ledger_check()
+    assert report.balanced
+    assert report.files_waiting == 0
+    await store.close()
