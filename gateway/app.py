@@ -13,17 +13,16 @@ import signal
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
-from csenet.gateway.delivery.transports.base import Transport
-from csenet.gateway.delivery.transports.folder import FolderTransport
-from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.disclosing import may_leave as may_leave_now
 from csenet.gateway.errors import GatewayError, TaskCrashed
 from csenet.gateway.intake.folder import FolderIntake
+from csenet.gateway.links import partner_book_of, server_tls, sftp_intake_of, transport_of, trust_of
 from csenet.gateway.lock import DataLock
 from csenet.gateway.wiring import desk_of
 
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from csenet.gateway.desk import Desk
+    from csenet.gateway.partners import Partners
+    from csenet.gateway.partners_book import PartnerBook
     from csenet.gateway.settings import Settings
     from csenet.gateway.store.engine import Store
     from csenet.gateway.store.outbox import OutboundRow
@@ -58,6 +59,7 @@ class GatewayApp:
         self.store: Store | None = None
         self.desk: Desk | None = None
         self.port: int | None = None
+        self.partners: PartnerBook | None = None
         self._lock = DataLock(settings.gateway.data_dir)
         self._runner: web.AppRunner | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -77,7 +79,8 @@ class GatewayApp:
     async def stop(self) -> None:
         """Close everything in order, in a bounded time; harmless on what is not open."""
         self._no_more_intake.set()
-        await asyncio.gather(self._finish("intake", _CLOSE_WAYS_IN), self._close_http())
+        ways_in = (self._finish(name, _CLOSE_WAYS_IN) for name in ("intake", "fetching", "partners"))
+        await asyncio.gather(*ways_in, self._close_http())
         self._no_more_settling.set()
         if self.desk is not None:
             self.desk.arrived.set()
@@ -128,6 +131,7 @@ class GatewayApp:
         """Take the folder, open the store, mend, then let things in."""
         self._lock.take()
         self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=log)
+        self._take_partners(self.desk, self.clock)
         await self.desk.settle_pending()
         courier = self._courier(self.desk, self.store, self.clock)
         self._spawn("courier", courier.run(self._no_more_delivery))
@@ -138,6 +142,21 @@ class GatewayApp:
             where = folder.path, folder.archive, folder.poll_seconds
             intake = FolderIntake(self.desk, *where, self.clock, log)
             self._spawn("intake", intake.run(self._no_more_intake))
+        fetching = sftp_intake_of(self.settings, self.desk, self.clock, log)
+        if fetching is not None:
+            self._spawn("fetching", fetching.run(self._no_more_intake))
+
+    def _take_partners(self, desk: Desk, clock: Clock) -> None:
+        """Put the table of partners in force, now and whenever it changes."""
+        base = desk.agency.agreements
+
+        def take(partners: Partners) -> None:
+            desk.agency = msgspec.structs.replace(desk.agency, agreements=partners.before(base))
+
+        self.partners = partner_book_of(self.settings.partners, clock, log, take)
+        if self.partners is not None:
+            take(self.partners.current)
+            self._spawn("partners", self.partners.run(self._no_more_intake))
 
     def _courier(self, desk: Desk, store: Store, clock: Clock) -> Courier:
         """Build the courier for the one way out that is set."""
@@ -150,23 +169,13 @@ class GatewayApp:
             attempt_limit=delivery.attempt_limit,
             framing=delivery.framing,
         )
-        agency = desk.agency
 
         def may_leave(row: OutboundRow) -> Permission:
+            agency = desk.agency  # asked each time: the agreements may have changed
             return may_leave_now(row.far, row.partner, row.raw, clock.today(), agency)
 
-        transport, ready = self._transport(clock), desk.outbox_ready
+        transport, ready = transport_of(self.settings, clock), desk.outbox_ready
         return Courier(store, transport, clock, settings, log, may_leave=may_leave, ready=ready)
-
-    def _transport(self, clock: Clock) -> Transport:
-        """Build the way out."""
-        delivery = self.settings.delivery
-        if delivery.folder is not None:
-            return FolderTransport(delivery.folder.path)
-        if delivery.http is None:
-            raise GatewayError("delivery: no way out; set [delivery.folder] path or [delivery.http] url")
-        http = delivery.http
-        return HttpTransport(http.url, http.secret(), timeout_seconds=http.timeout_seconds, now=clock.now)
 
     async def _settle(self, desk: Desk) -> None:
         """Decide what was accepted, whenever something was."""
@@ -174,7 +183,7 @@ class GatewayApp:
             desk.arrived.clear()
             await desk.settle_pending()
             if not self._no_more_settling.is_set():
-                await desk.arrived.wait()
+                await desk.wait_for_arrival()
 
     async def _open_http(self, desk: Desk, store: Store, clock: Clock) -> None:
         """Listen; the port is known afterwards even if 0 was set."""
@@ -182,14 +191,17 @@ class GatewayApp:
 
         from csenet.gateway.casework.api import build_app
         from csenet.gateway.intake.http import add_exchange_routes
+        from csenet.gateway.intake.trust import StoreKeys
 
         application = build_app(desk, store, clock=clock, jurisdiction_name=desk.agency.profile.name)
-        add_exchange_routes(application, desk)
+        trust = trust_of(self.settings, self.partners, clock, log)
+        add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))
+        tls = server_tls(self.settings.http, log)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_WAYS_IN)
         await self._runner.setup()
         host, port = self.settings.http.host, self.settings.http.port
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
         except OSError as error:
             text = error.strerror or type(error).__name__
             raise ListenError(f"http: cannot listen on {host} port {port}: {text}") from None

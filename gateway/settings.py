@@ -58,6 +58,21 @@ _PATHS: tuple[Key, ...] = (
     ("intake", "folder", "archive"),
     ("delivery", "folder", "path"),
     ("delivery", "http", "token_file"),
+    ("delivery", "http", "ca"),
+    ("delivery", "http", "certificate"),
+    ("delivery", "http", "key"),
+    ("delivery", "sftp", "key"),
+    ("delivery", "sftp", "known_hosts"),
+    ("intake", "sftp", "key"),
+    ("intake", "sftp", "known_hosts"),
+    ("http", "tls", "certificate"),
+    ("http", "tls", "key"),
+    ("http", "tls", "client_ca"),
+    ("partners", "file"),
+    ("envelope", "certificate"),
+    ("envelope", "key"),
+    ("envelope", "next_certificate"),
+    ("envelope", "next_key"),
     ("log", "file"),
     ("policy", "agreements"),
 )
@@ -169,13 +184,12 @@ class _Loader:
         delivery = merged.get("delivery")
         if not isinstance(delivery, dict):
             return
-        ways = [way for way in ("folder", "http") if delivery.get(way) is not None]
+        ways = [way for way in ("folder", "http", "sftp") if delivery.get(way) is not None]
         if not ways:
-            self._add(("delivery",), "no way out", "add [delivery.folder] path or [delivery.http] url")
-        if len(ways) == 2:
-            self._add(
-                ("delivery", "http"), "a second way out besides [delivery.folder]", "keep one of the two"
-            )
+            hint = "add [delivery.folder] path, [delivery.http] url or [delivery.sftp] host"
+            self._add(("delivery",), "no way out", hint)
+        for way in ways[1:]:
+            self._add(("delivery", way), f"a second way out besides [delivery.{ways[0]}]", "keep one of them")
 
     def _check_folders(self, merged: dict[str, Any]) -> None:
         """Refuse folders that cannot become folders, and an intake that would read our own output."""

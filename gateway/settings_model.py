@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -54,6 +56,30 @@ def _clock_time(value: object) -> time:
     return time.fromisoformat(value)
 
 
+def _readable_file(value: Path) -> Path:
+    """Refuse a file that is not there or cannot be read; its content is looked at where it is used."""
+    try:
+        with value.open("rb"):
+            return value
+    except OSError:
+        raise ValueError(f"{value} cannot be read") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address never leaves the machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
 class _Section(BaseModel):
     """Refuse unknown keys and later changes, in every section."""
 
@@ -69,9 +95,13 @@ class GatewaySection(_Section):
 
 
 class StoreSection(_Section):
-    """Say where the store is; without a URL it is ``gateway.db`` in the data folder."""
+    """Say where the store is; without a URL it is ``gateway.db`` in the data folder.
 
-    url: str | None = None
+    ``postgresql://user@host/database`` names a PostgreSQL server, 15 or later.  A password belongs into
+    ``CSENET_STORE__URL`` or the driver's own ``~/.pgpass``; wherever it comes from, it is never shown.
+    """
+
+    url: str | None = Field(default=None, repr=False)
 
 
 class IntakeFolder(_Section):
@@ -82,10 +112,37 @@ class IntakeFolder(_Section):
     poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
 
 
+class Sftp(_Section):
+    """Name an SFTP server, the folder on it, and the keys by which both sides know each other.
+
+    ``known_hosts`` holds the server's key in OpenSSH's form: a server with any other key is refused.
+    """
+
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    user: Text
+    key: ReadableFile
+    known_hosts: ReadableFile
+    folder: Text = "."
+    connect_seconds: Seconds = 15.0
+    timeout_seconds: Seconds = 300.0
+
+
+class IntakeSftp(Sftp):
+    """Name the server and the folder from which files are fetched."""
+
+    poll_seconds: Seconds = 60.0
+
+
+class DeliverySftp(Sftp):
+    """Name the server and the folder into which files are put."""
+
+
 class IntakeSection(_Section):
     """Say how files come in besides HTTP."""
 
     folder: IntakeFolder | None = None
+    sftp: IntakeSftp | None = None
 
 
 class DeliveryFolder(_Section):
@@ -98,12 +155,28 @@ class DeliveryHttp(_Section):
     """Name the exchange's address and the secret that opens it.
 
     The secret comes from ``token_file`` or ``CSENET_DELIVERY__HTTP__TOKEN``, never from the settings file.
+    ``ca`` names whose certificates the exchange may show, instead of the machine's list; ``certificate`` and
+    ``key`` are ours to show.  ``timeout_seconds`` bounds the whole of a try, writing included.
     """
 
     url: Annotated[str, AfterValidator(_plain_url)]
     token: SecretStr | None = None
     token_file: Path | None = None
-    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    timeout_seconds: Seconds = 30.0
+    connect_seconds: Seconds = 10.0
+    read_seconds: Seconds = 30.0
+    ca: ReadableFile | None = None
+    certificate: ReadableFile | None = None
+    key: ReadableFile | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> DeliveryHttp:
+        """Refuse half of a pair, and TLS files for an address without TLS."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together; set both or neither")
+        if (self.ca or self.certificate) and not self.url.startswith("https://"):
+            raise ValueError("ca and certificate are for an address that starts with https://")
+        return self
 
     @field_validator("token_file")
     @classmethod
@@ -131,6 +204,7 @@ class DeliverySection(_Section):
 
     folder: DeliveryFolder | None = None
     http: DeliveryHttp | None = None
+    sftp: DeliverySftp | None = None
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
     first_delay_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_delay_seconds: Annotated[float, Field(gt=0)] = 300.0
@@ -147,11 +221,59 @@ class DeliverySection(_Section):
         return value
 
 
+class HttpTls(_Section):
+    """Name our certificate and key, and whose client certificates count.
+
+    With ``client_ca`` a caller has to show a certificate of those authorities; ``optional`` leaves that to
+    the exchange's route alone, so that people's browsers need none.
+    """
+
+    certificate: ReadableFile
+    key: ReadableFile
+    client_ca: ReadableFile | None = None
+    client_certificates: Literal["required", "optional"] = "required"
+
+
 class HttpSection(_Section):
     """Say where the casework API, the status page and the HTTP intake listen."""
 
-    host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8027
+    tls: HttpTls | None = None
+
+    @model_validator(mode="after")
+    def _hidden(self) -> HttpSection:
+        """Refuse to show personal data to a network in the clear."""
+        if self.tls is None and not is_loopback(self.host):
+            raise ValueError(f"plaintext on {self.host}; add [http.tls], or listen on 127.0.0.1")
+        return self
+
+
+class PartnersSection(_Section):
+    """Name the table of partners, agreements and certificates, and how often it is looked at again."""
+
+    file: ReadableFile | None = None
+    poll_seconds: Seconds = 5.0
+
+
+class EnvelopeSection(_Section):
+    """Name our own certificates and keys for CMS: the one in use, and the one that follows it."""
+
+    certificate: ReadableFile | None = None
+    key: ReadableFile | None = None
+    next_certificate: ReadableFile | None = None
+    next_key: ReadableFile | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> EnvelopeSection:
+        """Refuse half of a pair, and a successor to nothing."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together; set both or neither")
+        if (self.next_certificate is None) != (self.next_key is None):
+            raise ValueError("next_certificate and next_key belong together; set both or neither")
+        if self.next_certificate is not None and self.certificate is None:
+            raise ValueError("next_certificate needs a certificate that it follows")
+        return self
 
 
 class LogSection(_Section):
@@ -195,6 +317,8 @@ class Settings(BaseSettings):
     intake: IntakeSection = IntakeSection()
     delivery: DeliverySection
     http: HttpSection = HttpSection()
+    partners: PartnersSection = PartnersSection()
+    envelope: EnvelopeSection = EnvelopeSection()
     log: LogSection = LogSection()
     policy: PolicySection = PolicySection()
 

@@ -58,7 +58,8 @@ def main(venv: str) -> int:
     bad = 0
     for name in wanted:
         licence = licences.get(name, "unknown")
-        fine = bool(ACCEPTED.search(licence)) and not REFUSED.search(licence)
+        # Where a licence offers a choice, one acceptable choice is enough.
+        fine = any(ACCEPTED.search(one) and not REFUSED.search(one) for one in licence.split(" OR "))
         bad += not fine
         print(f"{'ok ' if fine else 'BAD'} {name}: {licence}")
     print(f"{len(wanted)} run-time dependencies, {bad} not acceptable")

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "work": "work:work",
     "parked": "parked:parked",
     "ledger": "ledger:ledger",
+    "partners": "partners:partners",
     "token": "token:token",
     "config": "config:config",
     "db": "db:db",

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
 
+from csenet.codecs.envelope import MEDIA_TYPE
 from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.intake.trust import Opened, Refusal, Trust
+from csenet.gateway.tls import peer_fingerprint
 
 PATH: Final = "/v1/exchange/batches"
 # A hundred thousand transactions of two kilobytes would be split by any exchange; this is far above a batch.
 LARGEST_BATCH: Final = 32 * 1024 * 1024
 _CHUNK: Final = 65_536
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UNREAD: Final = ("application/xml", "text/xml", "application/json", "multipart/form-data")
 
 Authorise = Callable[[web.Request], Awaitable[object]]
+
+
+class KeyBook(Protocol):
+    """Remember durably which bytes came under which key."""
+
+    async def claim(self, key: str, sha256: str) -> bool:
+        """Bind a key to a digest; False if it is bound to another."""
+        ...
 
 
 def add_exchange_routes(
@@ -26,26 +40,79 @@ def add_exchange_routes(
     authorise: Authorise | None = None,
     *,
     largest: int = LARGEST_BATCH,
+    trust: Trust | None = None,
+    keys: KeyBook | None = None,
 ) -> None:
     """Add ``POST /v1/exchange/batches``.
 
-    ``authorise`` raises to refuse the caller; leave it out where a middleware does that.  The answer is 202
-    with the receipt once the bytes are committed, 200 with the first receipt when they had come before, 400
-    for an empty body and 413 for one of more than ``largest`` bytes.
+    ``authorise`` raises to refuse the caller; leave it out where a middleware does that.  ``trust`` knows the
+    partners' certificates: it says whose the caller's is, and opens CMS bodies (``application/pkcs7-mime``);
+    without it only flat bodies are taken.  ``keys`` makes an ``Idempotency-Key`` stand for one batch.
+
+    The answer is 202 with the receipt once the bytes are committed, 200 with the first receipt when they had
+    come before, 400 for an empty body, 403 for a caller without a partner's certificate or with somebody
+    else's transactions, 413 for one of more than ``largest`` bytes, 415 for a form that is not taken, 422 for
+    an envelope that does not open or a key that stood for other bytes.  To an envelope the receipt carries a
+    signed one as well, in base64 under ``signed_receipt``.
     """
 
     async def receive(request: web.Request) -> web.Response:
         if authorise is not None:
             await authorise(request)
+        caller = _caller(request, trust)
         raw = await read_limited(request, largest)
-        if not raw.strip():
+        opened = await _open(request, raw, trust, caller)
+        if not opened.content.strip():
             raise web.HTTPBadRequest(text="The batch is empty.")
-        receipt = await desk.accept(raw, source="http", name=_name(request))
+        if keys is not None and (key := _key(request)) and not await keys.claim(key, opened.sha256):
+            raise web.HTTPUnprocessableEntity(text="This Idempotency-Key came with another batch before.")
+        # The journal keeps who proved to have sent it.
+        source = "http" if opened.sender is None else f"http:{opened.sender}"
+        receipt = await desk.accept(opened.content, source=source, name=_key(request) or "batch")
         desk.arrived.set()
         status = 200 if receipt.duplicate else 202
-        return web.Response(body=msgspec.json.encode(receipt), status=status, content_type="application/json")
+        body = msgspec.json.encode(_told(request, receipt, opened, trust))
+        return web.Response(body=body, status=status, content_type="application/json")
 
     app.router.add_post(PATH, receive)
+
+
+def _caller(request: web.Request, trust: Trust | None) -> str | None:
+    """Say whose certificate the caller showed; refuses before the body is read."""
+    if trust is None:
+        return None
+    try:
+        return trust.caller(peer_fingerprint(request.transport))
+    except Refusal as refusal:
+        raise web.HTTPForbidden(text=str(refusal)) from None
+
+
+async def _open(request: web.Request, raw: bytes, trust: Trust | None, caller: str | None) -> Opened:
+    """Take the envelope off, if there is one; large ones are opened beside the event loop."""
+    kind = request.content_type
+    if kind in _UNREAD or (kind == MEDIA_TYPE and trust is None):
+        raise web.HTTPUnsupportedMediaType(
+            text="Send a batch in the flat form, or in CMS where that is agreed."
+        )
+    enveloped = kind == MEDIA_TYPE
+    if trust is None:
+        return Opened(content=raw)
+    try:
+        return await asyncio.to_thread(trust.opened, raw, caller, enveloped=enveloped)
+    except Refusal as refusal:
+        if refusal.forbidden:
+            raise web.HTTPForbidden(text=str(refusal)) from None
+        raise web.HTTPUnprocessableEntity(text=str(refusal)) from None
+
+
+def _told(request: web.Request, receipt: Any, opened: Opened, trust: Trust | None) -> Any:
+    """Give the receipt, with a signed one beside it where an envelope came under a key."""
+    key = _key(request)
+    if trust is None or not opened.enveloped or not key:
+        return receipt
+    signed = trust.receipt(key, opened.sha256, duplicate=bool(receipt.duplicate))
+    told: dict[str, Any] = msgspec.to_builtins(receipt)
+    return told if signed is None else {**told, "signed_receipt": base64.b64encode(signed).decode()}
 
 
 async def read_limited(request: web.Request, largest: int) -> bytes:
@@ -64,7 +131,7 @@ async def read_limited(request: web.Request, largest: int) -> bytes:
     return bytes(body)
 
 
-def _name(request: web.Request) -> str:
-    """Name the batch by its sender's key, if that is a plain word."""
+def _key(request: web.Request) -> str:
+    """Give the sender's key for the batch, if it is a plain word."""
     key = request.headers.get("Idempotency-Key", "")
-    return key if _SAFE_NAME.fullmatch(key) else "batch"
+    return key if _SAFE_NAME.fullmatch(key) else ""

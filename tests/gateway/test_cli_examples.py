@@ -109,6 +109,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Work in a folder with settings and the repository's fixtures, as the examples assume."""
     (tmp_path / "gateway.toml").write_text(SETTINGS, "utf-8")
     (tmp_path / "fixtures").symlink_to(FIXTURES)
+    sample = FIXTURES.parent / "ops" / "partners.toml.example"
+    (tmp_path / "partners.toml").write_bytes(sample.read_bytes())
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     log.reset()

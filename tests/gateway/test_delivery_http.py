@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.transports import HttpTransport
-from csenet.gateway.store import outbox
+from csenet.gateway.store import claims, outbox
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import attempt, outbound
 
@@ -228,7 +228,7 @@ async def test_a_kill_during_the_post_ends_in_one_delivery(
     store: Store, destination: Destination, taken_before_the_kill: bool
 ) -> None:
     async with store.begin() as conn:
-        rows = await outbox.claimable(conn, 100)
+        rows = await claims.claimable(conn, 100)
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"transaction 1\n", rows=rows, at=NOW
         )

@@ -19,7 +19,7 @@ from csenet.gateway.desk import (
     agency_of,
 )
 from csenet.gateway.desk.disclosing import may_leave
-from csenet.gateway.store import audit, outbox
+from csenet.gateway.store import audit, claims
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import outbound
 from csenet.handlers.policy.agreements import Agreements, load_agreements

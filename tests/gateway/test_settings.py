@@ -178,13 +178,14 @@ def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 def test_no_way_out_is_refused(tmp_path: Path) -> None:
     text = '[gateway]\njurisdiction = "27"\ndata_dir = "data"\n[delivery]\nbatch_size = 5\n'
     assert problems(tmp_path, text) == [
-        "gateway.toml:4: delivery: no way out; add [delivery.folder] path or [delivery.http] url"
+        "gateway.toml:4: delivery: no way out; "
+        "add [delivery.folder] path, [delivery.http] url or [delivery.sftp] host"
     ]
 
 
 def test_two_ways_out_are_refused_at_the_second(tmp_path: Path) -> None:
     assert problems(tmp_path, SMALL + '[delivery.http]\nurl = "https://exchange.example"\n') == [
-        "gateway.toml:7: delivery.http: a second way out besides [delivery.folder]; keep one of the two"
+        "gateway.toml:7: delivery.http: a second way out besides [delivery.folder]; keep one of them"
     ]
 
 
@@ -322,3 +323,50 @@ def test_the_sample_names_every_key_and_is_accepted(tmp_path: Path) -> None:
     for section in ("gateway", "store", "delivery", "http", "log", "policy"):
         for key in type(getattr(load(tmp_path, text), section)).model_fields:
             assert f"{key} = " in text or f"{section}.{key}]" in text, (section, key)
+
+
+SFTP = """
+host = "sftp.example"
+user = "minnesota"
+key = "keys/sftp"
+known_hosts = "keys/known_hosts"
+"""
+
+
+def test_files_of_keys_and_certificates_are_relative_to_the_settings_file(tmp_path: Path) -> None:
+    names = (
+        "sftp",
+        "known_hosts",
+        "server.pem",
+        "server.key",
+        "ca.pem",
+        "partners.toml",
+        "cms.pem",
+        "cms.key",
+    )
+    (tmp_path / "keys").mkdir()
+    for name in names:
+        (tmp_path / "keys" / name).write_text("")
+    text = SMALL.replace('[delivery.folder]\npath = "out"\n', f"[delivery.sftp]{SFTP}")
+    settings = load(
+        tmp_path,
+        f"{text}[intake.sftp]{SFTP}"
+        '[http.tls]\ncertificate = "keys/server.pem"\nkey = "keys/server.key"\nclient_ca = "keys/ca.pem"\n'
+        '[partners]\nfile = "keys/partners.toml"\n'
+        '[envelope]\ncertificate = "keys/cms.pem"\nkey = "keys/cms.key"\n',
+    )
+    assert settings.delivery.sftp is not None
+    assert settings.intake.sftp is not None
+    assert settings.http.tls is not None
+    found = (
+        *(settings.delivery.sftp.key, settings.intake.sftp.known_hosts),
+        *(settings.http.tls.certificate, settings.http.tls.key, settings.http.tls.client_ca),
+        *(settings.partners.file, settings.envelope.certificate, settings.envelope.key),
+    )
+    assert found == tuple(tmp_path / "keys" / name for name in names)
+
+
+def test_plaintext_on_a_network_is_named_with_its_line(tmp_path: Path) -> None:
+    assert problems(tmp_path, SMALL + '[http]\nhost = "0.0.0.0"\n') == [
+        "gateway.toml:7: http: plaintext on 0.0.0.0; add [http.tls], or listen on 127.0.0.1"
+    ]

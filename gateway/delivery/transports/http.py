@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,7 @@ import msgspec
 
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, transient
 from csenet.gateway.delivery.transports.base import Parcel
+from csenet.gateway.tls import refusal
 
 # A receipt is a few hundred bytes; a longer answer is not one and is not read.
 _LONGEST_RECEIPT: Final = 65_536
@@ -27,22 +29,47 @@ class HttpTransport:
         token: str | None = None,
         *,
         timeout_seconds: float = 30.0,
+        connect_seconds: float | None = None,
+        read_seconds: float | None = None,
+        tls: ssl.SSLContext | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Remember the destination; ``now`` serves only to read a ``Retry-After`` given as a date."""
+        """Remember the destination.
+
+        ``timeout_seconds`` bounds a whole try, and so the writing; connecting and each wait for a part of the
+        answer may be bounded more closely.  ``tls`` says whom to trust and what to show, instead of the
+        machine's defaults.  ``now`` serves only to read a ``Retry-After`` given as a date.
+        """
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_seconds, sock_connect=connect_seconds, sock_read=read_seconds
+        )
+        self._tls = tls
         self._now = now
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make the client, which keeps its connections from one batch to the next."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector)
 
     async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
-        """Post once; raises what aiohttp raises when no whole answer comes back."""
+        """Post once; raises what aiohttp raises when no whole answer comes back.
+
+        A certificate refused, theirs or ours, is told as such and tried again: it can be mended at either end
+        without touching the batch.
+        """
+        try:
+            return await self._post(parcel)
+        except (aiohttp.ClientError, OSError) as error:
+            why = refusal(error)
+            if why is None:
+                raise
+            return transient(why)
+
+    async def _post(self, parcel: Parcel) -> Outcome:
         await self.open()
         assert self._session is not None  # noqa: S101 - made by open()
         headers = {

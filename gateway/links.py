@@ -1,0 +1,158 @@
+"""Build the ways in and out that the settings name: transports, TLS, trust, and fetching."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from csenet.gateway.errors import GatewayError
+from csenet.gateway.settings_model import is_loopback
+from csenet.gateway.tls import TlsError, client_context, server_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from csenet.codecs.envelope import Identity
+    from csenet.gateway.clock import Clock
+    from csenet.gateway.delivery.transports.base import Transport
+    from csenet.gateway.delivery.transports.sftp import SftpPlace
+    from csenet.gateway.intake.desk import IntakeDesk
+    from csenet.gateway.intake.sftp import SftpIntake
+    from csenet.gateway.intake.trust import Trust
+    from csenet.gateway.partners import Partners
+    from csenet.gateway.partners_book import PartnerBook
+    from csenet.gateway.settings_model import (
+        DeliveryHttp,
+        EnvelopeSection,
+        HttpSection,
+        PartnersSection,
+        Settings,
+        Sftp,
+    )
+
+
+def transport_of(settings: Settings, clock: Clock) -> Transport:
+    """Build the one way out that is set; raises `GatewayError` where there is none."""
+    delivery = settings.delivery
+    if delivery.folder is not None:
+        from csenet.gateway.delivery.transports.folder import FolderTransport
+
+        return FolderTransport(delivery.folder.path)
+    if delivery.sftp is not None:
+        from csenet.gateway.delivery.transports.sftp import SftpTransport
+
+        return SftpTransport(place_of(delivery.sftp))
+    if delivery.http is None:
+        raise GatewayError(
+            "delivery: no way out; set [delivery.folder] path, [delivery.http] url or [delivery.sftp] host"
+        )
+    return _http_transport(delivery.http, clock)
+
+
+def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:
+    from csenet.gateway.delivery.transports.http import HttpTransport
+
+    address = urlsplit(http.url)
+    if address.scheme != "https" and not is_loopback(address.hostname or ""):
+        raise TlsError(f"delivery.http.url: plaintext to {address.hostname}; use https://")
+    tls = client_context(http.ca, http.certificate, http.key) if address.scheme == "https" else None
+    return HttpTransport(
+        http.url,
+        http.secret(),
+        timeout_seconds=http.timeout_seconds,
+        connect_seconds=http.connect_seconds,
+        read_seconds=http.read_seconds,
+        tls=tls,
+        now=clock.now,
+    )
+
+
+def sftp_intake_of(settings: Settings, desk: IntakeDesk, clock: Clock, log: Any) -> SftpIntake | None:
+    """Build the fetching from an SFTP server, if it is set."""
+    sftp = settings.intake.sftp
+    if sftp is None:
+        return None
+    from csenet.gateway.intake.sftp import SftpIntake
+
+    return SftpIntake(desk, place_of(sftp), sftp.poll_seconds, clock, log)
+
+
+def place_of(sftp: Sftp) -> SftpPlace:
+    """Turn a section of the settings into a place."""
+    from csenet.gateway.delivery.transports.sftp import SftpPlace
+
+    return SftpPlace(
+        host=sftp.host,
+        port=sftp.port,
+        user=sftp.user,
+        key=sftp.key,
+        known_hosts=sftp.known_hosts,
+        folder=sftp.folder,
+        connect_seconds=sftp.connect_seconds,
+        timeout_seconds=sftp.timeout_seconds,
+    )
+
+
+def server_tls(http: HttpSection, log: Any) -> ssl.SSLContext | None:
+    """Build our server's TLS; None for plaintext, which the settings allow on the machine itself only."""
+
+    def refused(reason: str) -> None:
+        log.warning("http.tls_refused", reason=reason)
+
+    tls = http.tls
+    if tls is None:
+        return None
+    optional = tls.client_certificates == "optional"
+    return server_context(tls.certificate, tls.key, tls.client_ca, optional=optional, refused=refused)
+
+
+def partner_book_of(
+    partners: PartnersSection, clock: Clock, log: Any, changed: Callable[[Partners], None]
+) -> PartnerBook | None:
+    """Read the table of partners, if one is set; raises `PartnersError`.
+
+    ``changed`` is called with each table that comes into force later.
+    """
+    if partners.file is None:
+        return None
+    from csenet.gateway.partners_book import PartnerBook
+
+    return PartnerBook(partners.file, clock, log, poll_seconds=partners.poll_seconds, changed=changed)
+
+
+def trust_of(settings: Settings, book: PartnerBook | None, clock: Clock, log: Any) -> Trust | None:
+    """Build what decides whose a batch is; None without a table of partners.
+
+    Raises `GatewayError` for keys that cannot be used, or certificates that nobody could be known by.
+    """
+    tls = settings.http.tls
+    needed = tls is not None and tls.client_ca is not None
+    ours = identities_of(settings.envelope)
+    if book is None:
+        if needed:
+            raise GatewayError(
+                "http.tls.client_ca: needs [partners] file, which says whose each certificate is"
+            )
+        return None
+    from csenet.gateway.intake.trust import Trust
+
+    return Trust(lambda: book.current, clock, log, identities=ours, certificates_needed=needed)
+
+
+def identities_of(envelope: EnvelopeSection) -> tuple[Identity, ...]:
+    """Read our own certificates and keys for envelopes; raises `GatewayError` naming the file."""
+    pairs = ((envelope.certificate, envelope.key), (envelope.next_certificate, envelope.next_key))
+    return tuple(_identity(certificate, key) for certificate, key in pairs if certificate and key)
+
+
+def _identity(certificate: Path, key: Path) -> Identity:
+    from csenet.codecs.envelope import EnvelopeError, load_identity
+
+    try:
+        return load_identity(certificate.read_bytes(), key.read_bytes())
+    except EnvelopeError as error:
+        raise GatewayError(f"envelope: {certificate}, {key}: cannot be used: {error.reason}") from None
+    except OSError as error:
+        raise GatewayError(f"envelope: {certificate}, {key}: cannot be read: {error.strerror}") from None

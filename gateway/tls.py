@@ -1,0 +1,178 @@
+"""Make TLS contexts for both sides, and say in one word why a connection was refused.
+
+TLS 1.2 is the oldest version spoken; in it, only suites with forward secrecy and authenticated encryption.
+OpenSSL's security level 2 refuses keys below 2,048 bits (RSA) or 224 (elliptic curves), and SHA-1, in every
+certificate of a chain, our own included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from csenet.gateway.errors import GatewayError
+
+_SUITES: Final = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
+
+# What OpenSSL's verification found, by its numbers (x509_vfy.h).
+_FOUND: Final = {
+    2: "tls_untrusted",
+    9: "tls_not_yet_valid",
+    10: "tls_expired",
+    18: "tls_self_signed",
+    19: "tls_self_signed",
+    20: "tls_untrusted",
+    21: "tls_untrusted",
+    62: "tls_wrong_host",
+    64: "tls_wrong_host",
+    66: "tls_weak",
+    67: "tls_weak",
+    68: "tls_weak",
+}
+# What the other side told us about our certificate, or did not do, by OpenSSL's names.
+_TOLD: Final = {
+    "CERTIFICATE_EXPIRED": "tls_ours_expired",
+    "UNKNOWN_CA": "tls_ours_untrusted",
+    "BAD_CERTIFICATE": "tls_ours_refused",
+    "CERTIFICATE_UNKNOWN": "tls_ours_refused",
+    "UNSUPPORTED_CERTIFICATE": "tls_ours_refused",
+    "HANDSHAKE_FAILURE": "tls_handshake",
+    "CERTIFICATE_REQUIRED": "tls_ours_missing",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "tls_no_certificate",
+    "PROTOCOL_VERSION": "tls_version",
+    "UNSUPPORTED_PROTOCOL": "tls_version",
+    "WRONG_VERSION_NUMBER": "tls_not_spoken",
+}
+
+
+class TlsError(GatewayError):
+    """Report certificates or keys that TLS cannot use; the start stops."""
+
+
+def server_context(
+    certificate: Path,
+    key: Path,
+    client_ca: Path | None = None,
+    *,
+    optional: bool = False,
+    refused: Callable[[str], None] = lambda reason: None,
+) -> ssl.SSLContext:
+    """Make the context of our server.
+
+    With ``client_ca``, a caller must show a certificate of those authorities; with ``optional`` it may, and
+    a wrong one is refused all the same.  ``refused`` hears the reason of each handshake that fails: the event
+    loop drops such connections without a word.  Raises `TlsError`.
+    """
+    context = _plain(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _telling(refused)
+    _load_pair(context, certificate, key)
+    if client_ca is not None:
+        _load_ca(context, client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(
+    ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+) -> ssl.SSLContext:
+    """Make the context of our client: it checks chain and host name, and shows our certificate if any.
+
+    ``ca`` replaces the machine's list of authorities.  Raises `TlsError`.
+    """
+    context = _plain(ssl.PROTOCOL_TLS_CLIENT)
+    if ca is not None:
+        _load_ca(context, ca)
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if certificate is not None and key is not None:
+        _load_pair(context, certificate, key)
+    return context
+
+
+def refusal(error: BaseException) -> str | None:
+    """Say in one word why TLS failed, us or the other side; None where the failure is another one."""
+    failed = [each for each in _causes(error) if isinstance(each, ssl.SSLError)]
+    for each in failed:
+        # Libraries' own classes of that kind have neither; what they stand for comes behind them.
+        code, reason = getattr(each, "verify_code", None), getattr(each, "reason", None)
+        if code is not None:
+            return _FOUND.get(code, "tls_untrusted")
+        if reason:
+            return next((word for name, word in _TOLD.items() if reason.endswith(name)), "tls_failed")
+    return "tls_failed" if failed else None
+
+
+def peer_fingerprint(transport: asyncio.BaseTransport | None) -> str | None:
+    """Name the certificate that a caller showed by the SHA-256 of its bytes; None if it showed none."""
+    connection = None if transport is None else transport.get_extra_info("ssl_object")
+    der = None if connection is None else connection.getpeercert(binary_form=True)
+    return hashlib.sha256(der).hexdigest() if der else None
+
+
+def _telling(refused: Callable[[str], None]) -> type[ssl.SSLObject]:
+    """Make the class of connections that tell why their handshake failed."""
+
+    class Telling(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as error:
+                refused(refusal(error) or "tls_failed")
+                raise
+
+    return Telling
+
+
+def _plain(protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_SUITES)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    try:
+        # Without this, a key with a passphrase would ask for it on the terminal.
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except ssl.SSLError as error:
+        raise TlsError(f"{certificate}, {key}: {_why(error)}") from None
+    except OSError as error:
+        raise TlsError(f"{certificate}, {key}: cannot be read: {error.strerror}") from None
+
+
+def _load_ca(context: ssl.SSLContext, file: Path) -> None:
+    try:
+        context.load_verify_locations(file)
+    except (ssl.SSLError, OSError):
+        raise TlsError(f"{file}: holds no certificate in PEM form that can be used") from None
+
+
+def _why(error: ssl.SSLError) -> str:
+    """Say what is wrong with our own pair."""
+    words = {
+        "KEY_VALUES_MISMATCH": "the key does not belong to the certificate",
+        "EE_KEY_TOO_SMALL": "the certificate's key is too short; use RSA with 2,048 bits or P-256",
+        "CA_KEY_TOO_SMALL": "a key in the certificate's chain is too short",
+        "CA_MD_TOO_WEAK": "the certificate is signed with a digest that is too weak, such as SHA-1",
+    }
+    return words.get(error.reason or "", "no certificate and unencrypted key in PEM form that can be used")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an exception to what is behind it; libraries wrap what TLS raised."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__context__, each.__cause__, getattr(each, "os_error", None)]
