@@ -7,7 +7,7 @@ TRANSACTIONS ?= 2000
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check lint types layers dependencies licences format kill-test fuzz clean
+.PHONY: help run test quick check lint types layers dependencies licences format kill-test pair-test reliability fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,11 @@ licences: $(VENV)/.tools ## no GPL at run time
 
 kill-test: $(VENV)/.tools ## the long reliability run: KILLS kill -9 while TRANSACTIONS are fed in
 	$(BIN)/python tests/reliability/kill.py --kills $(KILLS) --transactions $(TRANSACTIONS)
+
+pair-test: $(VENV)/.tools ## two gateways on one PostgreSQL, one of them killed 20 times under load
+	$(BIN)/python tests/reliability/postgres_pair.py --kills 20 --transactions 1200
+
+reliability: kill-test pair-test ## all long reliability runs
 
 fuzz: $(VENV)/.tools ## fuzz each decoder for SECONDS seconds; what breaks one is kept in tests/fuzz/corpus
 	@for target in flat records xml errorfile; do \

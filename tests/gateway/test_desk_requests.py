@@ -257,7 +257,7 @@ async def test_an_agreement_that_ended_while_tax_information_waited_keeps_it_bac
     desk = Desk(store, agency, clock, QUIET)
     await desk.put_case("MN1", facts())
     await desk.submit(citax("I"))
-    async with store.read() as conn:
+    async with store.begin() as conn:
         (row,) = await claims.claimable(conn, 10)
     assert may_leave(row.far, row.partner, row.raw, TODAY, agency).allowed
     ended = msgspec.structs.replace(agency, agreements=agreed(tmp_path, False))
@@ -271,7 +271,7 @@ async def test_an_agreement_that_ended_while_tax_information_waited_keeps_it_bac
 async def test_what_holds_no_tax_information_needs_no_word_on_it(desk: Desk, store: Store) -> None:
     await desk.put_case("MN1", facts())
     await desk.submit({"case_id": "MN1", "far": "MSC P GSC15"})
-    async with store.read() as conn:
+    async with store.begin() as conn:
         (row,) = await claims.claimable(conn, 10)
     assert may_leave(row.far, row.partner, row.raw, TODAY, desk.agency).allowed
     assert not may_leave("MSC R GRINT", row.partner, row.raw, TODAY, desk.agency).allowed
