@@ -63,7 +63,9 @@ class Codec(Generic[T]):
             part = text[at + field.start - 1 : at + field.end]
             value, findings = fields.read_field(field, part)
             problems += (self._problem(field, finding, occurrence) for finding in findings)
-            if value is None and self.strict and field.required and not findings:
+            # Zeros stand for "unused" in many fields; one that every transaction must fill is then missing.
+            unsaid = value is None and all(finding.readable for finding in findings)
+            if unsaid and self.strict and field.required:
                 problems.append(self._problem(field, _MISSING, occurrence))
             values[field.name] = value
         known = self.struct.__struct_fields__

@@ -2,6 +2,7 @@
 
 from datetime import date, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from csenet.codecs.blocks import Case, Collection, Header, Information, NcpIdent
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError, Severity
 from csenet.codecs.transaction import Direction, Transaction
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "transactions"
 
 HEADER = Header(
     local_fips_state="27",
@@ -208,3 +211,10 @@ def test_a_wrong_json_form_is_refused_with_everything_that_is_wrong() -> None:
 def test_json_without_a_header_object_is_refused(obj: Any) -> None:
     with pytest.raises(CodecError):
         transaction.from_json(obj)
+
+
+def test_zeros_in_a_header_field_that_must_be_filled_are_no_value() -> None:
+    golden = (FIXTURES / "msc-r-grint.from-server.txt").read_bytes().rstrip(b"\n")
+    zeros = golden[:33] + b"0" + golden[34:37] + b"00000000" + golden[45:]
+    found = {problem.code for problem in transaction.read(zeros, Direction.FROM_SERVER).problems}
+    assert {"header.action_code.missing", "header.transaction_date.missing"} <= found
