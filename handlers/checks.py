@@ -57,12 +57,13 @@ def case_id_given(tx: Transaction, context: Context) -> Decision | None:
 
 def case_known(tx: Transaction, context: Context) -> Decision | None:
     """Reject a transaction whose case ID names no case of ours."""
-    return managing.reject(tx, context) if context.record is None else None
+    named = tx.header.case_id is not None
+    return managing.reject(tx, context) if named and context.record is None else None
 
 
 def partner_of_case(tx: Transaction, context: Context) -> Decision | None:
     """Stop a state that is not the other state of the case."""
-    if record_of(context).facts.other_state == sender_state(tx):
+    if context.record is None or context.record.facts.other_state == sender_state(tx):
         return None
     title = f"{title_of(tx.far)}: sent by a state that is not the other state of this case"
     return decide(item(tx, context, "wrong_state", title, reason("check.partner_of_case")))
@@ -70,18 +71,18 @@ def partner_of_case(tx: Transaction, context: Context) -> Decision | None:
 
 def role_fits(tx: Transaction, context: Context) -> Decision | None:
     """Stop a code that only a state in our own role may send."""
-    ours = record_of(context).facts.role
-    if VALID[tx.far].sent_by != ours.value:
+    if context.record is None or VALID[tx.far].sent_by != context.record.facts.role.value:
         return None
+    ours = context.record.facts.role
     title = f"{title_of(tx.far)}: only the {ours} state sends this, and in this case we are the {ours} state"
     return decide(item(tx, context, "wrong_role", title, "sender_must_have_role"))
 
 
 def case_open(tx: Transaction, context: Context) -> Decision | None:
     """Stop a transaction on a case we have closed."""
-    state = record_of(context).state
-    if state.status == "open":
+    if context.record is None or context.record.state.status == "open":
         return None
+    state = context.record.state
     title = f"{title_of(tx.far)}: arrived on a closed case"
     closed_on = {"closed_on": state.closed_on.isoformat()} if state.closed_on is not None else {}
     return decide(item(tx, context, "case_closed", title, "closed_case_is_not_changed", details=closed_on))

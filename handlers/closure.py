@@ -16,20 +16,30 @@ from csenet.codecs.transaction import Transaction
 from csenet.handlers.checks import record_of
 from csenet.handlers.context import CLOSE_CASE, STOP_WITHHOLDING, CaseRecord, Context, WorkView, law
 from csenet.handlers.decision import CaseChange, Decision, WorkItem, merge
+from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.replies import Answer, reply_or_work
-from csenet.handlers.work import decide, group_of, item, open_of_kind, title_of
+from csenet.handlers.work import Task, decide, group_of, item, open_of_kind, title_of
 
 GSC15 = FarCode(function="MSC", action="P", reason="GSC15")
 GSC16 = FarCode(function="MSC", action="P", reason="GSC16")
 GSC17 = FarCode(function="MSC", action="P", reason="GSC17")
 GSC18 = FarCode(function="MSC", action="P", reason="GSC18")
 
-ANSWERS = {GSC15.reason: GSC16, GSC17.reason: GSC18}
-"""What is sent when the work on an instruction is complete."""
+ANSWERS = {
+    code: FarCode(function="MSC", action="P", reason=row.answer)
+    for code, row in closures().items()
+    if row.answer
+}
+"""What is sent when the work on a notice or an instruction is complete, by its reason."""
+
+ELECTIVE = frozenset(code for code in ANSWERS if closures()[code].closes_receiver == "may")
+"""Notices on which the receiver may close and need not."""
+
+ANSWER_INTENT = "answer_intent_to_close"
 
 
-def stop_and_close(tx: Transaction, context: Context) -> Decision:
+def stop_and_close(tx: Transaction, context: Context, task: Task) -> Decision:
     """Open the work of GSC17: stop withholding and close, within the time the law gives."""
     record = record_of(context)
     if record.facts.alternative_agreement:
@@ -41,28 +51,38 @@ def stop_and_close(tx: Transaction, context: Context) -> Decision:
                 "alternative_agreement",
                 title,
                 "gsc17_unless_agreed_otherwise",
-                duty="RS7",
+                duty=task.duty,
             )
         )
     if open_of_kind(context, CLOSE_CASE, GSC17.reason):
         return _repeated(tx, context)
-    close = _closing(tx, context, CLOSE_CASE, "Close the interstate case", "gsc17_closes_case", "RS7")
+    close = _closing(tx, context, CLOSE_CASE, "Close the interstate case", "gsc17_closes_case", task.duty)
     if False in (record.facts.withholding_active, record.state.withholding_active):
         decision = decide(close, notes=("no withholding of ours is active, so there is none to stop",))
         return merge(decision, Decision(reasons=(reason("closure.no_withholding"),)))
     title = "Stop our income withholding"
-    return decide(_closing(tx, context, STOP_WITHHOLDING, title, "gsc17_closes_case", "RS7"), close)
+    return decide(_closing(tx, context, STOP_WITHHOLDING, title, "gsc17_closes_case", task.duty), close)
 
 
-def services_ended(tx: Transaction, context: Context) -> Decision:
+def services_ended(tx: Transaction, context: Context, task: Task) -> Decision:
     """Open the work of GSC15: the case may be closed, which is a choice."""
     if open_of_kind(context, CLOSE_CASE, GSC15.reason):
         return _repeated(tx, context)
     title = "The other state no longer needs our services: close the case, or keep it open for a reason"
-    return decide(_closing(tx, context, CLOSE_CASE, title, "gsc15_responding_may_close", "RS11"))
+    return decide(_closing(tx, context, CLOSE_CASE, title, "gsc15_responding_may_close", task.duty))
 
 
-def _closing(tx: Transaction, context: Context, kind: str, title: str, why: str, duty: str) -> WorkItem:
+def initiating_closed(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Open the work of the initiating state's own closure (GSC02 to GSC12): we may close, too."""
+    if open_of_kind(context, CLOSE_CASE, tx.far.reason):
+        return _repeated(tx, context)
+    title = f"{title_of(tx.far)}: close the case as well, or keep it open for a reason"
+    return decide(_closing(tx, context, task.kind, title, closures()[tx.far.reason].why(), task.duty))
+
+
+def _closing(
+    tx: Transaction, context: Context, kind: str, title: str, why: Why | str, duty: str | None
+) -> WorkItem:
     details = {"other_case_id": tx.header.other_case_id} if tx.header.other_case_id is not None else {}
     return item(tx, context, kind, title, why, duty=duty, group=group_of(tx), details=details)
 
@@ -72,7 +92,7 @@ def _repeated(tx: Transaction, context: Context) -> Decision:
     return decide(item(tx, context, "review", title, reason("closure.repeated")))
 
 
-def other_closed(tx: Transaction, context: Context) -> Decision:
+def other_closed(tx: Transaction, context: Context, _task: Task) -> Decision:
     """Record that the responding state closed (GSC16); our own case stays open."""
     closed_on, objection = _closed_on(tx, context)
     if objection is not None:
@@ -87,7 +107,38 @@ def other_closed(tx: Transaction, context: Context) -> Decision:
     return merge(decision, decide(item(tx, context, "review", title, reason("closure.no_request_on_record"))))
 
 
-def other_stopped(tx: Transaction, context: Context) -> Decision:
+def closed_after_notice(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Record that the responding state closed after its notice (GSC13); what is next is for a person.
+
+    An open answer to the notice is settled by it, for there is no case left to keep open.
+    """
+    closed_on, objection = _closed_on(tx, context)
+    if objection is not None:
+        return objection
+    ground = closures()[tx.far.reason].why()
+    decision = _changed(context, ground, other_state_closed_on=closed_on.isoformat())
+    settled = Decision(closes_work=tuple(work.id for work in open_of_kind(context, ANSWER_INTENT)))
+    title = f"The other state closed on {closed_on}, because we did not act: decide how to go on"
+    return merge(merge(decision, settled), decide(item(tx, context, task.kind, title, ground)))
+
+
+def intends_to_close(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Have the notice of intent to close (GSC14) answered while the other state still waits.
+
+    That is until the day it names, or until the waiting time has run where it names none that is still ahead.
+    """
+    title = "The other state will close its case unless we act: supply what it waits for, or let it close"
+    ground = closures()[tx.far.reason].why()
+    kept = "closure_notice_answered_keeps_open"
+    work = item(tx, context, task.kind, title, ground, kept, duty=task.duty, group=group_of(tx))
+    named = tx.header.action_resolution_date
+    if named is not None and named >= context.received_on:
+        why = reason("closure.day_named")
+        work = msgspec.structs.replace(work, due=named, reasons=(*work.reasons, why))
+    return decide(work)
+
+
+def other_stopped(tx: Transaction, context: Context, _task: Task) -> Decision:
     """Record that the responding state stopped and closed (GSC18): our own withholding may go now."""
     closed_on, objection = _closed_on(tx, context)
     if objection is not None:
@@ -162,10 +213,10 @@ def reason_of(work: WorkView) -> str:
     return work.group.partition(":")[0]
 
 
-def declined(work: WorkView, context: Context) -> Decision:
-    """Keep the case open although the other state no longer needs us: a choice, so nobody is told."""
+def declined(work: WorkView) -> Decision:
+    """Keep the case open although the other state does without us: a choice, so nobody is told."""
     note = f"work item {work.id} was declined, the case stays open"
-    return Decision(notes=(note,), reasons=(law("gsc15_responding_may_close", context),))
+    return Decision(notes=(note,), reasons=(closures()[reason_of(work)].why(),))
 
 
 def _changed(context: Context, why: Why, **values: object) -> Decision:

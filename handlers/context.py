@@ -69,6 +69,8 @@ class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     services_ended_on: date | None = None
     withholding_stop_requested_on: date | None = None
     received_balances: ReceivedBalances | None = None
+    other_case_id: str | None = None
+    former_other_case_id: str | None = None
 
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,11 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     def case_id(self) -> str:
         """Give our case ID."""
         return self.facts.case_id
+
+    @property
+    def other_case_id(self) -> str | None:
+        """Give the other state's case ID: the one it told us last, else the one of the facts."""
+        return self.state.other_case_id or self.facts.other_case_id
 
 
 class SentTransaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +167,9 @@ def initial_state(facts: CaseFacts, previous: CaseState | None = None) -> CaseSt
         state = msgspec.structs.replace(state, status="closed")
     elif said == "O":
         state = msgspec.structs.replace(state, status="open", closed_on=None)
+    if facts.other_case_id not in (None, state.former_other_case_id):
+        # The case system knows the new ID by now, or a newer one: from here on it says which.
+        state = msgspec.structs.replace(state, other_case_id=None, former_other_case_id=None)
     if facts.withholding_active is not None:
         state = msgspec.structs.replace(state, withholding_active=facts.withholding_active)
     return state

@@ -16,7 +16,7 @@ from csenet.codecs.errors import Problem, Severity
 from csenet.codecs.jsonform import value_of
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import problem, risk_of
-from csenet.handlers.facts import MOST_OF_A_BLOCK
+from csenet.handlers.facts import BLOCKS, MOST_OF_A_BLOCK
 from csenet.handlers.policy.disclosure_review import BlockReview, Review, review
 
 STRUCTS: Mapping[str, type[Any]] = {
@@ -33,6 +33,13 @@ _REQUIRED = "required"
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
 _LINE = "information_text_line_1"
+
+
+_EVERYTHING: Mapping[str, tuple[str, ...]] = {
+    "CSI P FSINF": BLOCKS,
+    "LO1 P LSOTH": ("ncp_locate",),
+}
+"""Blocks of which a code tells all that is known: its use is to tell whatever there is."""
 
 
 class ComposeError(ValueError):
@@ -70,10 +77,18 @@ def wanted_by(code: FarCode) -> dict[str, Wanted]:
             fields.setdefault(element.block, []).append(element)
         else:
             levels[element.block] = element.level
+    for name in _EVERYTHING.get(str(code), ()):
+        printed = fields.setdefault(name, [])
+        listed = {each.field for each in printed}
+        printed += [Element(name, each, "recommended") for each in _names(name) if each not in listed]
     return {
         name: Wanted(levels.get(name, "recommended"), tuple(fields.get(name, ())))
         for name in levels.keys() | fields.keys()
     }
+
+
+def _names(block: str) -> tuple[str, ...]:
+    return tuple(STRUCTS[block].__struct_fields__)
 
 
 def lack(code: str, message: str, block: str, field: str = "", occurrence: int = 1) -> Problem:

@@ -17,14 +17,14 @@ from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError
 from csenet.codecs.transaction import Transaction
 from csenet.handlers.checks import record_of
-from csenet.handlers.context import AWAIT_BALANCES, PROVIDE_BALANCES, CaseFacts, Context, law
+from csenet.handlers.context import AWAIT_BALANCES, CaseFacts, Context, law
 from csenet.handlers.decision import CaseChange, Decision, merge
 from csenet.handlers.policy.interest import Ledger, LedgerError, Rate, Statement, owed
 from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
 from csenet.handlers.policy.profile import load_profile
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.replies import Answer, reply_or_work
-from csenet.handlers.work import about, decide, due_by, item, open_of_kind, sender_state, title_of
+from csenet.handlers.work import Task, about, decide, due_by, item, open_of_kind, sender_state, title_of
 
 GSTAI = FarCode(function="MSC", action="P", reason="GSTAI")
 DUTY = "IN4"
@@ -49,7 +49,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Why, ...]
 
 
-def requested(tx: Transaction, context: Context) -> Decision:
+def requested(tx: Transaction, context: Context, task: Task) -> Decision:
     """Answer a request for interest information with the balances, or open work with the question."""
     record = record_of(context)
     said = balances(record.facts, context)
@@ -58,20 +58,20 @@ def requested(tx: Transaction, context: Context) -> Decision:
             item(
                 tx,
                 context,
-                PROVIDE_BALANCES,
+                task.kind,
                 f"{title_of(tx.far)}: {said.text}",
                 "interest_on_request",
                 *said.reasons,
-                duty=DUTY,
+                duty=task.duty,
             )
         )
-    due, _ = due_by(DUTY, context, context.received_on)
+    due, _ = due_by(task.duty, context, context.received_on)
     answer = Answer(
         code=GSTAI,
         information=information_of(said),
         other_case_id=tx.header.other_case_id,
         due=due,
-        duty=DUTY,
+        duty=task.duty,
         details={"asked_by": about(tx)["serial"]},
     )
     return merge(
@@ -146,7 +146,7 @@ def _stated(statement: Statement) -> Owed | Question:
     )
 
 
-def provided(tx: Transaction, context: Context) -> Decision:
+def provided(tx: Transaction, context: Context, _task: Task) -> Decision:
     """Record the balances the other state told us."""
     record = record_of(context)
     line = tx.information.information_text_line_1 if tx.information is not None else None

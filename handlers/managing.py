@@ -11,26 +11,18 @@ from csenet.codecs.errors import CodecError
 from csenet.codecs.transaction import Transaction
 from csenet.handlers.context import Context, law
 from csenet.handlers.decision import Decision, Reply
-from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.replies import header_of, permission, task_of, way_of
-from csenet.handlers.work import decide, item, sender_state, title_of
+from csenet.handlers.work import Task, decide, item, sender_fips, sender_state, title_of
 
 REJCT = FarCode(function="MSC", action="P", reason="REJCT")
 _BLANK_CASE_ID_IS_NORMAL = frozenset({("CSI", "R"), ("CSI", "P"), ("LO1", "R")})
 
 
-def review(tx: Transaction, context: Context) -> Decision:
-    """Give a transaction the gateway does not decide by itself to a person.
-
-    A closure notice brings its ground and the duty it starts along.
-    """
-    title = f"{title_of(tx.far)}: look at it and act"
-    ground = closures().get(tx.far.reason)
-    if ground is None:
-        return decide(item(tx, context, "review", title, "silence_is_no_outcome"))
-    duty = ground.duty or None
-    return decide(item(tx, context, "review", title, "silence_is_no_outcome", ground.why(), duty=duty))
+def review(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Give a transaction the gateway does not decide by itself to a person, under the duty it starts."""
+    title = f"{title_of(tx.far)}: {task.title or 'look at it and act'}"
+    return decide(item(tx, context, task.kind, title, "silence_is_no_outcome", duty=task.duty))
 
 
 def reject(tx: Transaction, context: Context) -> Decision:
@@ -61,17 +53,20 @@ def reject(tx: Transaction, context: Context) -> Decision:
 
 def _rejection(tx: Transaction, serial: str, day: date, context: Context) -> Transaction:
     header, code = tx.header, tx.far
-    sender = f"{header.other_fips_state}{header.other_fips_county or '000'}{header.other_fips_sub or '  '}"
     line = infoline.reject_line(serial, code.action, code.function, day, code.reason)
     return Transaction(
         header=header_of(
-            REJCT, context, other_fips=sender, case_id=header.case_id, other_case_id=header.other_case_id
+            REJCT,
+            context,
+            other_fips=sender_fips(tx),
+            case_id=header.case_id,
+            other_case_id=header.other_case_id,
         ),
         information=Information(information_text_line_1=line),
     )
 
 
-def rejected(tx: Transaction, context: Context) -> Decision:
+def rejected(tx: Transaction, context: Context, task: Task) -> Decision:
     """Have a person find the other state's case ID and send again what was rejected."""
     sent = context.sent
     line = tx.information.information_text_line_1 if tx.information is not None else None
@@ -81,10 +76,10 @@ def rejected(tx: Transaction, context: Context) -> Decision:
     work = item(
         tx,
         context,
-        "find_case_id",
+        task.kind,
         f"Our {sent.far} was rejected: find the other state's case ID, correct it and send again",
         reason("rejection.received"),
-        duty="AN2",
+        duty=task.duty,
         details={"rejected_far": str(sent.far), "rejected_serial": sent.serial},
     )
     note = f"our transaction {sent.serial} ({sent.far}) was rejected for its case ID"

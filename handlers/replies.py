@@ -63,8 +63,8 @@ def compose(
         code,
         context,
         other_fips=record.facts.other_fips,
-        case_id=record.case_id,
-        other_case_id=other_case_id or record.facts.other_case_id,
+        case_id=record.case_id or None,
+        other_case_id=other_case_id or record.other_case_id,
         action_resolution_date=action_resolution_date,
     )
     may_tell = reviewed(code, record, context.today)
@@ -241,7 +241,7 @@ def _instead(answer: Answer, record: CaseRecord, kind: str, title: str, whys: tu
     return WorkItem(
         kind=kind,
         title=title,
-        case_id=record.case_id,
+        case_id=record.case_id or None,
         due=answer.due,
         duty=answer.duty,
         reasons=whys,

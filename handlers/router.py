@@ -6,51 +6,26 @@ for what our own side asks to send. All three are pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import date
 
-import msgspec
-
-from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import Problem, Severity
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import closure, interest, managing
-from csenet.handlers.checks import Check, case_open, first_objection
+from csenet.handlers import closure
+from csenet.handlers.checks import first_objection
 from csenet.handlers.context import Context, WorkView
 from csenet.handlers.decision import Decision, Refusal
-from csenet.handlers.origination import GRINT, originate, originate_written
+from csenet.handlers.origination import originate, originate_written
 from csenet.handlers.policy.rules import reason
+from csenet.handlers.routes import OTHERS, ROUTES
 
-__all__ = ["completed", "dispatch", "originate", "originate_written"]
-
-Handler = Callable[[Transaction, Context], Decision]
-
-
-class Route(msgspec.Struct, frozen=True):
-    """Hold the handler of a code and the common checks it does without."""
-
-    handler: Handler
-    without: frozenset[Check] = frozenset()
-
-
-ROUTES: Mapping[FarCode, Route] = {
-    closure.GSC15: Route(closure.services_ended),
-    closure.GSC16: Route(closure.other_closed),
-    closure.GSC17: Route(closure.stop_and_close),
-    closure.GSC18: Route(closure.other_stopped),
-    GRINT: Route(interest.requested),
-    interest.GSTAI: Route(interest.provided),
-    # The closure notices we send go out on a closed case, so their rejection must still reach a person.
-    managing.REJCT: Route(managing.rejected, frozenset({case_open})),
-}
-OTHERS = Route(managing.review)
+__all__ = ["ROUTES", "completed", "dispatch", "originate", "originate_written"]
 
 
 def dispatch(tx: Transaction, context: Context) -> Decision:
     """Decide what an incoming transaction causes. There is always an outcome and a reason for it."""
     route = ROUTES.get(tx.far, OTHERS)
     objection = first_objection(tx, context, route.without)
-    return objection if objection is not None else route.handler(tx, context)
+    return objection if objection is not None else route.handler(tx, context, route.task)
 
 
 def completed(
@@ -72,8 +47,8 @@ def completed(
     if group in closure.ANSWERS and context.record is not None:
         if done:
             return closure.completed(work, on, siblings, context)
-        if group == closure.GSC15.reason:
-            return closure.declined(work, context)
+        if group in closure.ELECTIVE:
+            return closure.declined(work)
         return _refused("work.outcome.choice", "this work is a duty and cannot be declined")
     return Decision(
         notes=(f"work item {work.id} ({work.kind}) was completed on {on}",),

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
+from csenet.codecs.blocks import struct_fields
 from csenet.codecs.codes import VALID, FarCode
 from csenet.codecs.transaction import Transaction
 from csenet.handlers.context import Context, WorkView, law
 from csenet.handlers.decision import Decision, WorkItem
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.rules import Why
+
+LINE_WIDTH = struct_fields("Information")["information_text_line_1"].width
+"""Characters of the first information line."""
+
+
+class Task(msgspec.Struct, frozen=True):
+    """Hold what the table of routes says about a code: the work it opens for a person, and the duty.
+
+    `title` says what is to be done in our words; where it is empty, the handler finds the words.
+    """
+
+    kind: str = "review"
+    duty: str | None = None
+    title: str = ""
 
 
 def title_of(code: FarCode) -> str:
@@ -21,6 +38,12 @@ def title_of(code: FarCode) -> str:
 def sender_state(tx: Transaction) -> str:
     """Give the two-digit FIPS code of the state that sent an incoming transaction."""
     return tx.header.other_fips_state or ""
+
+
+def sender_fips(tx: Transaction) -> str:
+    """Give the seven-character FIPS code of the office that sent an incoming transaction."""
+    header = tx.header
+    return f"{header.other_fips_state}{header.other_fips_county or '000'}{header.other_fips_sub or '  '}"
 
 
 def about(tx: Transaction) -> dict[str, str]:

@@ -216,7 +216,7 @@ def addressed(tx: Transaction, record: CaseRecord | None) -> Transaction:
             "other_fips_sub": header.other_fips_sub or other[5:7].strip() or None,
         }
     if header.other_case_id is None:
-        changes["other_case_id"] = record.facts.other_case_id
+        changes["other_case_id"] = record.other_case_id
     return msgspec.structs.replace(tx, header=msgspec.structs.replace(header, **changes))
 
 

@@ -110,7 +110,7 @@ def test_what_no_agreement_covers_becomes_work(make, tmp_path):
     assert work.reasons[0].citation == "agreement of 2026-01-01"
 
 
-@pytest.mark.parametrize("far", ["ENF P EILMV", "MSC P GSWKR", "EST P SSEST", "PAT P PSEST", "COL P CISUB"])
+@pytest.mark.parametrize("far", ["ENF P EILMV", "MSC P GIHER", "EST P SSEST", "PAT P PSEST", "MSC P GSPUD"])
 def test_every_other_valid_transaction_is_reviewed_under_its_title(make, far):
     code = FarCode.parse(far)
     role = "responding" if VALID[code].sent_by == "initiating" else "initiating"
@@ -127,13 +127,13 @@ def test_no_valid_transaction_is_met_with_silence(make):
             decision = dispatch(make.incoming(str(code)), context)
             assert decision.reasons, code
             assert all(why.rule and why.text and why.citation for why in decision.reasons)
-            acted = decision.work_items or decision.replies or decision.case_changes
+            acted = decision.work_items or decision.replies or decision.case_changes or decision.notes
             assert acted, code
 
 
 def test_a_closure_notice_of_the_initiating_state_comes_with_its_ground_and_a_date(make):
     work = only_work(dispatch(make.incoming("MSC P GSC09"), make.context(make.case("responding"))))
-    assert work.kind == "review"
+    assert work.kind == "close_case"
     assert work.duty == "RS10"
     assert work.due == date(2026, 11, 19)
     assert "45 CFR 303.11(b)(12)" in [why.citation for why in work.reasons]

@@ -71,3 +71,16 @@ def test_a_change_that_no_state_can_hold_is_refused(make, values):
 def test_a_change_for_another_case_is_refused(make):
     with pytest.raises(ValueError, match="another case"):
         apply(make.case(), change(case_id="MN2", status="closed"))
+
+
+def test_a_new_id_of_the_other_state_holds_until_the_case_system_says_another(make):
+    record = apply(make.case("responding"), change(other_case_id="KS78", former_other_case_id="KS77"))
+    assert record.other_case_id == "KS78"
+    same = initial_state(record.facts, record.state)
+    assert same.other_case_id == "KS78"
+    silent = initial_state(make.case("responding", other_case_id=None).facts, record.state)
+    assert silent.other_case_id == "KS78"
+    for told in ("KS78", "KS79"):
+        facts = make.case("responding", other_case_id=told).facts
+        after = initial_state(facts, record.state)
+        assert (after.other_case_id, after.former_other_case_id) == (None, None)

@@ -51,7 +51,7 @@ def test_other_functions_are_rejected_alike(make, far):
     assert line == f"000000000042{far[4]}{far[:3]}20261103{far[6:]}"
 
 
-@pytest.mark.parametrize("far", ["MSC P REJCT", "CSI R FRINF", "CSI P FSINF", "LO1 R BLANK"])
+@pytest.mark.parametrize("far", ["MSC P REJCT", "CSI P FSINF", "CSI P FUINF"])
 def test_some_are_never_rejected(make, far):
     decision = dispatch(make.incoming(far), make.context(None))
     assert decision.replies == ()

@@ -47,6 +47,7 @@ def test_a_meaning_asked_in_both_versions_has_a_place_in_each() -> None:
 
 def test_what_has_no_place_in_a_version_is_told() -> None:
     assert set(questionnaires()["lettered"].unplaced()) == {
+        "acknowledges_referrals",
         "local_offices",
         "takes_part_in_csenet",
         "takes_part_in_ede",

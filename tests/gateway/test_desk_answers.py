@@ -1,0 +1,46 @@
+"""What the gateway answers by itself leaves through the desk: case information, a locate, a new case ID."""
+
+from typing import Any
+
+from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
+
+from .conftest import arriving, case_block, facts, lines
+
+PARENT = f"{'EXAMPLESON':21}{'ROWAN':16}".ljust(181)
+
+
+async def settle(desk: Desk, *transactions: bytes) -> None:
+    receipt = await desk.accept(lines(*transactions), source="test", name="batch")
+    await desk.settle(receipt.file_id)
+
+
+async def sent(desk: Desk) -> list[Any]:
+    page = await desk.list_transactions(TransactionFilter(direction="outbound"))
+    return list(page.items)
+
+
+async def test_a_request_for_an_unknown_case_is_answered_that_nothing_is_known(desk: Desk) -> None:
+    await settle(desk, arriving("CSI R FRINF", 1, "NOSUCH", "KS9"))
+    (answer,) = await sent(desk)
+    assert (answer.far, answer.case_id) == ("CSI P FUINF", "NOSUCH")
+
+
+async def test_a_locate_by_name_alone_is_answered_without_a_case_of_ours(desk: Desk) -> None:
+    body = case_block(case_status="O") + PARENT
+    await settle(desk, *(arriving("LO1 R BLANK", n, "", "KS9", blocks="1100000", body=body) for n in (1, 2)))
+    answers = await sent(desk)
+    assert [(each.far, each.case_id) for each in answers] == [("LO1 P LUALL", None)] * 2
+
+
+async def test_after_a_new_case_id_our_own_messages_name_it(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    body = case_block(case_status="O") + "OKS2".ljust(416)
+    await settle(desk, arriving("MSC P GSCAS", 1, blocks="1000001", body=body))
+    (work,) = (await desk.list_work_items(WorkFilter(status="open"))).items
+    assert work.kind == "update_case"
+    await desk.submit({"case_id": "MN1", "far": "MSC R GRUPD"})
+    (question,) = await sent(desk)
+    shown = await desk.transaction(question.id)
+    assert shown is not None
+    assert shown.transaction is not None
+    assert shown.transaction["header"]["other_case_id"] == "KS2"
