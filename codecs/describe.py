@@ -27,6 +27,7 @@ MASK: Final = "***"
 
 _SHOWN_KINDS = frozenset(("code", "money", "number", "date", "time"))
 _SHOWN_PARTS = ("fips", "cej")
+_HIDDEN_PARTS = ("birth", "race", "height", "weight", "hair", "eye")
 _UNKNOWN = "not given"
 
 _TITLES: Final = MappingProxyType(
@@ -153,7 +154,7 @@ def is_personal(block: str, field: Field) -> bool:
     """
     if block == "header":
         return False
-    if "birth" in field.name:
+    if any(part in field.name for part in _HIDDEN_PARTS):
         return True
     return field.kind not in _SHOWN_KINDS and not any(part in field.name for part in _SHOWN_PARTS)
 
@@ -166,6 +167,8 @@ def value_text(block: str, field: Field, value: Any, *, unmask: bool = False) ->
         return money(value)
     written = value.isoformat() if isinstance(value, date) else to_json_value(value)
     meaning = meanings().get((field.name, written))
+    if meaning is None and field.name.endswith("fips_state") and written in codes.jurisdictions():
+        meaning = state(written)
     return f"{written} – {meaning}" if meaning else written
 
 

@@ -4,12 +4,15 @@ A record repeats what the refused transaction said, however wrong, so dates stay
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
 
+from csenet.codecs import flatfile
 from csenet.codecs.compiler import Codec
 from csenet.codecs.errors import CodecError, Problem, Severity
+from csenet.codecs.flatfile import Encoding, Framing
 from csenet.codecs.layout import Field, Layout, load_layouts, load_line_layouts
 
 
@@ -37,13 +40,15 @@ class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
 class ErrorReading(msgspec.Struct, frozen=True):
     """Hold what reading one line of an error file gave; `record` is None if it is no such line.
 
-    `position` counts the records of the file from 1.
+    `position` counts the records of the file from 1; `offset`, from byte 0, is where it stands in the file;
+    `raw` is in ASCII.
     """
 
     record: ErrorRecord | None
     problems: tuple[Problem, ...]
     raw: bytes = b""
     position: int = 1
+    offset: int = 0
 
 
 _SHORT_NAMES = {"transaction_serial_number": "serial", "error_description": "description"}
@@ -75,6 +80,9 @@ _DESCRIPTION = _LAYOUT.field("description")
 LENGTH = _LAYOUT.length
 """Positions of one error record."""
 
+_HEAD = 4 * LENGTH
+"""Bytes that surely hold the first record with its descriptor words."""
+
 
 def _part(text: str, field: Field) -> str:
     return text[field.start - 1 : field.end]
@@ -89,9 +97,11 @@ def _has_shape(text: str) -> bool:
     )
 
 
-def is_error_file(data: bytes) -> bool:
-    """Tell whether a file holds error records, by its first one."""
-    return _has_shape(next(_lines(data), b"").decode("latin-1"))
+def is_error_file(data: bytes, framing: Framing | None = None, encoding: Encoding | None = None) -> bool:
+    """Tell whether a file, or its beginning, holds error records, by the first one; in whatever form."""
+    _, first = next(flatfile.ascii_lines(data[:_HEAD], framing, encoding), (0, b""))
+    # Without line ends the first line is all there is.
+    return _has_shape(first[:LENGTH].decode("latin-1"))
 
 
 def read(raw: bytes, position: int = 1) -> ErrorReading:
@@ -124,13 +134,36 @@ def write(record: ErrorRecord) -> bytes:
     return text.encode("ascii")
 
 
-def read_all(data: bytes) -> Iterator[ErrorReading]:
-    """Read every record of an error file, one a line or unbroken."""
-    for position, line in enumerate(_lines(data), start=1):
-        yield read(line, position)
+def read_all(
+    data: bytes, framing: Framing | None = None, encoding: Encoding | None = None
+) -> Iterator[ErrorReading]:
+    """Read every record of an error file: one a line, unbroken, or as a mainframe sends it.
+
+    The form is recognised if it is not given; the exchange writes at most one record for each transaction of
+    a batch, so a whole file is at hand.
+    """
+    records = _records(flatfile.ascii_lines(data, framing, encoding))
+    for position, (offset, line) in enumerate(records, start=1):
+        yield msgspec.structs.replace(read(line, position), offset=offset)
 
 
-def _lines(data: bytes) -> Iterator[bytes]:
-    if b"\n" in data:
-        return (line.removesuffix(b"\r") for line in data.split(b"\n") if line.strip())
-    return (data[at : at + LENGTH] for at in range(0, len(data), LENGTH))
+def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Cut what has no line ends into records of the same length; a line among others stays whole."""
+    first = next(lines, None)
+    if first is None:
+        return
+    second = next(lines, None)
+    if second is not None:
+        for offset, line in chain((first, second), lines):
+            yield offset, _without_padding(line)
+        return
+    offset, text = first
+    for at in range(0, len(text), LENGTH):
+        part = text[at : at + LENGTH]
+        if part.strip():
+            yield offset + at, part
+
+
+def _without_padding(line: bytes) -> bytes:
+    """Leave out the blanks behind a record that a fixed record length of a mainframe adds."""
+    return line[:LENGTH] if not line[LENGTH:].strip() else line

@@ -194,7 +194,8 @@ def ascii_lines(
 ) -> Iterator[tuple[int, bytes]]:
     """Give the records of a file that holds no transactions, in ASCII, each with the place of its first byte.
 
-    For the exchange's error file when it comes from a mainframe. Damaged descriptor words end it.
+    For the exchange's error file when it comes from a mainframe. Behind a damaged descriptor word nothing can
+    be told apart: the rest comes as one record, so that it is noticed.
     """
     head = data[:_HEAD]
     if framing.described if framing is not None else segment_at(head, 0) or block_at(head, 0):
@@ -215,6 +216,7 @@ def _contents(data: bytes, table: bytes) -> Iterator[tuple[int, bytes]]:
             at += WORD
         word = segment_at(data, at)
         if word is None:
+            yield begun if parts else at, (parts + data[at:]).translate(table)
             return
         begun = at if not parts else begun
         parts += data[at + WORD : at + word.length]
@@ -222,6 +224,8 @@ def _contents(data: bytes, table: bytes) -> Iterator[tuple[int, bytes]]:
         if word.segment in (0, 2):
             yield begun, parts.translate(table)
             parts = b""
+    if parts:
+        yield begun, parts.translate(table)
 
 
 @cache

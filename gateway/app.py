@@ -168,6 +168,7 @@ class GatewayApp:
             max_delay_seconds=delivery.max_delay_seconds,
             attempt_limit=delivery.attempt_limit,
             framing=delivery.framing,
+            encoding=delivery.encoding,
         )
 
         def may_leave(row: OutboundRow) -> Permission:

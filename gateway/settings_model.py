@@ -209,7 +209,8 @@ class DeliverySection(_Section):
     first_delay_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_delay_seconds: Annotated[float, Field(gt=0)] = 300.0
     attempt_limit: Annotated[int, Field(ge=1)] = 12
-    framing: Literal["lines", "stream"] = "lines"
+    framing: Literal["lines", "stream", "blocks", "rdw", "bdw"] = "lines"
+    encoding: Literal["ascii", "cp037", "cp1047"] = "ascii"
 
     @field_validator("max_delay_seconds")
     @classmethod

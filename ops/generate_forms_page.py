@@ -100,7 +100,9 @@ def flat() -> Iterator[str]:
     yield "damaged one if the next is whole; `--framing`, `--encoding` and `--direction` tell them where a"
     yield "file is worse than that. A block descriptor word is read wherever one stands, long ones (first bit"
     yield f"set) too. What is written has blocks of at most {framing.LONGEST_RECORD} bytes (`--block-size`)"
-    yield "and spans a record only if no block can hold it."
+    yield "and spans a record only if no block can hold it. `csenet validate`, `replay` and `generate` take"
+    yield "the same options. Files that reach the daemon are recognised likewise, the exchange's error files"
+    yield "among them; batches leave as `delivery.framing` and `delivery.encoding` say."
     yield ""
 
 

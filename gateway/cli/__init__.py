@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import click
 
+from .common import Listing
+
 COMMANDS: Final = {
     "serve": "serve:serve",
     "demo": "demo:demo",
@@ -35,7 +37,7 @@ COMMANDS: Final = {
 }
 
 
-class Commands(click.Group):
+class Commands(Listing):
     """Import a command's module only when it is needed, and turn our own failures into exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import click
 
 T = TypeVar("T")
+_SENTENCE: Final = 300
+"""Characters of a command's first sentence that the list of commands shows, at most."""
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -29,6 +32,17 @@ class Refused(Unusable):
     """Stop the command likewise: the input was understood and refused."""
 
     exit_code = 1
+
+
+class Listing(click.Group):
+    """A group whose help tells the first sentence of each command whole, on more than one line if need be."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, each.get_short_help_str(_SENTENCE)) for name, each in found if each is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def example(*commands: str) -> str:
@@ -57,11 +71,6 @@ def json_option(function: Decorated) -> Decorated:
 def direction_option(**more: Any) -> Callable[[Decorated], Decorated]:
     """Add ``--direction``."""
     return click.option("--direction", type=click.Choice(["to-server", "from-server"]), **more)
-
-
-def framing_option(**more: Any) -> Callable[[Decorated], Decorated]:
-    """Add ``--framing``."""
-    return click.option("--framing", type=click.Choice(["lines", "stream"]), **more)
 
 
 def day_option(name: str, **more: Any) -> Callable[[Decorated], Decorated]:
@@ -137,11 +146,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(cell(value)) for value in row))
     console.print(table if table.rows else f"{title}: none")
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Write a value for people; moments in UTC to the second."""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from .common import Unusable, config_option, example, json_option, print_json, print_table, run
+from .common import Listing, Unusable, config_option, example, json_option, print_json, print_table, run
 
 
-@click.group()
+@click.group(cls=Listing)
 def dead() -> None:
     """See, resend and withdraw transactions that could not be delivered."""
 

@@ -125,9 +125,18 @@ def _as_text(entry: Any, unmask: bool) -> bytes:
 
     refusal, tx = _content(entry)
     if refusal is not None:
-        lines = [f"{name}: {value}" for name, value in _filled(refusal).items()]
-        return ("Error record\n  " + "\n  ".join(lines) + "\n\n").encode("utf-8")
+        return ("\n".join(_refusal_lines(_filled(refusal))) + "\n\n").encode("utf-8")
     return b"" if tx is None else (describe.text(tx, unmask=unmask).rstrip("\n") + "\n\n").encode("utf-8")
+
+
+def _refusal_lines(filled: dict[str, str]) -> list[str]:
+    """Tell an error record: the exchange's words first, then what it repeats of the transaction."""
+    width = max(map(len, filled), default=0)
+    said = filled.get("description", "no reason given")
+    return [
+        f"Refused by the exchange: {said}",
+        *(f"  {name:<{width}}  {value}" for name, value in filled.items() if name != "description"),
+    ]
 
 
 def _content(entry: Any) -> tuple[Any, Any]:

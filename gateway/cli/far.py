@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -10,6 +12,9 @@ from .common import Unusable, example, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from csenet.codecs.codes import FarCode
+
+_LABEL = 15
+"""Positions before what a label stands for, and before the fields of a block."""
 
 SENDERS = {
     "initiating": "the initiating state",
@@ -36,7 +41,7 @@ def far(code: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo("\n".join(lines(found)))
+    click.echo("\n".join(lines(found, min(shutil.get_terminal_size((100, 24)).columns, 100))))
 
 
 def _list(*, everything: bool, as_json: bool) -> None:
@@ -162,10 +167,11 @@ def _blocks(code: FarCode) -> list[dict[str, Any]]:
     return found
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """Write what was gathered for a person."""
-    told = [f"{found['code']} – {found['title']}", "", found["says"], ""]
+def lines(found: dict[str, Any], width: int = 100) -> list[str]:
+    """Write what was gathered for a person, in lines of at most ``width`` characters."""
+    told = [*_wrapped(f"{found['code']} – {found['title']}", width), "", *_wrapped(found["says"], width), ""]
     rule = found.get("rule", {})
+    current, ground = _both(rule, "cited", "current"), _both(rule, "ground_cited", "ground_current")
     labels = {
         "Sent by": found["sent_by"]
         + ("" if found["core"] else "; outside the core set, not to be sent by default"),
@@ -173,22 +179,37 @@ def lines(found: dict[str, Any]) -> list[str]:
         "Within": found.get("deadline"),
         "Answer": found.get("answer"),
         "Ground": rule.get("ground"),
-        "Ground cited": _both(rule, "ground_cited", "ground_current"),
+        "Ground in": ground if ground != current else "",
         "Changed": rule.get("changed"),
-        "Federal rule": _both(rule, "cited", "current"),
+        "Federal rule": current,
     }
     for label, value in labels.items():
         for number, each in enumerate(value if isinstance(value, list) else [value] if value else []):
-            told.append(f"{label if not number else '':<13}{each}")
+            told += _labelled("" if number else label, each, width)
     for block in found["blocks"]:
         least = f", {block['least']} or more" if block.get("least", 0) > 1 else ""
         told += ["", f"{block['block']} ({block['level']}{least})"]
-        told += [
-            f"  {level:<12} {', '.join(block[level])}"
-            for level in ("required", "recommended")
-            if level in block
-        ]
+        for level in ("required", "recommended"):
+            if level in block:
+                told += _labelled(f"  {level}", ", ".join(block[level]), width)
     return told
+
+
+def _labelled(label: str, text: str, width: int) -> list[str]:
+    """Write a label and, beside it, its text."""
+    return _wrapped(text, width, f"{label:<{_LABEL}}")
+
+
+def _wrapped(text: str, width: int, first: str = "") -> list[str]:
+    """Break a text into lines, but no field's name and no paragraph's number."""
+    return textwrap.wrap(
+        text,
+        max(width, 2 * _LABEL),
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _both(rule: dict[str, str], cited: str, current: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from .common import Unusable, example, json_option, print_json, print_table
 
-COLUMNS = ("field", "first", "last", "kind", "required", "values")
+PLACES = ("positions", "kind", "required")
+_WIDTHS = (11, 10, 11)
 _REQUIRED = {True: "always", False: ""}
 
 
@@ -35,8 +39,28 @@ def layout(block: str | None, as_json: bool) -> None:
             {"name": found.name, "chart": found.chart, "length": found.length, "fields": fields(found)}
         )
         return
-    title = f"{found.title} (chart {found.chart}), {found.length} positions"
-    print_table(title, COLUMNS, [tuple(field[name] for name in COLUMNS) for field in fields(found)])
+    click.echo(f"{found.title} (chart {found.chart}), {found.length} positions\n")
+    click.echo(_cells(PLACES) + "field, its values and notes")
+    for field in fields(found):
+        click.echo("\n".join(_told(field)))
+
+
+def _cells(cells: tuple[str, ...]) -> str:
+    """Write the narrow columns; the widest, which has the names, comes behind them."""
+    return "".join(f"{cell:<{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))
+
+
+def _told(field: dict[str, Any]) -> Iterator[str]:
+    """Write a field for people, its values and its note below its name."""
+    first, last = field["first"], field["last"]
+    place = str(first) if first == last else f"{first}-{last}"
+    yield _cells((place, field["kind"], field["required"])) + field["field"]
+    values = field["values"].split("; ") if field["values"] else []
+    plain = [] if any("–" in value for value in values) or not values else [" ".join(values)]
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100) - sum(_WIDTHS) - 2
+    for told in (*(plain or values), field["note"]):
+        for line in textwrap.wrap(told, max(width, 30)):
+            yield f"{'':{sum(_WIDTHS)}}  {line}"
 
 
 def _list(layouts: Any, *, as_json: bool) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from .common import config_option, example, json_option, print_json, print_table, run
+from .common import Listing, config_option, example, json_option, print_json, print_table, run
 
 
-@click.group()
+@click.group(cls=Listing)
 def ledger() -> None:
     """Add up what came in and what went out."""
 

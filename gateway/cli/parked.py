@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from .common import config_option, example, run
+from .common import Listing, config_option, example, run
 
 
-@click.group()
+@click.group(cls=Listing)
 def parked() -> None:
     """Take parked transactions up again."""
 

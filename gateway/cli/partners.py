@@ -7,10 +7,19 @@ from pathlib import Path
 
 import click
 
-from .common import Refused, example, json_option, machine_today, print_json, print_table, today_option
+from .common import (
+    Listing,
+    Refused,
+    example,
+    json_option,
+    machine_today,
+    print_json,
+    print_table,
+    today_option,
+)
 
 
-@click.group()
+@click.group(cls=Listing)
 def partners() -> None:
     """Look after the table of partners."""
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from .common import Listing
+
 SUBCOMMANDS: Final = {
     "show": "policy_show:show",
     "explain": "policy_explain:explain",
@@ -19,7 +21,7 @@ SUBCOMMANDS: Final = {
 }
 
 
-class _Subcommands(click.Group):
+class _Subcommands(Listing):
     """Import a subcommand's module only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

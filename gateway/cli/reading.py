@@ -61,31 +61,12 @@ def entries(
     """
     head = stream.read(CHUNK)
     form = _form(framing, encoding)
-    if direction is None and _begins_error_file(head, *form):
-        yield from _error_entries(head + stream.read(), *form)
+    if direction is None and errorfile.is_error_file(head, *form):
+        for reading in errorfile.read_all(head + stream.read(), *form):
+            yield reading, reading.offset
         return
     for record in _records(stream, head, direction, framing, encoding):
         yield record, record.offset
-
-
-def _begins_error_file(
-    head: bytes, framing: flatfile.Framing | None, encoding: flatfile.Encoding | None
-) -> bool:
-    """Tell an error file by its first record, in whatever form."""
-    _, first = next(flatfile.ascii_lines(head, framing, encoding), (0, b""))
-    return errorfile.is_error_file(first)
-
-
-def _error_entries(
-    data: bytes, framing: flatfile.Framing | None, encoding: flatfile.Encoding | None
-) -> Iterator[tuple[errorfile.ErrorReading, int]]:
-    """Give each record of an error file and its place; without line ends all have the same length."""
-    position = 0
-    for offset, line in flatfile.ascii_lines(data, framing, encoding):
-        step = len(line) if len(line) % errorfile.LENGTH else errorfile.LENGTH
-        for at in range(0, len(line), step):
-            position += 1
-            yield errorfile.read(line[at : at + step], position), offset + at
 
 
 def tell(name: str, position: int, offset: int, problems: Iterable[Problem]) -> bool:

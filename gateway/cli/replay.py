@@ -13,13 +13,13 @@ from .common import (
     as_json_bytes,
     direction_option,
     example,
-    framing_option,
     machine_today,
     open_binary,
     read_json,
     stdout_bytes,
     today_option,
 )
+from .forms import encoding_option, framing_option
 
 if TYPE_CHECKING:
     from csenet.codecs.transaction import Transaction
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 )
 @direction_option(help="Whose header the file has; recognised by itself if left out.")
 @framing_option(help="How transactions follow each other; recognised by itself if left out.")
+@encoding_option(help="Character set of the file; recognised by itself if left out.")
 @click.pass_context
 def replay(
     ctx: click.Context,
@@ -59,6 +60,7 @@ def replay(
     agreements: Path | None,
     direction: str | None,
     framing: str | None,
+    encoding: str | None,
 ) -> None:
     """Print what FILE would cause, without causing it.
 
@@ -72,7 +74,7 @@ def replay(
     out = stdout_bytes()
     bad = False
     with open_binary(file) as stream:
-        for record in records(stream, direction, framing):
+        for record in records(stream, direction, framing, encoding):
             bad = tell(file, record.position, record.offset, record.problems) or bad
             if record.transaction is not None:
                 out.write(as_json_bytes(player.play(record.position, record.transaction)) + b"\n")

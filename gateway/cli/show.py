@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .common import Unusable, config_option, example, json_option, print_json, print_table, run
+from .common import Unusable, cell, config_option, example, json_option, print_json, print_table, run
 
 
 @click.command(epilog=example("csenet show in-1 --config gateway.toml"))
@@ -19,8 +19,8 @@ def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
     """Show the stored transaction ID (in-12 came in, out-7 goes out).
 
     Who sent it and what became of it, its timeline, and the transaction in words: what it asks for or tells
-    in a sentence, then its data blocks with the meanings of codes. Names, numbers, birth dates and addresses
-    are masked.
+    in a sentence, then its data blocks with the meanings of codes. Names, numbers, looks, birth dates and
+    addresses are masked.
     """
     from csenet.gateway.errors import NotFound
 
@@ -69,7 +69,7 @@ async def _note(desk: Any, identifier: str) -> None:
 
 
 def masked(blocks: dict[str, Any]) -> dict[str, Any]:
-    """Hide what tells who somebody is: shown are codes, amounts, dates but those of birth, and FIPS codes.
+    """Hide what tells who somebody is; codes, amounts, FIPS codes and dates but those of birth are shown.
 
     The kinds of the fields decide, so that a field added to the charts is hidden until somebody thinks of it.
     The header names no person and stays.
@@ -92,13 +92,9 @@ def _masked_block(name: str, value: Any) -> Any:
 
 def sentence(detail: Any) -> str:
     """Say who sent whom what, and what became of it."""
-    from csenet.codecs.codes import FarCode
-    from csenet.codecs.describe import state, title
+    from csenet.codecs.describe import state
 
-    try:
-        what = title(FarCode.parse(detail.far or ""))
-    except ValueError:
-        what = detail.far or "something unreadable"
+    what = detail.far or "something unreadable"
     case = f" on case {detail.case_id}" if detail.case_id else ""
     verb = "sent" if detail.id.startswith("in") or detail.status == "delivered" else "is to send"
     sender, receiver = state(detail.from_fips), state(detail.to_fips)
@@ -109,14 +105,28 @@ def _print(detail: Any, timeline: list[Any], *, unmask: bool) -> None:
     """Print for a person: the sentence, the facts about it, the timeline, the transaction."""
     click.echo(sentence(detail))
     facts = ["id", "serial", "received_at", "settled_at", "milliseconds", "in_reply_to", "attempts", "reason"]
-    print_table("", ["", ""], [(name, getattr(detail, name)) for name in facts if getattr(detail, name)])
+    came = detail.id.startswith("in")
+    for name in facts:
+        if getattr(detail, name):
+            label = "queued at" if name == "received_at" and not came else name.replace("_", " ")
+            click.echo(f"  {label:<14}{cell(getattr(detail, name))}")
+    click.echo("")
     if timeline:
         rows = [(event.at, event.event, _detail(event.detail)) for event in timeline]
         print_table("Timeline", ["at", "event", "detail"], rows)
     for problem in detail.problems:
-        click.echo(f"{problem.get('severity')} {problem.get('code')}: {problem.get('message')}")
+        click.echo(_problem(problem))
+    if detail.problems:
+        click.echo("")
     if detail.transaction:
         click.echo(_described(detail, unmask=unmask), nl=False)
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    """Write a problem on one line; the value stays out."""
+    field = f" {problem['field']}" if problem.get("field") else ""
+    citation = f" [{problem['citation']}]" if problem.get("citation") else ""
+    return f"{problem.get('severity')} {problem.get('code')}{field}: {problem.get('message')}{citation}"
 
 
 def _described(detail: Any, *, unmask: bool) -> str:

@@ -139,7 +139,8 @@ def _line(file: str, position: int, problem: Any) -> str:
     if problem.occurrence > 1 and problem.block != "error":
         where += f" of {problem.block} {problem.occurrence}"
     if problem.columns:
-        where += f" columns {problem.columns[0]}-{problem.columns[1]}"
+        first, last = problem.columns
+        where += f" column {first}" if first == last else f" columns {first}-{last}"
     if problem.value is not None:
         where += f' "{problem.value}"'
     known = f" ({problem.federal})" if problem.federal else ""

@@ -8,10 +8,20 @@ from typing import Any
 
 import click
 
-from .common import Refused, config_option, day_option, example, json_option, print_json, print_table, run
+from .common import (
+    Listing,
+    Refused,
+    config_option,
+    day_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
 
 
-@click.group()
+@click.group(cls=Listing)
 def work() -> None:
     """See and complete work items."""
 

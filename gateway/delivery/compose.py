@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.codecs.flatfile import Framing, encode
+from csenet.codecs.flatfile import Encoding, Framing, encode
+from csenet.codecs.model import Direction
 from csenet.gateway.store import outbox
 from csenet.gateway.store.claims import Window
 from csenet.gateway.store.outbox import OpenBatch, OutboundRow
@@ -42,6 +43,7 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
 
     jurisdiction: str
     framing: Framing
+    encoding: Encoding
     batch_size: int
     may_leave: MayLeave
     window: Window = msgspec.field(default_factory=Window)
@@ -85,7 +87,7 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
             conn,
             jurisdiction=self.jurisdiction,
             framing=self.framing.value,
-            payload=encode([row.raw for row in rows], self.framing),
+            payload=encode([row.raw for row in rows], self.framing, Direction.TO_SERVER, self.encoding),
             rows=rows,
             at=at,
         )

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from csenet.codecs.flatfile import Framing
+from csenet.codecs.flatfile import Encoding, Framing
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.compose import Composer, MayLeave
 from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
@@ -42,6 +42,7 @@ class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_delay_seconds: float = 300.0
     attempt_limit: int = 12
     framing: str = "lines"
+    encoding: str = "ascii"
     # How long a batch stays with a gateway that is gone, where several share a database.
     lease_seconds: float = 15.0
 
@@ -75,6 +76,7 @@ class Courier:
         self._composer = Composer(
             jurisdiction=settings.jurisdiction,
             framing=Framing(settings.framing),
+            encoding=Encoding(settings.encoding),
             batch_size=settings.batch_size,
             may_leave=may_leave,
         )

@@ -34,11 +34,8 @@ class ErrorLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def error_lines(raw: bytes) -> Iterator[ErrorLine]:
     """Read an error file record by record."""
-    at = 0
     for reading in errorfile.read_all(raw):
-        at = raw.index(reading.raw, at)
-        yield ErrorLine(position=reading.position, offset=at, reading=reading)
-        at += len(reading.raw)
+        yield ErrorLine(position=reading.position, offset=reading.offset, reading=reading)
 
 
 class RefusalSettler:

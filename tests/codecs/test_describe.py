@@ -99,6 +99,21 @@ def test_a_birth_date_and_every_text_field_but_fips_codes_are_personal() -> None
     assert describe.field_of("nothing", "x") is None
 
 
+def test_how_somebody_looks_is_personal_though_it_is_a_code() -> None:
+    looks = ("race", "height_ft", "height_in", "weight", "hair_color", "eye_color")
+    for name in looks:
+        field = describe.field_of("ncp_identification", name)
+        assert field is not None
+        assert describe.is_personal("ncp_identification", field), name
+    gender = describe.field_of("ncp_identification", "gender")
+    assert gender is not None
+    assert not describe.is_personal("ncp_identification", gender)
+
+
+def test_a_states_fips_code_is_told_with_its_name() -> None:
+    assert "Order-FIPS-State            27 – Minnesota" in describe.text(golden("enf-r-erall"))
+
+
 def test_every_core_transaction_has_a_sentence_of_its_own() -> None:
     own = {row["far"] for row in codes.rows("sentences")}
     assert {str(code) for code, row in VALID.items() if row.core} <= own

@@ -2,9 +2,10 @@
 
 import pytest
 
-from csenet.codecs import errorfile
+from csenet.codecs import errorfile, flatfile
 from csenet.codecs.errorfile import ErrorRecord
 from csenet.codecs.errors import CodecError
+from csenet.codecs.flatfile import Encoding, Framing
 
 BY_HAND = (
     b"000012 2700000 2000000 001234567801    KS00447712      P MSC ZZZZZ 20261119 20261120 E436 "
@@ -85,3 +86,33 @@ def test_a_long_description_is_cut_and_other_values_are_not() -> None:
     assert errorfile.write(record)[103:] == words[:42].rstrip().ljust(42).encode()
     with pytest.raises(CodecError, match=r"error\.error_code\.length"):
         errorfile.write(ErrorRecord(error_code="TOOLONG"))
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+@pytest.mark.parametrize("framing", [Framing.LINES, Framing.STREAM, Framing.RDW, Framing.BDW])
+def test_an_error_file_of_a_mainframe_is_recognised_and_read(framing: Framing, encoding: Encoding) -> None:
+    data = flatfile.encode([BY_HAND] * 3, framing, encoding=encoding)
+    assert errorfile.is_error_file(data)
+    readings = list(errorfile.read_all(data))
+    assert [reading.record for reading in readings] == [RECORD] * 3
+    assert [reading.raw for reading in readings] == [BY_HAND] * 3
+    # 4 bytes for a record's descriptor word, a line end of 1, and 4 before all for the block's.
+    step = {Framing.LINES: 146, Framing.STREAM: 145}.get(framing, 149)
+    first = 4 if framing is Framing.BDW else 0
+    assert [reading.offset for reading in readings] == [first, first + step, first + 2 * step]
+
+
+@pytest.mark.parametrize("framing", [Framing.LINES, Framing.RDW])
+@pytest.mark.parametrize("count", [1, 2])
+def test_blanks_that_fill_up_a_fixed_record_length_do_no_harm(framing: Framing, count: int) -> None:
+    data = flatfile.encode([BY_HAND.ljust(160)] * count, framing, encoding=Encoding.CP037)
+    assert errorfile.is_error_file(data)
+    assert [reading.record for reading in errorfile.read_all(data)] == [RECORD] * count
+
+
+def test_damage_in_an_error_file_of_a_mainframe_is_told_and_not_passed_over() -> None:
+    data = bytearray(flatfile.encode([BY_HAND] * 3, Framing.RDW, encoding=Encoding.CP037))
+    data[149:153] = b"\xff\xff\xff\xff"
+    first, rest = errorfile.read_all(bytes(data))
+    assert first.record == RECORD
+    assert (rest.record, rest.offset, rest.position) == (None, 149, 2)

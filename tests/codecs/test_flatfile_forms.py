@@ -16,7 +16,9 @@ from csenet.codecs.transaction import Direction
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FILES = sorted(path.name for path in (FIXTURES / "forms").iterdir())
-RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 BLOCK_SIZES = {Framing.BDW: (64, 300, 32760)}
 
 Golden = dict[str, bytes]

@@ -176,8 +176,14 @@ class TestErrorFiles:
         data = blocker.add(raw) + blocker.close()
         assert list(flatfile.ascii_lines(data)) == [(4, raw)]
 
-    def test_damaged_words_end_it(self) -> None:
-        assert [line for _, line in flatfile.ascii_lines(describe(b"A" * 9) + b"\xff\xff")] == [b"A" * 9]
+    def test_what_stands_behind_damaged_words_comes_as_one_record(self) -> None:
+        data = describe(b"A" * 9) + b"\xff\xff" + describe(b"B" * 9)
+        assert list(flatfile.ascii_lines(data)) == [(0, b"A" * 9), (13, data[13:])]
+
+    def test_a_record_whose_last_segment_is_missing_is_not_lost(self) -> None:
+        first = describe(b"A" * 9, Segment.FIRST)
+        assert list(flatfile.ascii_lines(first)) == [(0, b"A" * 9)]
+        assert list(flatfile.ascii_lines(first + b"\xff\xff")) == [(0, b"A" * 9 + b"\xff\xff")]
 
     def test_other_code_pages_are_translated(self) -> None:
         text = ebcdic.encode(b"000001 27[0]000 99", Encoding.CP1047)

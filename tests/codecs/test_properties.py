@@ -21,7 +21,9 @@ from csenet.codecs.blocks import (
 from csenet.codecs.layout import Field
 from csenet.codecs.transaction import Direction, Transaction
 
-RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 PRINTABLE = st.characters(min_codepoint=32, max_codepoint=126, exclude_categories=["Ll"])
 
 

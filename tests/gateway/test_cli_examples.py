@@ -125,6 +125,15 @@ def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None
         play(line)
 
 
+def test_the_lists_of_commands_name_each_with_a_whole_sentence() -> None:
+    groups = {()} | {path[:1] for path in every(main) if len(path) > 1}
+    for group in groups:
+        told = invoke(*group, "--help").stdout.partition("Commands:")[2]
+        names = {path[len(group)] for path in every(main) if path[: len(group)] == group}
+        assert {line[2:].split(" ")[0] for line in told.splitlines() if line[2:3].strip()} >= names
+        assert not any(line.endswith("...") for line in told.splitlines()), group
+
+
 def test_a_submitted_transaction_is_in_the_outbox_until_it_is_delivered(folder: Path) -> None:
     asyncio.run(seat(folder, token=False))
     play(examples(("submit",))[0])

@@ -21,9 +21,9 @@ def invoke(*arguments: str, stdin: str | None = None) -> Result:
 
 def test_a_code_is_explained_with_its_rule_under_both_numbers() -> None:
     told = invoke("far", "msc", "p", "gsc17").stdout
-    assert "Sent by      the initiating state" in told
-    assert "Within       10 working days (45 CFR 303.7(d)(9))" in told
-    assert "Answer       MSC P GSC18 – " in told
+    assert "Sent by        the initiating state" in told
+    assert "Within         10 working days (45 CFR 303.7(d)(9))" in told
+    assert "Answer         MSC P GSC18 – " in told
     assert "45 CFR 303.7(c)(12) (cited as 45 CFR 303.7(d)(12))" in told
     assert "Case-Status = C" in told
 
@@ -69,12 +69,21 @@ def test_a_code_that_is_none_ends_with_2_and_a_hint(code: tuple[str, ...], told:
 def test_a_chart_is_printed_with_positions_and_meanings() -> None:
     told = " ".join(invoke("layout", "order").stdout.split())
     assert "chart C-9), 254 positions" in told
-    assert "Debt-Type 34 35 code always CS – Child support" in told
+    assert "34-35 code always Debt-Type CS – Child support" in told
     assert invoke("layout", "participants").exit_code == 0
     assert "C-12" in invoke("layout").stdout
     chart = json.loads(invoke("layout", "ncp-locate", "--json").stdout)
     assert chart["fields"][-1]["last"] == chart["length"] == 1421
     assert len(json.loads(invoke("layout", "--json").stdout)) == 10
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_line_is_longer_than_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    charts = [chart["name"] for chart in json.loads(invoke("layout", "--json").stdout)]
+    told = [invoke("layout", name).stdout for name in charts]
+    told += [invoke("far", str(code)).stdout for code, row in VALID.items() if row.core]
+    assert max(len(line) for text in told for line in text.splitlines()) <= width
 
 
 def test_a_chart_that_does_not_exist_ends_with_2() -> None:
@@ -106,6 +115,24 @@ def test_traffic_is_written_in_both_forms_and_the_same_for_the_same_seed(tmp_pat
     raws = flat.splitlines()
     assert [transaction.read(raw, Direction.FROM_SERVER).transaction for raw in raws] == values
     assert len(raws) == 4
+
+
+@pytest.mark.parametrize("direction", ["to-server", "from-server"])
+@pytest.mark.parametrize(
+    "form", [("xml",), ("flat", "--framing", "stream"), ("flat", "--framing", "bdw", "--encoding", "cp037")]
+)
+def test_traffic_of_any_form_is_valid(form: tuple[str, ...], direction: str, tmp_path: Path) -> None:
+    target = str(tmp_path / "traffic")
+    asked = ("--count", "5", "--direction", direction, "--output", target, "--form", *form)
+    assert invoke("generate", *asked).exit_code == 0
+    result = invoke("validate", target, "--today", "2026-11-21")
+    assert result.stdout == f"{target}: 5 transactions, 0 unreadable, 0 errors, 0 warnings\n"
+
+
+def test_a_framing_belongs_to_the_flat_form() -> None:
+    result = invoke("generate", "--form", "json", "--framing", "bdw")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--form flat" in result.stderr
 
 
 @pytest.mark.parametrize("wrong", [("--mix", "nonsense"), ("--state", "99")])

@@ -119,6 +119,19 @@ def test_an_error_file_goes_through_every_form(framing: str, encoding: str, form
     assert again.stdout_bytes == written.stdout_bytes
 
 
+@pytest.mark.parametrize("name", ["v-ascii", "vb-cp037", "vbs-cp1047"])
+def test_a_mainframes_file_is_replayed_like_any_other(name: str, tmp_path: Path) -> None:
+    (tmp_path / "facts.json").write_text("{}", "utf-8")
+    words = ("--facts", str(tmp_path / "facts.json"), "--today", "2026-11-21")
+    plain = invoke("replay", str(FORMS / "lines-lf.from-server.txt"), *words)
+    assert (plain.exit_code, len(plain.stdout.splitlines())) == (0, 3)
+    file = str(FORMS / f"{name}.from-server.dat")
+    assert invoke("replay", file, *words).stdout == plain.stdout
+    encoding = name.rpartition("-")[2]
+    told = invoke("replay", file, *words, "--framing", "bdw", "--encoding", encoding)
+    assert told.stdout == plain.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "xml"])
 def test_memory_does_not_grow_with_the_file(form: str, tmp_path: Path) -> None:

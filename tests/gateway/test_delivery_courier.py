@@ -138,6 +138,17 @@ async def test_a_stream_has_no_line_ends(store: Store, clock: ManualClock) -> No
     assert transport.got[0].payload == b"transaction 1transaction 2"
 
 
+async def test_a_mainframe_gets_its_character_set_and_descriptor_words(
+    store: Store, clock: ManualClock
+) -> None:
+    await queue(store, "A")
+    transport = Scripted()
+    await courier(store, transport, clock, framing="bdw", encoding="cp037").deliver_waiting()
+    # "transaction 1" in code page 037, behind its block's and its own length with 4 bytes for each word.
+    text = bytes.fromhex("a3998195a28183a389969540f1")
+    assert transport.got[0].payload == bytes([0, 21, 0, 0, 0, 17, 0, 0]) + text
+
+
 @pytest.mark.parametrize("status", ["held", "dead"])
 async def test_nothing_overtakes_an_earlier_transaction_of_its_case(
     store: Store, clock: ManualClock, status: str

@@ -2,6 +2,7 @@
 
 import pytest
 
+from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
 from csenet.gateway.store import claims, outbox
@@ -75,6 +76,38 @@ async def test_the_same_refusal_in_another_file_has_no_new_effect(
     await take(sender, error_record(1), error_record(1, counter=2))
     assert len((await sender.list_work_items()).items) == 1
     assert (await sender.ledger_check()).differences == []
+
+
+@pytest.mark.parametrize("framing", [Framing.STREAM, Framing.RDW, Framing.BDW])
+async def test_a_mainframes_error_file_refuses_what_it_names(
+    sender: Desk, store: Store, clock: ManualClock, framing: Framing
+) -> None:
+    await deliver(store, clock)
+    raw = encode([error_record(1), error_record(77, counter=2)], framing, encoding=Encoding.CP037)
+    receipt = await sender.accept(raw, source="test", name="errors.dat")
+    assert receipt.kind == "errors"
+    await sender.settle(receipt.file_id)
+    detail = await sender.transaction("out-1")
+    assert detail is not None
+    assert (detail.status, detail.reason) == ("refused", "INVALID OTHER FIPS COUNTY")
+    kinds = [each.kind for each in (await sender.list_work_items()).items]
+    assert sorted(kinds) == ["refusal_unmatched", "refused_by_exchange"]
+    # The same refusal in ASCII is no news.
+    await take(sender, error_record(1))
+    assert len((await sender.list_work_items()).items) == 2
+    assert (await sender.ledger_check()).differences == []
+
+
+async def test_damage_in_a_mainframes_error_file_becomes_work(
+    sender: Desk, store: Store, clock: ManualClock
+) -> None:
+    await deliver(store, clock)
+    raw = encode([error_record(1), error_record(2, counter=2)], Framing.RDW, encoding=Encoding.CP037)
+    receipt = await sender.accept(raw[:149] + b"\xff" * 4 + raw[153:], source="test", name="errors.dat")
+    await sender.settle(receipt.file_id)
+    kinds = [each.kind for each in (await sender.list_work_items()).items]
+    assert sorted(kinds) == ["malformed", "refused_by_exchange"]
+    assert (await sender.ledger_check()).error_records == {"decided": 1, "malformed": 1}
 
 
 async def test_a_refusal_that_comes_before_we_noted_the_delivery_stands(

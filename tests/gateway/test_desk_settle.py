@@ -13,6 +13,7 @@ from sqlalchemy import event, func, select
 
 from csenet.codecs import transaction as codec
 from csenet.codecs.blocks import Header
+from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, NotFound, TransactionFilter, WorkFilter, agency_of, service
@@ -82,6 +83,31 @@ async def test_an_empty_file_is_received_and_holds_nothing(desk: Desk) -> None:
 async def test_settling_a_file_nobody_sent_is_an_error(desk: Desk) -> None:
     with pytest.raises(NotFound):
         await desk.settle(7)
+
+
+# ---- forms
+
+
+@pytest.mark.parametrize("encoding", [Encoding.CP037, Encoding.CP1047])
+@pytest.mark.parametrize("framing", list(Framing))
+async def test_a_mainframes_file_is_settled_like_any_other(
+    desk: Desk, store: Store, framing: Framing, encoding: Encoding
+) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    raws = [arriving("MSC R GRINT", 41), arriving("CSI P FUINF", 42)]
+    data = encode(raws, framing, Direction.FROM_SERVER, encoding)
+    receipt = await desk.accept(data, source="test", name="batch.dat")
+    assert receipt.kind == "transactions"
+    count = await desk.settle(receipt.file_id)
+    assert (count.transactions, count.replies) == (2, 1)
+    assert await sent(desk) == [("MSC P GSTAI", "000000000001", "in-1")]
+    async with store.read() as conn:
+        kept = (await conn.execute(select(inbound.c.raw).order_by(inbound.c.id))).scalars().all()
+        assert (await conn.execute(select(inbound_file.c.raw))).scalar_one() == data
+    assert kept == raws
+    # The same transactions as lines of ASCII are no news.
+    assert (await settle(desk, *raws)).duplicate == 2
+    assert (await desk.ledger_check()).balanced
 
 
 # ---- deciding

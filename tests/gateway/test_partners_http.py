@@ -20,8 +20,10 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from csenet.codecs import envelope
+from csenet.codecs import envelope, errorfile, flatfile
 from csenet.codecs.envelope import Identity, ReceiptOutcome
+from csenet.codecs.flatfile import Framing
+from csenet.codecs.transaction import Direction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.intake.http import PATH, add_exchange_routes
 from csenet.gateway.intake.trust import StoreKeys, Trust
@@ -154,6 +156,18 @@ class TestEnvelopes:
         mixed = lines(arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 2, sender="19"))
         answer = await client.post(PATH, data=envelope.sign(mixed, KANSAS, NOON), headers=CMS)
         assert answer.status == 403
+        assert desk.kept == {}
+
+    @pytest.mark.parametrize("framing", list(Framing))
+    async def test_a_state_cannot_speak_for_another_or_the_exchange_in_any_form(
+        self, desk: Desk, client: Any, framing: Framing
+    ) -> None:
+        foreign = arriving("MSC R GRINT", 2, sender="19")
+        refusal = errorfile.write(errorfile.ErrorRecord(txn_counter="1", serial="000000000001"))
+        for raw in (foreign, refusal):
+            batch = flatfile.encode([raw], framing, Direction.FROM_SERVER, flatfile.Encoding.CP037)
+            answer = await client.post(PATH, data=envelope.sign(batch, KANSAS, NOON), headers=CMS)
+            assert answer.status == 403
         assert desk.kept == {}
 
     async def test_the_flat_form_goes_on_as_before(self, desk: Desk, client: Any) -> None:
