@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,15 +19,23 @@ import structlog
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.waiting import first_of
-from csenet.gateway.desk.disclosing import may_leave as may_leave_now
+from csenet.gateway.desk.disclosing import refused_now
 from csenet.gateway.errors import GatewayError, TaskCrashed
 from csenet.gateway.intake.folder import FolderIntake
-from csenet.gateway.links import partner_book_of, server_tls, sftp_intake_of, transport_of, trust_of
+from csenet.gateway.links import (
+    partner_book_of,
+    server_tls,
+    sftp_intake_of,
+    transport_of,
+    trust_of,
+    windows_of,
+)
 from csenet.gateway.lock import DataLock
 from csenet.gateway.wiring import desk_of
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from csenet.gateway.desk import Desk
     from csenet.gateway.partners import Partners
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
     from csenet.gateway.settings import Settings
     from csenet.gateway.store.engine import Store
     from csenet.gateway.store.outbox import OutboundRow
-    from csenet.handlers.policy.agreements import Permission
+    from csenet.handlers.policy.rules import Why
 
 log = structlog.get_logger("csenet.gateway.app")
 
@@ -166,17 +174,21 @@ class GatewayApp:
             batch_size=delivery.batch_size,
             first_delay_seconds=delivery.first_delay_seconds,
             max_delay_seconds=delivery.max_delay_seconds,
+            give_up_after_seconds=delivery.give_up_after.total_seconds(),
             attempt_limit=delivery.attempt_limit,
+            breaker_after=delivery.breaker_after,
+            probe_seconds=delivery.probe_seconds,
+            windows=windows_of(delivery.windows, desk.agency.zone),
             framing=delivery.framing,
             encoding=delivery.encoding,
         )
 
-        def may_leave(row: OutboundRow) -> Permission:
-            agency = desk.agency  # asked each time: the agreements may have changed
-            return may_leave_now(row.far, row.partner, row.raw, clock.today(), agency)
+        async def refusals(conn: AsyncConnection, rows: Sequence[OutboundRow]) -> Mapping[int, Sequence[Why]]:
+            # The agency is asked for each time: the agreements may have changed.
+            return await refused_now(conn, rows, clock.today(), desk.agency)
 
         transport, ready = transport_of(self.settings, clock), desk.outbox_ready
-        return Courier(store, transport, clock, settings, log, may_leave=may_leave, ready=ready)
+        return Courier(store, transport, clock, settings, log, refusals=refusals, ready=ready)
 
     async def _settle(self, desk: Desk) -> None:
         """Decide what was accepted, whenever something was."""

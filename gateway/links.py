@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.settings_model import is_loopback
+from csenet.gateway.settings_model import Weekday, is_loopback
 from csenet.gateway.tls import TlsError, client_context, server_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from pathlib import Path
 
     from csenet.codecs.envelope import Identity
     from csenet.gateway.clock import Clock
     from csenet.gateway.delivery.transports.base import Transport
     from csenet.gateway.delivery.transports.sftp import SftpPlace
+    from csenet.gateway.delivery.windows import Windows
     from csenet.gateway.intake.desk import IntakeDesk
     from csenet.gateway.intake.sftp import SftpIntake
     from csenet.gateway.intake.trust import Trust
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from csenet.gateway.partners_book import PartnerBook
     from csenet.gateway.settings_model import (
         DeliveryHttp,
+        DeliveryWindows,
         EnvelopeSection,
         HttpSection,
         PartnersSection,
@@ -49,6 +53,20 @@ def transport_of(settings: Settings, clock: Clock) -> Transport:
             "delivery: no way out; set [delivery.folder] path, [delivery.http] url or [delivery.sftp] host"
         )
     return _http_transport(delivery.http, clock)
+
+
+def windows_of(windows: DeliveryWindows, zone: tzinfo) -> Windows:
+    """Turn a section of the settings into the windows; ``zone`` is for hours that name no other."""
+    from csenet.gateway.delivery.windows import Windows
+
+    names = get_args(Weekday)
+    return Windows(
+        zone=zone if windows.time_zone is None else ZoneInfo(windows.time_zone),
+        spans=windows.times,
+        weekdays=frozenset(names.index(each) for each in windows.weekdays),
+        skip_federal_holidays=windows.skip_federal_holidays,
+        by_hand=windows.by_hand,
+    )
 
 
 def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:

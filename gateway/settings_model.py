@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from csenet.codecs import codes
+from csenet.gateway.delivery import patience
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"
@@ -54,6 +56,38 @@ def _clock_time(value: object) -> time:
     if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) is None:
         raise ValueError('must be an hour and minute in quotes, such as "17:00"')
     return time.fromisoformat(value)
+
+
+def _span(value: object) -> tuple[time, time]:
+    """Read the start and end of a window; an end of 24:00 is midnight."""
+    begin, _, finish = value.partition("-") if isinstance(value, str) else ("", "", "")
+    finish = "00:00" if finish == "24:00" else finish
+    try:
+        return _clock_time(begin), _clock_time(finish)
+    except ValueError:
+        raise ValueError('must be two hours and minutes in quotes, such as "18:00-19:30"') from None
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _length_of_time(value: object) -> object:
+    """Read a number with its unit."""
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('must be a whole number with s, m, h or d behind it, such as "36h" or "2d"')
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _time_zone(value: str) -> str:
+    """Refuse a time zone that the machine does not know."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):
+        raise ValueError('must be a time zone such as "America/New_York"') from None
+    return value
 
 
 def _readable_file(value: Path) -> Path:
@@ -199,16 +233,47 @@ class DeliveryHttp(_Section):
         return self.token_file.read_text("utf-8").strip() if self.token_file else None
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class DeliveryWindows(_Section):
+    """Say when batches leave; without ``times`` at any time, or with ``by_hand`` only when told to.
+
+    Hours are those of ``time_zone``, which is the jurisdiction's own if left out.
+    """
+
+    times: tuple[Annotated[tuple[time, time], BeforeValidator(_span)], ...] = ()
+    weekdays: Annotated[frozenset[Weekday], Field(min_length=1)] = frozenset(get_args(Weekday))
+    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
+    skip_federal_holidays: bool = False
+    by_hand: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DeliveryWindows:
+        """Refuse hours that would never be used, and days without hours."""
+        if self.by_hand and self.times:
+            raise ValueError("times and by_hand exclude each other; set one of them")
+        if not self.times and not self.by_hand and self.model_fields_set:
+            raise ValueError('times is missing; such as times = ["18:00-19:30"]')
+        return self
+
+
 class DeliverySection(_Section):
     """Say how batches leave and how patiently they are tried; delays are seconds."""
 
     folder: DeliveryFolder | None = None
     http: DeliveryHttp | None = None
     sftp: DeliverySftp | None = None
+    windows: DeliveryWindows = DeliveryWindows()
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
-    first_delay_seconds: Annotated[float, Field(gt=0)] = 1.0
-    max_delay_seconds: Annotated[float, Field(gt=0)] = 300.0
-    attempt_limit: Annotated[int, Field(ge=1)] = 12
+    first_delay_seconds: Annotated[float, Field(gt=0)] = patience.FIRST_DELAY
+    max_delay_seconds: Annotated[float, Field(gt=0)] = patience.MAX_DELAY
+    give_up_after: Annotated[timedelta, BeforeValidator(_length_of_time)] = timedelta(
+        seconds=patience.GIVE_UP_AFTER
+    )
+    attempt_limit: Annotated[int, Field(ge=1)] | None = None
+    breaker_after: Annotated[int, Field(ge=1)] = patience.BREAKER_AFTER
+    probe_seconds: Seconds = patience.PROBE_INTERVAL
     framing: Literal["lines", "stream", "blocks", "rdw", "bdw"] = "lines"
     encoding: Literal["ascii", "cp037", "cp1047"] = "ascii"
 

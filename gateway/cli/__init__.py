@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "generate": "generate:generate",
     "bench": "bench:bench",
     "outbox": "outbox:outbox",
+    "delivery": "delivery:delivery",
     "dead": "dead:dead",
     "work": "work:work",
     "parked": "parked:parked",

@@ -18,7 +18,7 @@ def dead() -> None:
 @config_option
 @json_option
 def list_(config: Path, as_json: bool) -> None:
-    """List transactions given up after the limit of attempts, in order of their serial numbers."""
+    """List transactions that were refused or given up, in order of their serial numbers."""
     from .store import call
 
     found = run(call(config, lambda desk: desk.dead_list()))
@@ -59,9 +59,9 @@ def resend(ids: tuple[str, ...], everything: bool, config: Path) -> None:
 )
 @config_option
 def cancel(ids: tuple[str, ...], reason: str, config: Path) -> None:
-    """Withdraw dead transactions for good; what waited behind them in their cases then leaves.
+    """Withdraw dead or held transactions for good; what waited behind them in their cases then leaves.
 
-    A transaction that is not dead is left as it is.
+    Any other transaction is left as it is.  csenet outbox --status held lists the held ones.
     """
     from .store import ACTOR, call
 

@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.codecs.model import Direction
-from csenet.gateway.store import outbox
+from csenet.gateway.store import outbox, withdrawn
 from csenet.gateway.store.claims import Window
 from csenet.gateway.store.outbox import OpenBatch, OutboundRow
 
 
-class Permission(Protocol):
-    """Read what policy answers: whether, and the rule with its words."""
+class Reason(Protocol):
+    """Read why a transaction may not leave."""
 
     @property
-    def allowed(self) -> bool:
-        """Say whether the transaction may leave."""
-        ...
-
-    @property
-    def why(self) -> Any:
-        """Name the rule, its text and citation."""
+    def text(self) -> str:
+        """Say it in words for a person, without anything personal."""
         ...
 
 
-MayLeave = Callable[[OutboundRow], Permission | None]
+# Asked inside the commit, so that what it reads of agreements and cases is as true as what is decided on it.
+Refusals = Callable[[AsyncConnection, Sequence[OutboundRow]], Awaitable[Mapping[int, Sequence[Reason]]]]
+
+
+async def nothing_refused(
+    conn: AsyncConnection, rows: Sequence[OutboundRow]
+) -> Mapping[int, Sequence[Reason]]:
+    """Have nothing to object."""
+    return {}
 
 
 class Composer(msgspec.Struct, frozen=True, kw_only=True):
     """Seal batches for one state (two digits), of at most ``batch_size`` transactions.
 
-    ``may_leave`` is asked about each row just before it leaves, because facts and agreements may have changed
-    since it was decided; None means that there is nothing to object.
+    ``refusals`` is asked about the rows just before they leave, because facts and agreements may have changed
+    since they were decided; it names, by row, why one may not leave.
     """
 
     jurisdiction: str
     framing: Framing
     encoding: Encoding
     batch_size: int
-    may_leave: MayLeave
+    refusals: Refusals
     window: Window = msgspec.field(default_factory=Window)
 
-    async def next_batch(self, conn: AsyncConnection, at: datetime) -> OpenBatch | None:
-        """Seal the next batch inside the caller's transaction; None if nothing can leave."""
-        while rows := await self.window.claim(conn, self.batch_size):
+    async def next_batch(
+        self, conn: AsyncConnection, at: datetime, up_to: int | None = None
+    ) -> OpenBatch | None:
+        """Seal the next batch inside the caller's transaction; None if nothing can leave.
+
+        ``up_to`` leaves later serial numbers for another time.
+        """
+        while rows := await self.window.claim(conn, self.batch_size, up_to):
             leaving = await self._permitted(conn, rows, at)
             if leaving:
                 return await self._seal(conn, leaving, at)
@@ -62,15 +70,14 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
         """Hold what may not leave; what follows it in the same case stays queued behind it."""
         leaving: list[OutboundRow] = []
         waiting: set[str] = set()
+        refused = await self.refusals(conn, rows)
         for row in rows:
             if row.case_id in waiting:
                 continue
-            permission = self.may_leave(row)
-            if permission is None or permission.allowed:
+            if row.id not in refused:
                 leaving.append(row)
                 continue
-            why = permission.why
-            await outbox.hold(conn, row, reason=str(why.text), reasons=[msgspec.to_builtins(why)], at=at)
+            await hold(conn, row, refused[row.id], at)
             if row.case_id is not None:
                 waiting.add(row.case_id)
         return leaving
@@ -91,6 +98,37 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
             rows=rows,
             at=at,
         )
+
+
+async def hold(conn: AsyncConnection, row: OutboundRow, why: Sequence[Reason], at: datetime) -> None:
+    """Keep a row back for the reasons given; the first is the one that lists show."""
+    reasons = [msgspec.to_builtins(each) for each in why]
+    await outbox.hold(conn, row, reason=why[0].text, reasons=reasons, at=at)
+
+
+async def withdraw(conn: AsyncConnection, batch: OpenBatch, refusals: Refusals, at: datetime) -> bool:
+    """Take a sealed batch back when something in it may not leave any more; say whether that was so.
+
+    What is refused is held.  The rest goes anew, in another batch, if no try of this one can have arrived;
+    otherwise it is dead, for a person to ask what the destination has.  A batch whose bytes are at the
+    destination already, short of their last rename, is past taking back.
+    """
+    if batch.state != "composed":
+        return False
+    rows = [row for status, row in await outbox.rows_of(conn, batch.id) if status == "sending"]
+    refused = await refusals(conn, rows)
+    if not refused:
+        return False
+    await withdrawn.close(conn, batch.id, at)
+    if await withdrawn.may_have_arrived(conn, batch.id):
+        rest = [row for row in rows if row.id not in refused]
+        await outbox.bury(conn, rest, error=withdrawn.WITHDRAWN, batch_id=batch.id, at=at)
+    else:
+        await outbox.queue_again(conn, rows)
+    for row in rows:
+        if row.id in refused:
+            await hold(conn, row, refused[row.id], at)
+    return True
 
 
 async def _whole_batches(conn: AsyncConnection, leaving: Sequence[OutboundRow]) -> set[int]:

@@ -13,8 +13,12 @@ from typing import Any, Final, Protocol
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
+from csenet.gateway.delivery import patience
+
 # Client errors that say "later", not "never": time-out, concurrent duplicate, too early, too many.
 _CLIENT_ERRORS_THAT_PASS: Final = frozenset({408, 409, 425, 429})
+# Our secret, our certificate or the address is wrong, not the batch: a person mends that, and all leave.
+_OURS_TO_MEND: Final = frozenset({401, 403, 404})
 # A destination may ask for patience, but not for ever.
 LONGEST_RETRY_AFTER: Final = 86_400.0
 
@@ -32,11 +36,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     ``error`` is a class of failure (``http_503``, ``ClientConnectorError``, ``receipt_digest``), never a text
     from outside, so it may stand in logs.  ``retry_after`` is in seconds, as the destination asked.
+    ``mistaken`` says that a setting, a secret or a certificate is wrong: tried again, but told to a person.
     """
 
     verdict: Verdict
     error: str = ""
     retry_after: float | None = None
+    mistaken: bool = False
 
 
 DELIVERED: Final = Outcome(verdict=Verdict.DELIVERED)
@@ -45,6 +51,11 @@ DELIVERED: Final = Outcome(verdict=Verdict.DELIVERED)
 def transient(error: str, retry_after: float | None = None) -> Outcome:
     """Name a failure that another try may mend."""
     return Outcome(verdict=Verdict.TRANSIENT, error=error, retry_after=retry_after)
+
+
+def mistaken(error: str) -> Outcome:
+    """Name a failure that passes once a person has put a setting, a secret or a certificate right."""
+    return Outcome(verdict=Verdict.TRANSIENT, error=error, mistaken=True)
 
 
 def permanent(error: str) -> Outcome:
@@ -56,6 +67,8 @@ def classify_status(status: int, retry_after: float | None = None) -> Outcome | 
     """Judge an HTTP status; None for 2xx, where the receipt still has to prove the delivery."""
     if 200 <= status < 300:
         return None
+    if status in _OURS_TO_MEND:
+        return mistaken(f"http_{status}")
     if 400 <= status < 500 and status not in _CLIENT_ERRORS_THAT_PASS:
         return permanent(f"http_{status}")
     return transient(f"http_{status}", retry_after)
@@ -70,11 +83,12 @@ class Sleep(Protocol):
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold the settings of the waits: seconds, and the number of tries (None for no limit)."""
+    """Hold the settings of the waits in seconds, and when to give up: by age, and by tries if set."""
 
-    first_delay: float = 1.0
-    max_delay: float = 300.0
-    attempt_limit: int | None = 12
+    first_delay: float = patience.FIRST_DELAY
+    max_delay: float = patience.MAX_DELAY
+    give_up_after: float = patience.GIVE_UP_AFTER
+    attempt_limit: int | None = None
 
     def wait(self, number: int, retry_after: float | None = None) -> float:
         """Draw the seconds to wait after failed try ``number``, never less than the destination asked for."""
@@ -82,9 +96,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         drawn = float(jitter(_state_at(number)))
         return max(drawn, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
-    def exhausted(self, number: int) -> bool:
-        """Say whether failed try ``number`` was the last one allowed."""
-        return self.attempt_limit is not None and number >= self.attempt_limit
+    def exhausted(self, number: int, age: float = 0.0) -> bool:
+        """Say whether failed try ``number``, ``age`` seconds after the first, was the last one allowed."""
+        return age >= self.give_up_after or (self.attempt_limit is not None and number >= self.attempt_limit)
 
     def retrying(
         self,
@@ -92,11 +106,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         done: int,
         sleep: Sleep,
         before_sleep: Callable[[int, Outcome, float], Awaitable[None]],
+        age: Callable[[], float] = lambda: 0.0,
     ) -> AsyncRetrying:
         """Build the loop that repeats a try until its `Outcome` is final, counting on from ``done``.
 
         ``before_sleep`` gets the number of the failed try, its outcome and the wait in seconds, and must have
-        made them durable when it returns.  The loop gives back the last outcome and never raises by itself.
+        made them durable when it returns.  ``age`` tells for how many seconds the batch has been tried.  The
+        loop gives back the last outcome and never raises by itself.
         """
 
         def number(state: RetryCallState) -> int:
@@ -110,7 +126,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
         return AsyncRetrying(
             retry=retry_if_result(_is_transient),
-            stop=lambda state: self.exhausted(number(state)),
+            stop=lambda state: self.exhausted(number(state), age()),
             wait=wait,
             sleep=sleep,
             before_sleep=report,

@@ -5,18 +5,25 @@ Transactions built from facts are filtered on the way; one given whole must not 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
 from csenet.codecs.errors import Problem
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.store import cases
+from csenet.gateway.store.outbox import OutboundRow
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import coded, objections
+from csenet.handlers.facts import facts_from_json
 from csenet.handlers.policy.agreements import Permission, may_send
 from csenet.handlers.policy.disclosure_review import may_hold_tax_information, tax_review
+from csenet.handlers.policy.rules import Why
 
 
 def withheld(tx: Transaction, record: CaseRecord | None, today: date) -> list[Problem]:
@@ -36,3 +43,50 @@ def may_leave(far: str, partner: str, raw: bytes, today: date, agency: Agency) -
     if allowed.allowed:
         return allowed
     return msgspec.structs.replace(allowed, why=msgspec.structs.replace(allowed.why, text=allowed.told))
+
+
+async def refused_now(
+    conn: AsyncConnection, rows: Sequence[OutboundRow], today: date, agency: Agency
+) -> dict[int, tuple[Why, ...]]:
+    """Name what may not leave as agreements and the facts of its case are now, by the id of the row.
+
+    Somebody may have come to be at risk since a transaction was queued; it then waits for a person.
+    """
+    known = await cases.load(conn, {row.case_id for row in rows if row.case_id is not None})
+    refused = {}
+    for row in rows:
+        said = may_leave(row.far, row.partner, row.raw, today, agency)
+        case = known.get(row.case_id or "")
+        why = (
+            (said.why,)
+            if not said.allowed
+            else ()
+            if case is None
+            else told_too_much(row, case["facts"], today)
+        )
+        if why:
+            refused[row.id] = why
+    return refused
+
+
+def told_too_much(row: OutboundRow, facts: Mapping[str, Any], today: date) -> tuple[Why, ...]:
+    """Say why a queued transaction tells more than the facts of its case allow; nothing where it does not."""
+    if not _anybody_at_risk(facts):
+        return ()
+    tx = codec.read(row.raw, Direction.TO_SERVER).transaction
+    if tx is None:
+        text = "Somebody of this case is at risk, and what the transaction tells cannot be read."
+        return (Why(rule="family_violence_disclosure", text=text, citation="45 CFR 303.21(e)"),)
+    found = objections(tx, facts_from_json(row.case_id or "", dict(facts)), today)
+    return tuple(dict.fromkeys(_reasons(found)))
+
+
+def _anybody_at_risk(facts: Mapping[str, Any]) -> bool:
+    """Look for a mark before reading all of the facts; few cases have one."""
+    case = facts.get("case") or {}
+    return bool(facts.get("family_violence") or facts.get("protected") or case.get("nondisclosure_finding"))
+
+
+def _reasons(found: Sequence[Problem]) -> Iterator[Why]:
+    for each in found:
+        yield Why(rule=each.code.removeprefix("policy."), text=each.message, citation=each.citation)

@@ -34,11 +34,14 @@ class _Now(Protocol):
         ...
 
 
-async def claimable(conn: AsyncConnection, limit: int, above: int = 0) -> list[OutboundRow]:
+async def claimable(
+    conn: AsyncConnection, limit: int, above: int = 0, up_to: int | None = None
+) -> list[OutboundRow]:
     """Return up to ``limit`` queued rows in order of serial, none that would overtake one of its case.
 
-    Rows up to the serial number ``above`` are left for another time.  On a shared database the rows stay
-    locked until the caller's transaction ends, and rows that another one has locked are passed over.
+    Rows up to the serial number ``above``, or beyond ``up_to``, are left for another time.  On a shared
+    database the rows stay locked until the caller's transaction ends, and rows that another one has locked
+    are passed over.
     """
     before = outbound.alias("before")
     overtakes = exists(
@@ -55,6 +58,8 @@ async def claimable(conn: AsyncConnection, limit: int, above: int = 0) -> list[O
     )
     if above:
         query = query.where(outbound.c.serial > above)
+    if up_to is not None:
+        query = query.where(outbound.c.serial <= up_to)
     rows = [OutboundRow(**found) for found in (await conn.execute(query)).mappings()]
     return rows if not above and conn.dialect.name == "sqlite" else await _in_order(conn, rows)
 
@@ -87,14 +92,14 @@ class Window:
         self._above = 0
         self._looks = 0
 
-    async def claim(self, conn: AsyncConnection, limit: int) -> list[OutboundRow]:
+    async def claim(self, conn: AsyncConnection, limit: int, up_to: int | None = None) -> list[OutboundRow]:
         """Return up to ``limit`` rows that may leave, as ``claimable`` does."""
         self._looks += 1
         rows: list[OutboundRow] = []
         if self._above and self._looks % _LOOK_BELOW:
-            rows = await claimable(conn, limit, self._above)
+            rows = await claimable(conn, limit, self._above, up_to)
         if not rows:
-            rows = await claimable(conn, limit)
+            rows = await claimable(conn, limit, up_to=up_to)
         if rows:
             self._above = max(self._above, rows[-1].serial)
         return rows

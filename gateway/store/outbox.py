@@ -214,7 +214,8 @@ async def _end_attempt(conn: AsyncConnection, attempt_id: int, outcome: str, err
     )
 
 
-async def _audit(conn: AsyncConnection, batch_id: int, action: str, at: datetime) -> None:
+async def note_batch(conn: AsyncConnection, batch_id: int, action: str, at: datetime) -> None:
+    """Write into the audit trail what happened to a batch."""
     query = select(delivery_batch.c.name, delivery_batch.c.count, delivery_batch.c.sha256)
     name, count, sha256 = (await conn.execute(query.where(delivery_batch.c.id == batch_id))).one()
     detail = {"count": count, "sha256": sha256}
@@ -259,7 +260,7 @@ async def settle_delivered(
     A row that the exchange refused before we came to note this stays refused.
     """
     await _end_attempt(conn, attempt_id, "delivered", "")
-    await _audit(conn, batch_id, "delivered", at)
+    await note_batch(conn, batch_id, "delivered", at)
     columns = [outbound.c[name] for name in Departure.__struct_fields__]
     query = select(*columns).where(outbound.c.batch_id == batch_id, status_is("sending"))
     # Locked in the order in which a file of refusals locks them, so that the two cannot block each other.
@@ -284,7 +285,7 @@ async def settle_dead(
 ) -> None:
     """Give the batch up: its rows are dead and each opens one work item."""
     await _end_attempt(conn, attempt_id, outcome, error)
-    await _audit(conn, batch_id, "dead", at)
+    await note_batch(conn, batch_id, "dead", at)
     rows = [row for status, row in await rows_of(conn, batch_id) if status == "sending"]
     await _note(conn, batch_id, "transaction.dead", at)
     await conn.execute(
@@ -292,8 +293,20 @@ async def settle_dead(
         .where(delivery_batch.c.id == batch_id)
         .values(state="dead", last_error=error, next_attempt_at=None)
     )
+    await bury(conn, rows, error=error, batch_id=batch_id, at=at)
+
+
+async def bury(
+    conn: AsyncConnection, rows: Sequence[OutboundRow], *, error: str, batch_id: int, at: datetime
+) -> None:
+    """Leave rows to a person, each by a work item."""
     await _set_rows(conn, [row.id for row in rows], status="dead", reason=error)
     await _open_work(conn, DEAD_WORK, rows, {"error": error, "batch": str(batch_id)}, [], at)
+
+
+async def queue_again(conn: AsyncConnection, rows: Sequence[OutboundRow]) -> None:
+    """Let rows leave in another batch than the one that was to carry them."""
+    await _set_rows(conn, [row.id for row in rows], status="queued", batch_id=None, reason=None)
 
 
 async def hold(
@@ -320,8 +333,9 @@ async def resend_dead(conn: AsyncConnection, ids: Sequence[int] | None, *, at: d
 async def cancel_dead(
     conn: AsyncConnection, ids: Sequence[int], *, reason: str, at: datetime, today: date
 ) -> int:
-    """Withdraw dead rows for good, so that their cases go on without them; return how many."""
+    """Withdraw dead or held rows for good, so that their cases go on without them; return how many."""
     found = await _moved_on(conn, "dead", ids, "cancelled", at=at, today=today)
+    found += await _moved_on(conn, "held", ids, "cancelled", at=at, today=today)
     await _set_rows(conn, found, reason=reason)
     return len(found)
 

@@ -29,6 +29,7 @@ OUTBOUND_STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead"
 BATCH_STATES = ("composed", "spooled", "delivered", "dead")
 FILE_STATES = ("received", "settled")
 FILE_KINDS = ("transactions", "errors")
+BREAKER_STATES = ("closed", "open", "half-open")
 WORK_STATUSES = ("open", "completed")
 
 metadata = MetaData()
@@ -237,6 +238,25 @@ serial_counter = Table(
     metadata,
     Column("jurisdiction", String(2), primary_key=True),
     Column("next", BigInteger, nullable=False),
+)
+
+# How a destination fares, for all gateways that share the store, and what an operator ordered about it.
+destination = Table(
+    "destination",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    # Not before then is a try made while the breaker is not closed.
+    Column("probe_at", UtcDateTime),
+    Column("last_error", Text),
+    Column("held_at", UtcDateTime),
+    Column("held_reason", Text),
+    Column("released_at", UtcDateTime),
+    # What is queued up to this serial number leaves without waiting for a window.
+    Column("flush_serial", BigInteger),
+    one_of("state", BREAKER_STATES, "destination_state"),
 )
 
 # Who of several gateways does what; a row stays, so that its fencing token only ever grows.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -189,3 +191,25 @@ def test_personal_data_is_shown_only_when_asked_for_and_that_is_audited(folder: 
 def test_resend_wants_ids_or_all_but_not_both(folder: Path) -> None:
     for arguments in ((), ("1", "--all"), ("x",)):
         assert invoke("dead", "resend", *arguments).exit_code == 2
+
+
+def test_an_operator_holds_the_way_out_sees_it_and_releases_it(folder: Path) -> None:
+    with (folder / "gateway.toml").open("a", encoding="utf-8") as file:
+        file.write('[delivery.windows]\ntimes = ["18:00-19:30"]\ntime_zone = "America/New_York"\n')
+    asyncio.run(seat(folder, token=False))
+    play(examples(("submit",))[0])
+
+    def status() -> Any:
+        return json.loads(invoke("delivery", "status", "--json", "--config", "gateway.toml").stdout)
+
+    before = status()
+    assert (before["breaker"], before["on_hold_since"], before["queued"]) == ("closed", None, 1)
+    assert before["next_window"][11:16] == "18:00"
+    invoke("delivery", "hold", "--reason", "exchange migrates", "--config", "gateway.toml")
+    during = status()
+    assert during["on_hold_because"] == "exchange migrates"
+    assert during["on_hold_since"]
+    assert "released" in invoke("delivery", "release", "--config", "gateway.toml").stdout
+    assert "no hold" in invoke("delivery", "release", "--config", "gateway.toml").stdout
+    assert status()["on_hold_since"] is None
+    assert "1 may leave now" in invoke("delivery", "flush", "--config", "gateway.toml").stdout

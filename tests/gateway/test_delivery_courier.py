@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import msgspec
 import pytest
 import structlog
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
@@ -52,9 +55,13 @@ class Why(msgspec.Struct, frozen=True):
     citation: str = "45 CFR 303.7(a)(5)"
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    allowed: bool = False
-    why: Why = Why()
+def forbidding(forbidden: set[int]) -> Any:
+    """Refuse the transactions with these serial numbers, as long as they stand in the set."""
+
+    async def refusals(conn: AsyncConnection, rows: Sequence[OutboundRow]) -> dict[int, tuple[Why, ...]]:
+        return {row.id: (Why(),) for row in rows if row.serial in forbidden}
+
+    return refusals
 
 
 @pytest.fixture
@@ -93,7 +100,7 @@ async def table(store: Store, which: Any) -> list[dict[str, Any]]:
 
 
 def courier(store: Store, transport: Any, clock: ManualClock, **more: Any) -> Courier:
-    options = {k: more.pop(k) for k in ("may_leave", "ready", "delivered") if k in more}
+    options = {k: more.pop(k) for k in ("refusals", "ready", "delivered") if k in more}
     settings = CourierSettings(jurisdiction="27", **more)
     return Courier(store, transport, clock, settings, structlog.get_logger(), **options)
 
@@ -173,11 +180,8 @@ async def test_policy_is_asked_once_more_and_a_refusal_holds_the_case(
 ) -> None:
     await queue(store, "A", "A", "B")
 
-    def may_leave(row: OutboundRow) -> Refusal | None:
-        return Refusal() if row.serial == 1 else None
-
     transport = Scripted()
-    await courier(store, transport, clock, may_leave=may_leave).deliver_waiting()
+    await courier(store, transport, clock, refusals=forbidding({1})).deliver_waiting()
     assert await statuses(store) == {1: "held", 2: "queued", 3: "delivered"}
     (item,) = await table(store, work_item)
     assert item["kind"] == "held"
@@ -197,11 +201,8 @@ async def test_a_held_transaction_leaves_after_its_release_and_before_its_follow
     await queue(store, "A", "A")
     forbidden = {1}
 
-    def may_leave(row: OutboundRow) -> Refusal | None:
-        return Refusal() if row.serial in forbidden else None
-
     transport = Scripted()
-    carrier = courier(store, transport, clock, may_leave=may_leave)
+    carrier = courier(store, transport, clock, refusals=forbidding(forbidden))
     assert await carrier.deliver_waiting() == 0
     forbidden.clear()
     async with store.begin() as conn:
@@ -523,7 +524,7 @@ async def seed(store: Store, state: str) -> str:
 
 
 def visible(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    return {path.name: path.read_bytes() for path in out.glob("*.txt")}
 
 
 @pytest.mark.parametrize("left_behind", [None, b"", b"transac"])
@@ -592,3 +593,39 @@ async def test_a_folder_that_went_away_is_waited_for(store: Store, clock: Manual
     clock.advance(3600)
     assert await task == 1
     assert visible(out) == {"CSENET-27-000000000001.txt": b"transaction 1\n"}
+
+
+async def test_a_manifest_with_control_totals_lies_beside_each_file(
+    store: Store, clock: ManualClock, out: Path
+) -> None:
+    await queue(store, "A", "B", first=41)
+    transport = FolderTransport(out)
+    await transport.open()
+    await courier(store, transport, clock).deliver_waiting()
+    told = json.loads((out / "CSENET-27-000000000001.txt.manifest.json").read_text("utf-8"))
+    assert told == {
+        "file": "CSENET-27-000000000001.txt",
+        "count": 2,
+        "size": 30,
+        "sha256": hashlib.sha256(b"transaction 41\ntransaction 42\n").hexdigest(),
+        "first_serial": "000000000041",
+        "last_serial": "000000000042",
+    }
+    assert list((out / ".spool").iterdir()) == []
+
+
+async def test_the_manifest_is_there_before_its_file(
+    store: Store, clock: ManualClock, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "A")
+    transport = FolderTransport(out)
+    await transport.open()
+    real, order = Path.replace, []
+
+    def replace(self: Path, target: Path) -> Path:
+        order.append(Path(target).suffix)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    await courier(store, transport, clock).deliver_waiting()
+    assert order == [".json", ".txt"]

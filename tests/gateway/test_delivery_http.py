@@ -254,7 +254,7 @@ async def test_a_destination_that_is_down_is_tried_until_it_is_back(
     store: Store, destination: Destination
 ) -> None:
     await destination.stop()
-    carrier = courier(store, destination.url, attempt_limit=1_000_000)
+    carrier = courier(store, destination.url, breaker_after=1_000_000)
     task = asyncio.create_task(carry(carrier))
     async with asyncio.timeout(20):
         while len(await outcomes(store)) < 3:  # noqa: ASYNC110 - nothing tells of a failed try

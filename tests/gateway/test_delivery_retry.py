@@ -38,8 +38,9 @@ def test_no_attempt_number_breaks_the_schedule(number: int) -> None:
     [
         (302, Verdict.TRANSIENT),
         (400, Verdict.PERMANENT),
-        (401, Verdict.PERMANENT),
-        (404, Verdict.PERMANENT),
+        (401, Verdict.TRANSIENT),
+        (403, Verdict.TRANSIENT),
+        (404, Verdict.TRANSIENT),
         (408, Verdict.TRANSIENT),
         (409, Verdict.TRANSIENT),
         (413, Verdict.PERMANENT),
@@ -128,3 +129,24 @@ async def test_a_permanent_failure_ends_the_tries_at_once() -> None:
     outcome = await Schedule().retrying(done=0, sleep=never, before_sleep=never)(fail)
     assert outcome.verdict is Verdict.PERMANENT
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_our_settings_cause_is_told_to_a_person_and_tried_again(status: int) -> None:
+    outcome = classify_status(status)
+    assert outcome is not None
+    assert (outcome.verdict, outcome.mistaken) == (Verdict.TRANSIENT, True)
+
+
+def test_a_busy_destination_needs_no_person() -> None:
+    for status in (408, 429, 500, 503):
+        outcome = classify_status(status)
+        assert outcome is not None
+        assert not outcome.mistaken
+
+
+def test_patience_ends_by_age_and_by_tries_only_if_they_are_limited() -> None:
+    patient = Schedule()
+    assert not patient.exhausted(1_000_000, 2 * 86_400.0 - 1)
+    assert patient.exhausted(1, 2 * 86_400.0)
+    assert Schedule(attempt_limit=3).exhausted(3, 0.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
 from csenet.gateway.errors import SettingsError
 from csenet.gateway.settings import Settings, check_places, load_settings
+from csenet.gateway.settings_model import DeliveryWindows
 from csenet.gateway.toml_lines import key_lines
 
 SMALL = """\
@@ -42,7 +43,10 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
     assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8027)
     assert (settings.log.level, settings.log.format, settings.log.file) == ("info", "auto", None)
     delivery = settings.delivery
-    assert (delivery.batch_size, delivery.attempt_limit, delivery.framing) == (100, 12, "lines")
+    assert (delivery.batch_size, delivery.attempt_limit, delivery.framing) == (100, None, "lines")
+    assert delivery.give_up_after == timedelta(days=2)
+    assert (delivery.breaker_after, delivery.probe_seconds) == (5, 60.0)
+    assert (delivery.windows.times, delivery.windows.by_hand) == ((), False)
     assert (delivery.first_delay_seconds, delivery.max_delay_seconds) == (1.0, 300.0)
     assert settings.intake.folder is None
     assert settings.store_location == tmp_path / "data" / "gateway.db"
@@ -370,3 +374,48 @@ def test_plaintext_on_a_network_is_named_with_its_line(tmp_path: Path) -> None:
     assert problems(tmp_path, SMALL + '[http]\nhost = "0.0.0.0"\n') == [
         "gateway.toml:7: http: plaintext on 0.0.0.0; add [http.tls], or listen on 127.0.0.1"
     ]
+
+
+def windows(folder: Path, text: str) -> DeliveryWindows:
+    return load(folder, f"{SMALL}[delivery.windows]\n{text}\n").delivery.windows
+
+
+def test_windows_are_hours_days_and_a_zone(tmp_path: Path) -> None:
+    found = windows(
+        tmp_path,
+        'times = ["06:00-07:00", "22:00-24:00"]\nweekdays = ["mon", "fri"]\ntime_zone = "America/New_York"',
+    )
+    assert found.times == ((time(6), time(7)), (time(22), time(0)))
+    assert found.weekdays == {"mon", "fri"}
+    assert found.time_zone == "America/New_York"
+    assert windows(tmp_path, "by_hand = true").by_hand
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('times = ["18-19"]', 'must be two hours and minutes in quotes, such as "18:00-19:30"'),
+        (
+            'times = ["18:00-19:00"]\ntime_zone = "Mars"',
+            'must be a time zone such as "America/New_York"',
+        ),
+        ('times = ["18:00-19:00"]\nby_hand = true', "times and by_hand exclude each other; set one of them"),
+        ("skip_federal_holidays = true", 'times is missing; such as times = ["18:00-19:30"]'),
+    ],
+)
+def test_windows_that_cannot_be_kept_are_refused(tmp_path: Path, text: str, what: str) -> None:
+    (found,) = problems(tmp_path, f"{SMALL}[delivery.windows]\n{text}\n")
+    assert found.endswith(f": {what}")
+    assert "delivery.windows" in found
+
+
+@pytest.mark.parametrize(("text", "length"), [("90m", 5400), ("36h", 129_600), ("2d", 172_800), ("30s", 30)])
+def test_patience_is_a_number_with_its_unit(tmp_path: Path, text: str, length: int) -> None:
+    found = load(tmp_path, f'{SMALL}[delivery]\ngive_up_after = "{text}"\n').delivery.give_up_after
+    assert found == timedelta(seconds=length)
+
+
+@pytest.mark.parametrize("wrong", ['"2 days"', "2", '"0d"', '"-1h"'])
+def test_patience_of_another_form_is_refused(tmp_path: Path, wrong: str) -> None:
+    (found,) = problems(tmp_path, f"{SMALL}[delivery]\ngive_up_after = {wrong}\n")
+    assert found.endswith('must be a whole number with s, m, h or d behind it, such as "36h" or "2d"')

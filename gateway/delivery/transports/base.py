@@ -23,6 +23,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     count: int
     spooled: bool = False
+    first_serial: int = 0
+    last_serial: int = 0
 
 
 class Transport(Protocol):

@@ -12,6 +12,8 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent
 from csenet.gateway.delivery.transports.base import Parcel
 
@@ -59,10 +61,31 @@ class FolderTransport:
         # A store that was put back from a copy gives names out again: what lies there is somebody's mail.
         if target.exists() and target.read_bytes() != parcel.payload:
             return permanent("name_taken")
+        self._publish_manifest(parcel)
         source.replace(target)
         sync_folder(self._path)
         sync_folder(self._spool)
         return DELIVERED
+
+    def _publish_manifest(self, parcel: Parcel) -> None:
+        """Tell what the file holds before it is there; whoever sees the file finds its manifest beside it."""
+        name = f"{parcel.name}.manifest.json"
+        write_durably(self._spool / name, manifest_of(parcel))
+        (self._spool / name).replace(self._path / name)
+        sync_folder(self._path)
+
+
+def manifest_of(parcel: Parcel) -> bytes:
+    """Write the control totals of a batch file as JSON, without anything of its content."""
+    told = {
+        "file": parcel.name,
+        "count": parcel.count,
+        "size": len(parcel.payload),
+        "sha256": parcel.sha256,
+        "first_serial": f"{parcel.first_serial:012d}",
+        "last_serial": f"{parcel.last_serial:012d}",
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, transient
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, mistaken, transient
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.tls import refusal
 
@@ -67,7 +67,7 @@ class HttpTransport:
             why = refusal(error)
             if why is None:
                 raise
-            return transient(why)
+            return mistaken(why)
 
     async def _post(self, parcel: Parcel) -> Outcome:
         await self.open()

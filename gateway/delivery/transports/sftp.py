@@ -22,7 +22,7 @@ from typing import Final
 import asyncssh
 import msgspec
 
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent, transient
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, mistaken, permanent, transient
 from csenet.gateway.delivery.transports.base import Parcel
 
 _KEEP_ALIVE: Final = 15.0
@@ -112,7 +112,7 @@ class SftpTransport:
             await self._link.drop()
             if (why := refused(error)) is None:
                 raise
-            return transient(why)
+            return mistaken(why)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -1,0 +1,140 @@
+"""csenet delivery: how the way out fares, and an operator's orders about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import config_option, example, json_option, print_json, print_table, run
+
+if TYPE_CHECKING:
+    from csenet.gateway.desk import Desk
+
+
+@click.group()
+def delivery() -> None:
+    """See how the way out fares; hold it, release it, or let out what waits for a window."""
+
+
+@delivery.command(epilog=example("csenet delivery status --config gateway.toml"))
+@config_option
+@json_option
+def status(config: Path, as_json: bool) -> None:
+    """Show the breaker, a hold, the windows, and how much waits.
+
+    The breaker is "closed" while tries are made, "open" after too many failures in a row, and "half-open"
+    while a probe is under way.
+    """
+    from .store import call
+
+    found = run(call(config, lambda desk: _status(config, desk)))
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        "Delivery", ["", ""], [(name.replace("_", " "), _told(value)) for name, value in found.items()]
+    )
+
+
+@delivery.command(epilog=example('csenet delivery hold --reason "exchange migrates" --config gateway.toml'))
+@click.option("--reason", required=True, help="Why, for others to see; no names or numbers of persons.")
+@config_option
+def hold(reason: str, config: Path) -> None:
+    """Let nothing leave until csenet delivery release; a restart changes nothing about that.
+
+    A try under way is finished.  Transactions are taken and decided as ever, and wait.
+    """
+    from .store import ACTOR, call
+
+    async def order(desk: Desk) -> None:
+        from csenet.gateway.store import destinations
+
+        async with desk.store.begin() as conn:
+            await destinations.hold(conn, reason, actor=ACTOR, at=desk.clock.now())
+
+    run(call(config, order))
+    click.echo("held; csenet delivery release ends it")
+
+
+@delivery.command(epilog=example("csenet delivery release --config gateway.toml"))
+@config_option
+def release(config: Path) -> None:
+    """End a hold, and have a destination that failed tried again at once."""
+    from .store import ACTOR, call
+
+    async def order(desk: Desk) -> bool:
+        from csenet.gateway.store import destinations
+
+        async with desk.store.begin() as conn:
+            return await destinations.release(conn, actor=ACTOR, at=desk.clock.now())
+
+    click.echo("released" if run(call(config, order)) else "there was no hold")
+
+
+@delivery.command(epilog=example("csenet delivery flush --config gateway.toml"))
+@config_option
+def flush(config: Path) -> None:
+    """Let what is queued now leave without waiting for a window; a hold stays in force."""
+    from .store import ACTOR, call
+
+    async def order(desk: Desk) -> int:
+        from csenet.gateway.store import destinations
+
+        async with desk.store.begin() as conn:
+            return await destinations.flush(conn, actor=ACTOR, at=desk.clock.now())
+
+    click.echo(f"{run(call(config, order))} may leave now")
+
+
+@delivery.command(epilog=example("csenet delivery recheck --config gateway.toml"))
+@config_option
+def recheck(config: Path) -> None:
+    """Ask anew about transactions held back by policy, once facts or agreements allow them to leave.
+
+    What may still not leave is held again.  csenet outbox --status held lists them with their reasons, and
+    csenet dead cancel withdraws one that need not leave any more.
+    """
+    from .store import ACTOR, call
+
+    count = run(call(config, lambda desk: desk.release_held(actor=ACTOR)))
+    click.echo(f"{count} queued again, to be looked at before they leave")
+
+
+async def _status(config: Path, desk: Desk) -> dict[str, Any]:
+    """Put together what an operator asks first."""
+    from csenet.gateway.links import windows_of
+    from csenet.gateway.settings import load_settings
+    from csenet.gateway.store import destinations, outbox
+
+    windows = windows_of(load_settings(config).delivery.windows, desk.agency.zone)
+    now = desk.clock.now()
+    async with desk.store.read() as conn:
+        known = await destinations.load(conn)
+        counts = await outbox.statuses(conn)
+        batch = await outbox.open_batch(conn)
+    waiting = {name: counts.get(name, 0) for name in ("queued", "sending", "held", "dead")}
+    following = windows.next_window(now)
+    return {
+        "breaker": known.state,
+        "failures_in_a_row": known.failures,
+        "last_error": known.last_error,
+        "next_probe": None if known.state == "closed" else known.probe_at,
+        "on_hold_since": known.held_at,
+        "on_hold_because": known.held_reason,
+        "window_open": windows.is_open(now),
+        "next_window": None if following is None else following.astimezone(windows.zone),
+        "batch_under_way": None if batch is None else batch.name,
+        "attempts": 0 if batch is None else batch.attempts,
+        "next_attempt": None if batch is None else batch.next_attempt_at,
+        **waiting,
+    }
+
+
+def _told(value: object) -> object:
+    """Write a yes or no as such, and a local moment with its offset."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value.isoformat(" ", "minutes") if isinstance(value, datetime) else value

@@ -1,0 +1,81 @@
+"""Ask, before each try, whether one may be made: a breaker, an operator's hold, and the windows say."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.typing import FilteringBoundLogger
+
+from csenet.gateway.clock import Clock
+from csenet.gateway.delivery import patience
+from csenet.gateway.delivery.retry import Outcome
+from csenet.gateway.delivery.windows import Windows
+from csenet.gateway.store import destinations
+
+
+class Shut(Exception):  # noqa: N818 - an answer, not an error
+    """Report that no try may be made now."""
+
+
+class Passage(msgspec.Struct, frozen=True):
+    """Allow batches to leave, all of them or those of serial numbers up to ``up_to``."""
+
+    up_to: int | None = None
+
+
+class Gate:
+    """Keep the gate of the one destination; each question is asked inside the caller's transaction."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *,
+        windows: Windows,
+        breaker_after: int = patience.BREAKER_AFTER,
+        probe_interval: float = patience.PROBE_INTERVAL,
+    ) -> None:
+        """Take the settings; ``probe_interval`` is in seconds."""
+        self._clock = clock
+        self._log = log
+        self._windows = windows
+        self._limit = breaker_after
+        self._interval = probe_interval
+
+    async def look(self, conn: AsyncConnection) -> Passage | None:
+        """Say what may leave now, without making use of it."""
+        now = self._clock.now()
+        known = await destinations.load(conn)
+        if not known.lets_pass(now):
+            return None
+        if self._windows.is_open(now):
+            return Passage()
+        return None if known.flush_serial is None else Passage(known.flush_serial)
+
+    async def emptied(self, conn: AsyncConnection, passage: Passage) -> None:
+        """Note that nothing more can leave; what was let out by hand is then through."""
+        if passage.up_to is not None:
+            await destinations.flushed(conn)
+
+    async def enter(self, conn: AsyncConnection) -> None:
+        """Take the right to try once, the only one an interval while the breaker is open; raises `Shut`."""
+        if await self.look(conn) is None:
+            raise Shut
+        if not await destinations.enter(conn, self._clock.now(), self._interval):
+            raise Shut
+
+    async def note(self, conn: AsyncConnection, outcome: Outcome) -> None:
+        """Count a failed try against the destination, and tell a person what only a person can mend."""
+        now = self._clock.now()
+        opened = await destinations.note_failure(
+            conn, outcome.error, at=now, limit=self._limit, probe_interval=self._interval
+        )
+        if opened:
+            self._log.error("delivery.breaker_opened", error_type=outcome.error, seconds=self._interval)
+        if outcome.mistaken and await destinations.ask_operator(conn, outcome.error, now):
+            self._log.critical("delivery.refused_by_destination", error_type=outcome.error)
+
+    async def note_answer(self, conn: AsyncConnection) -> None:
+        """Note that the destination works: it took a batch, or refused it for what is in it."""
+        if await destinations.note_answer(conn, at=self._clock.now(), today=self._clock.today()):
+            self._log.info("delivery.breaker_closed")

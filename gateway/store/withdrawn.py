@@ -1,0 +1,40 @@
+"""Take a batch back that must not be tried again as it is.
+
+Every function works inside the caller's transaction and commits nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from . import outbox
+from .tables import attempt, delivery_batch
+
+WITHDRAWN: Final = "withdrawn"
+# The destination said no, or never heard of it; any other end of a try leaves open whether it has the batch.
+_NOT_TAKEN: Final = (
+    *("http_401", "http_403", "http_404", "http_429", "http_503"),
+    *("ClientConnectorError", "ClientConnectorDNSError", "ConnectionTimeoutError"),
+    *("ConnectionRefusedError", "sftp_host_key", "sftp_login"),
+)
+
+
+async def may_have_arrived(conn: AsyncConnection, batch_id: int) -> bool:
+    """Say whether a try of the batch may have reached the destination without our having proof."""
+    open_end = or_(attempt.c.detail.is_(None), attempt.c.detail.not_in(_NOT_TAKEN))
+    query = select(func.count()).select_from(attempt).where(attempt.c.batch_id == batch_id, open_end)
+    return int((await conn.execute(query)).scalar_one()) > 0
+
+
+async def close(conn: AsyncConnection, batch_id: int, at: datetime) -> None:
+    """Close the batch for good; whose rows go where is the caller's to say."""
+    await conn.execute(
+        update(delivery_batch)
+        .where(delivery_batch.c.id == batch_id)
+        .values(state="dead", last_error=WITHDRAWN, next_attempt_at=None)
+    )
+    await outbox.note_batch(conn, batch_id, WITHDRAWN, at)
