@@ -29,8 +29,12 @@ def dump(tx: Transaction) -> dict[str, Any]:
 
 def dump_block(record: msgspec.Struct) -> dict[str, str]:
     """Return the JSON form of one block: its fields that are not blank."""
-    values = ((name, getattr(record, name)) for name in record.__struct_fields__)
-    return {name: to_json_value(value) for name, value in values if value is not None}
+    values = msgspec.structs.asdict(record)
+    return {
+        name: value if type(value) is str else to_json_value(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def value_of(block: str, field: str, text: str) -> Any:

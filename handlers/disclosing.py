@@ -19,7 +19,14 @@ from csenet.codecs.transaction import Transaction
 from csenet.handlers.context import Context
 from csenet.handlers.facts import PARENT, CaseFacts, participant_names
 from csenet.handlers.policy.agreements import Permission
-from csenet.handlers.policy.disclosure_review import BlockReview, Review, Risk, review, tax_review
+from csenet.handlers.policy.disclosure_review import (
+    BlockReview,
+    Review,
+    Risk,
+    may_hold_tax_information,
+    review,
+    tax_review,
+)
 from csenet.handlers.policy.rules import Why
 
 _FOUND = "Y"
@@ -113,7 +120,10 @@ def problem(why: Why, block: str, occurrence: int = 1, field: str = "", *, text:
 def tax_permission(tx: Transaction, context: Context) -> Permission:
     """Ask whether a transaction of ours may go as far as federal tax information is concerned."""
     partner = tx.header.other_fips_state or ""
-    return tax_review(str(tx.far), coded(tx), partner, context.today, context.agreements)
+    far = str(tx.far)
+    # Without a mark that could be set, there is no need to look into the blocks.
+    blocks = coded(tx) if may_hold_tax_information(far) else {}
+    return tax_review(far, blocks, partner, context.today, context.agreements)
 
 
 def coded(tx: Transaction | None) -> dict[str, list[dict[str, str | None]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -14,10 +15,12 @@ from csenet.codecs.blocks import Header, Information
 from csenet.codecs.codes import Element, FarCode, elements
 from csenet.codecs.errors import Problem, Severity
 from csenet.codecs.jsonform import value_of
+from csenet.codecs.model import BLOCKS
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import problem, risk_of
-from csenet.handlers.facts import BLOCKS, MOST_OF_A_BLOCK
-from csenet.handlers.policy.disclosure_review import BlockReview, Review, review
+from csenet.handlers.facts import BLOCKS as FACT_BLOCKS
+from csenet.handlers.facts import MOST_OF_A_BLOCK
+from csenet.handlers.policy.disclosure_review import BlockReview, Review, Risk, review
 
 STRUCTS: Mapping[str, type[Any]] = {
     "header": blocks.Header,
@@ -30,13 +33,14 @@ STRUCTS: Mapping[str, type[Any]] = {
     "information": blocks.Information,
 }
 _REQUIRED = "required"
+_REMEMBERED = 4096
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
 _LINE = "information_text_line_1"
 
 
 _EVERYTHING: Mapping[str, tuple[str, ...]] = {
-    "CSI P FSINF": BLOCKS,
+    "CSI P FSINF": FACT_BLOCKS,
     "LO1 P LSOTH": ("ncp_locate",),
 }
 """Blocks of which a code tells all that is known: its use is to tell whatever there is."""
@@ -52,10 +56,17 @@ class ComposeError(ValueError):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Hold what a code wants of one block: its level, and its fields."""
+    """Hold what a code wants of one block: its level, and its fields.
+
+    `needed` names the fields that it cannot go without; `given` holds the values that the list itself sets,
+    for the header none.
+    """
 
     level: str = ""
     fields: tuple[Element, ...] = ()
+    names: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    given: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def required(self) -> bool:
@@ -64,27 +75,49 @@ class Wanted(msgspec.Struct, frozen=True):
 
     def fixed(self) -> dict[str, Any]:
         """Give the values that the list itself sets."""
-        listed = [each for each in self.fields if each.fixed is not None]
-        return {each.field: value_of(each.block, each.field, each.fixed or "") for each in listed}
+        return dict(self.given)
 
 
-def wanted_by(code: FarCode) -> dict[str, Wanted]:
+def _wanted(level: str, fields: Sequence[Element]) -> Wanted:
+    return Wanted(
+        level=level,
+        fields=tuple(fields),
+        names=tuple(each.field for each in fields),
+        needed=tuple(each.field for each in fields if each.level == _REQUIRED),
+        given=MappingProxyType(
+            {
+                each.field: value_of(each.block, each.field, each.fixed)
+                for each in fields
+                if each.fixed is not None and each.block in BLOCKS
+            }
+        ),
+    )
+
+
+def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
     """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
+    return _by_block(elements(code), _EVERYTHING.get(str(code), ()))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _by_block(listed: tuple[Element, ...], whole: tuple[str, ...]) -> Mapping[str, Wanted]:
     levels: dict[str, str] = {}
     fields: dict[str, list[Element]] = {}
-    for element in elements(code):
+    for element in listed:
         if element.field:
             fields.setdefault(element.block, []).append(element)
         else:
             levels[element.block] = element.level
-    for name in _EVERYTHING.get(str(code), ()):
+    for name in whole:
         printed = fields.setdefault(name, [])
-        listed = {each.field for each in printed}
-        printed += [Element(name, each, "recommended") for each in _names(name) if each not in listed]
-    return {
-        name: Wanted(levels.get(name, "recommended"), tuple(fields.get(name, ())))
-        for name in levels.keys() | fields.keys()
-    }
+        known = {each.field for each in printed}
+        printed += [Element(name, each, "recommended") for each in _names(name) if each not in known]
+    return MappingProxyType(
+        {
+            name: _wanted(levels.get(name, "recommended"), fields.get(name, ()))
+            for name in levels.keys() | fields.keys()
+        }
+    )
 
 
 def _names(block: str) -> tuple[str, ...]:
@@ -109,7 +142,14 @@ def reviewed(code: FarCode, record: CaseRecord, today: date) -> Review:
     """Say what `code` may tell of a case, before it is filled, in blocks that have facts or must be there."""
     wanted = wanted_by(code)
     counts = {name: _count(record, name, want.required) for name, want in wanted.items()}
-    return review(str(code), counts, risk_of(record.facts), today, listed=wanted)
+    return _reviewed(code, tuple(counts.items()), risk_of(record.facts), today)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _reviewed(code: FarCode, counts: tuple[tuple[str, int], ...], risk: Risk, today: date) -> Review:
+    """Weigh once what many cases have alike: the code, how many of each block, and who is at risk."""
+    blocks = dict(counts)
+    return review(str(code), blocks, risk, today, listed=blocks)
 
 
 def _count(record: CaseRecord, name: str, required: bool) -> int:
@@ -164,7 +204,7 @@ class Filling:
         Call it last: where something was withheld before and the text is free, it says so.
         """
         want = self._want("information")
-        names = {element.field for element in want.fields}
+        names = set(want.names)
         said = _told(given) if given is not None else {}
         if self._withheld and self._said.line and _LINE in names:
             said.setdefault(_LINE, self._said.line)
@@ -207,8 +247,10 @@ class Filling:
         self, source: Any, want: Wanted, weighed: BlockReview | None
     ) -> tuple[dict[str, Any], Mapping[str, Problem]]:
         """Give what a block may tell, and for each field that it may not the reason."""
-        values = {each.field: getattr(source, each.field) for each in want.fields}
+        values = {name: getattr(source, name) for name in want.names}
         if weighed is None:
+            return values, {}
+        if not weighed.blank:
             return values, {}
         kept = {name for name in weighed.blank & values.keys() if values[name] is not None}
         self._withheld = self._withheld or bool(kept)
@@ -220,7 +262,7 @@ class Filling:
         if name != "case":
             return {}
         known = {"case_status": "C" if self.record.state.status == "closed" else "O"}
-        known = {field: value for field, value in known.items() if any(e.field == field for e in want.fields)}
+        known = {field: value for field, value in known.items() if field in want.names}
         return known | ({"nondisclosure_finding": "Y"} if risk_of(self.record.facts).anybody else {})
 
     def _required(
@@ -232,9 +274,9 @@ class Filling:
         hidden: Mapping[str, Problem] = MappingProxyType({}),
     ) -> list[Problem]:
         return [
-            hidden.get(each.field) or self._lacks(name, each.field, number)
-            for each in want.fields
-            if each.level == _REQUIRED and values.get(each.field) is None
+            hidden.get(field) or self._lacks(name, field, number)
+            for field in want.needed
+            if values.get(field) is None
         ]
 
     def _lacks(self, block: str, field: str = "", occurrence: int = 1) -> Problem:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from .bench_delivery import delivery
 from .common import example, json_option, print_json, print_table
 
 ROUNDS = 5
@@ -53,6 +54,9 @@ FIGURES = (
 @click.group()
 def bench() -> None:
     """Measure this machine."""
+
+
+bench.add_command(delivery)
 
 
 @bench.command(epilog=example("csenet bench codec --mb 1"))

@@ -305,7 +305,8 @@ class Desk:
                 replies=arrival.replies,
             )
         for queued in workset.queued:
-            self.log.info(
+            # The line before says how many answers there are, the courier's what left under which number.
+            self.log.debug(
                 "transaction.queued",
                 correlation_id=queued.cause.correlation,
                 far=queued.far,

@@ -26,9 +26,9 @@ from csenet.handlers.context import (
     Context,
     SentTransaction,
     WorkView,
-    facts_from_json,
 )
 from csenet.handlers.decision import Decision, WorkItem
+from csenet.handlers.kept import kept_facts
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class WorkingSet:
         if case_id not in self._records:
             row = self._rows[case_id]
             self._records[case_id] = CaseRecord(
-                facts=facts_from_json(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState)
+                facts=kept_facts(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState)
             )
         return self._records[case_id]
 

@@ -9,7 +9,7 @@ the permission names the alternative by which it is told instead.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from csenet.handlers.policy.rules import NotStated, Stated, Why, plain, why
 
 Direction = Literal["send", "receive"]
 ANY = "*"
+_REMEMBERED = 4096
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -95,7 +96,7 @@ class ProfileDefault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     when_no: str
 
 
-class Agreements(msgspec.Struct, frozen=True):
+class Agreements(msgspec.Struct, frozen=True, cache_hash=True):
     """Hold the agreements in force: the agency's own rows, partners' profiles, then the defaults."""
 
     own: tuple[AgreementRow, ...]
@@ -110,6 +111,14 @@ class Agreements(msgspec.Struct, frozen=True):
 
         `known` is the partner's profile; the published one is taken where none is given.
         """
+        if known is None:
+            return _as_published(self, partner, function, direction, day)
+        return self.weighed(partner, function, direction, day, known)
+
+    def weighed(
+        self, partner: str, function: str, direction: Direction, day: date, known: Profile | None
+    ) -> Stated | NotStated:
+        """Answer `may_exchange` from the rows, each time anew."""
         own = _most_particular(self.own, partner, function, direction, day)
         refused = _partner_stays_out(self.from_profiles, partner, day, known) if own is None else None
         if refused is not None:
@@ -133,6 +142,14 @@ class Agreements(msgspec.Struct, frozen=True):
                 return Stated(value, why(rule, row, value=plain(value)))
         text = f"No agreement says on {day} that federal tax information may go to {partner} in {function}."
         return NotStated(Why(rule=rule, text=text, citation="the exchange agreements", value="not stated"))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _as_published(
+    agreements: Agreements, partner: str, function: str, direction: Direction, day: date
+) -> Stated | NotStated:
+    """Ask once a day for each partner: neither agreements nor published profiles change meanwhile."""
+    return agreements.weighed(partner, function, direction, day, None)
 
 
 def _most_particular(

@@ -9,7 +9,7 @@ duties an incoming transaction starts, and `judge` on which side of its limit an
 from collections.abc import Mapping
 from datetime import date
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -30,6 +30,7 @@ from csenet.handlers.policy.working_days import Calendar, Unit
 
 Source = Literal["regulation", "interface guidance", "practice"]
 Clock = Literal["deadline", "waiting", "retention"]
+_REMEMBERED = 4096
 """What the last day means: act on it at the latest; act on it at the earliest; keep through it."""
 
 
@@ -99,6 +100,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duty: tuple[Duty, ...]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def due(duty: str, start: date, calendar: Calendar, *, law_of: date | None = None) -> Due:
     """Find the day on which a duty's time ends that starts on `start`, as the acting jurisdiction counts.
 

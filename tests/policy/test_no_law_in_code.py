@@ -21,6 +21,7 @@ CONSTANTS = {
     ("_PERCENT", 100): "what per cent means",
     ("_CENT", "0.01"): "a cent in dollars",
     ("_MILLIONTHS", 1_000_000): "places shown of an exact fraction",
+    ("_REMEMBERED", 4096): "how many answers a cache holds",
     ("_PLACES", 6): "places shown of an exact fraction",
     ("_CASE_ID_LENGTH", 15): "field width of Case-ID",
     ("_LINE_LENGTH", 80): "field width of Information-Text-Line-1",

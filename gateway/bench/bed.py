@@ -1,0 +1,117 @@
+"""Put up a gateway and the place it delivers to, in one process, for as long as something is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.codecs.transaction import Transaction
+from csenet.gateway.bench import traffic
+from csenet.gateway.clock import SystemClock
+from csenet.gateway.delivery.courier import Courier, CourierSettings
+from csenet.gateway.delivery.transports.base import Transport
+from csenet.gateway.delivery.transports.http import HttpTransport
+from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.desk.disclosing import refused_now
+from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.outbox import OutboundRow
+from csenet.handlers.policy.rules import Why
+
+BATCH = 100
+
+
+class Bed:
+    """Hold a desk at a store of its own; the store is on disk, synchronised at each commit as in service."""
+
+    def __init__(self, store: Store, folder: Path, url: str, log: Any) -> None:
+        """Sit down at the store."""
+        self.store = store
+        self.folder = folder
+        self.clock = SystemClock("America/Chicago")
+        self.desk = Desk(store, agency_of(traffic.HOME), self.clock, log)
+        self.url = url
+        self._log = log
+
+    def courier(
+        self,
+        batch_size: int,
+        transport: Transport | None = None,
+        delivered: Callable[[], None] = lambda: None,
+    ) -> Courier:
+        """Wire a courier as the service does, policy asked about each transaction."""
+
+        async def refusals(conn: AsyncConnection, rows: Sequence[OutboundRow]) -> Mapping[int, Sequence[Why]]:
+            return await refused_now(conn, rows, self.clock.today(), self.desk.agency)
+
+        return Courier(
+            self.store,
+            transport or HttpTransport(self.url),
+            self.clock,
+            CourierSettings(jurisdiction=traffic.HOME, batch_size=batch_size),
+            self._log,
+            refusals=refusals,
+            ready=self.desk.outbox_ready,
+            delivered=delivered,
+        )
+
+    async def know(self, templates: list[Transaction]) -> None:
+        """Take in the facts of the requests' cases."""
+        puts = [self.desk.put_case(*each) for each in traffic.facts(templates, self.clock.today())]
+        await asyncio.gather(*puts)
+
+    @asynccontextmanager
+    async def in_service(self, courier: Courier) -> AsyncIterator[None]:
+        """Settle and deliver in the background, as the service does."""
+        stop = asyncio.Event()
+
+        async def settle() -> None:
+            while not stop.is_set():
+                self.desk.arrived.clear()
+                await self.desk.settle_pending()
+                await self.desk.arrived.wait()
+
+        parts = [asyncio.create_task(settle()), asyncio.create_task(courier.run(stop))]
+        try:
+            yield
+        finally:
+            stop.set()
+            self.desk.arrived.set()
+            await asyncio.gather(*parts)
+
+
+@asynccontextmanager
+async def bed(folder: Path, log: Any) -> AsyncIterator[Bed]:
+    """Make a store in ``folder``, which exists, and a destination on the loopback address; take them down."""
+    async with contextlib.AsyncExitStack() as stack:
+        store = await open_store(folder / "gateway.db")
+        stack.push_async_callback(store.close)
+        application = web.Application(client_max_size=64 * 1024 * 1024)
+        application.router.add_post("/", _take)
+        port = await stack.enter_async_context(served(application))
+        yield Bed(store, folder, f"http://127.0.0.1:{port}/", log)
+
+
+@asynccontextmanager
+async def served(application: web.Application) -> AsyncIterator[int]:
+    """Serve an application on the loopback address; gives the port."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port: int = runner.addresses[0][1]
+        yield port
+    finally:
+        await runner.cleanup()
+
+
+async def _take(request: web.Request) -> web.Response:
+    """Answer with the receipt that proves that the bytes came."""
+    return web.json_response({"sha256": hashlib.sha256(await request.read()).hexdigest()})

@@ -1,0 +1,100 @@
+"""Measure how fast batches are acknowledged over HTTP, with the journal and without."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from csenet.gateway.bench import figures, traffic
+from csenet.gateway.bench.bed import Bed, bed, served
+from csenet.gateway.bench.figures import Figure, Pair, Size, figure
+from csenet.gateway.casework.api import build_app
+from csenet.gateway.desk import Receipt, SettleCount
+from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.intake.http import PATH, add_exchange_routes
+from csenet.gateway.store import tokens
+
+CONNECTIONS = 64
+
+
+class Forgetful:
+    """Answer like the desk, and keep nothing."""
+
+    def __init__(self, place: Bed) -> None:
+        """Take the clock."""
+        self._clock = place.clock
+        self.arrived = asyncio.Event()
+
+    async def accept(self, raw: bytes, *, source: str, name: str) -> Receipt:
+        """Return a receipt that proves nothing but that the bytes came."""
+        return Receipt(
+            receipt_id="R00000001",
+            file_id=1,
+            name=name,
+            source=source,
+            kind="transactions",
+            sha256=hashlib.sha256(raw).hexdigest(),
+            bytes=len(raw),
+            received_at=self._clock.now(),
+        )
+
+    async def settle(self, file_id: int) -> SettleCount:
+        """Do nothing: there is nothing to settle."""
+        return SettleCount()
+
+
+async def acknowledged(folder: Path, size: Size, log: Any) -> list[Figure]:
+    """Measure durable answers a second from 64 connections, and the same server's without a journal.
+
+    Both check the token.  The client is in the same process and spares what it can: requests are written
+    beforehand and of an answer only the status is looked at.
+    """
+    async with bed(folder, log) as place:
+        async with place.store.begin() as connection:
+            token = await tokens.create(connection, "bench", "exchange", place.clock.now())
+        templates = traffic.requests(size.transactions, place.clock.today())
+        rounds = []
+        serial = 1
+        for _ in range(size.rounds + 1):
+            raws = traffic.numbered(templates, serial)
+            serial += len(raws)
+            plain = await _rate(place, Forgetful(place), token, raws)
+            rounds.append(Pair(await _rate(place, place.desk, token, raws), plain))
+        return [figure(figures.ACKNOWLEDGED, rounds[1:], "a second")]
+
+
+async def _rate(place: Bed, desk: IntakeDesk, token: str, raws: list[bytes]) -> float:
+    """Post the batches over all connections; answers a second."""
+    application = build_app(place.desk, place.store, clock=place.clock, jurisdiction_name="Minnesota")
+    add_exchange_routes(application, desk)
+    async with served(application) as port:
+        waiting = iter([_request(raw, token) for raw in raws])
+        start = perf_counter()
+        await asyncio.gather(*(_post(port, waiting) for _ in range(CONNECTIONS)))
+        return len(raws) / (perf_counter() - start)
+
+
+def _request(raw: bytes, token: str) -> bytes:
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/octet-stream\r\nContent-Length: {len(raw)}\r\n\r\n"
+    )
+    return head.encode() + raw
+
+
+async def _post(port: int, waiting: Any) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for request in waiting:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 202"):
+                raise ConnectionError(head.split(b"\r\n", 1)[0].decode("latin-1"))
+            length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+            await reader.readexactly(length)
+    finally:
+        writer.close()
+        await writer.wait_closed()

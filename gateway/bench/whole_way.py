@@ -1,0 +1,109 @@
+"""Measure the whole way: from a file to settled delivery, alone and in bulk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from csenet.codecs import transaction
+from csenet.codecs.transaction import Direction
+from csenet.gateway.bench import figures, traffic
+from csenet.gateway.bench.bed import BATCH, Bed, bed
+from csenet.gateway.bench.figures import Figure, Pair, Size, Target, figure, percentile
+from csenet.gateway.delivery.transports.http import HttpTransport
+
+_WARM_UP = 50
+
+
+class Shortfall(Exception):  # noqa: N818 - names what happened
+    """Report that something was not delivered, so that there is nothing to measure."""
+
+
+async def whole_way(folder: Path, size: Size, log: Any) -> list[Figure]:
+    """Measure batches and single deliveries, each against decoding all fields of the same transactions."""
+    async with bed(folder, log) as place:
+        templates = traffic.requests(size.transactions, place.clock.today())
+        await place.know(templates)
+        ways = _Ways(place, templates)
+        await ways.run(BATCH, _WARM_UP)
+        found = []
+        for target, batch in ((figures.WHOLE_BATCHES, BATCH), (figures.WHOLE_SINGLE, 1)):
+            found.append(await ways.figure(target, batch, size))
+        return found
+
+
+class _Ways:
+    """Send the same requests through again and again, under new serial numbers."""
+
+    def __init__(self, place: Bed, templates: list[transaction.Transaction]) -> None:
+        self._place = place
+        self._templates = templates
+        self._serial = 1
+
+    async def figure(self, target: Target, batch: int, size: Size) -> Figure:
+        rounds = [await self.run(batch, size.transactions) for _ in range(size.rounds)]
+        return figure(target, rounds, "microseconds a transaction")
+
+    async def run(self, batch: int, count: int) -> Pair:
+        """Decode, then take in, decide, answer, deliver; microseconds a transaction of both."""
+        raws = traffic.numbered(self._templates[:count], self._serial)
+        self._serial += len(raws)
+        start = perf_counter()
+        for raw in raws:
+            transaction.read(raw, Direction.FROM_SERVER)
+        plain = perf_counter() - start
+        file = self._place.folder / "requests.txt"
+        file.write_bytes(traffic.lines(raws))
+        transport = HttpTransport(self._place.url)
+        courier = self._place.courier(batch, transport)
+        start = perf_counter()
+        receipt = await self._place.desk.accept(file.read_bytes(), source="bench", name=file.name)
+        settled = await self._place.desk.settle(receipt.file_id)
+        delivered = await courier.deliver_waiting()
+        spent = perf_counter() - start
+        await transport.close()
+        if settled.replies != len(raws) or delivered * batch < len(raws):
+            raise Shortfall(f"{settled.replies} answers and {delivered} deliveries for {len(raws)} requests")
+        return Pair(spent / len(raws) * 1e6, plain / len(raws) * 1e6)
+
+
+async def answers(folder: Path, size: Size, log: Any) -> list[Figure]:
+    """Measure one request in to its answer delivered on an idle gateway, and two durable appends."""
+    arrived = asyncio.Event()
+    async with bed(folder, log) as place:
+        templates = traffic.requests(max(size.transactions // 5, 20), place.clock.today())
+        await place.know(templates)
+        middle, worst = [], []
+        async with place.in_service(place.courier(BATCH, delivered=arrived.set)):
+            for number in range(size.rounds + 1):
+                raws = traffic.numbered(templates, 1 + number * len(templates))
+                ours, plain = await _one_by_one(place, raws, arrived)
+                if number:  # the first round warms up
+                    middle.append(Pair(percentile(ours, 0.5), percentile(plain, 0.5)))
+                    worst.append(Pair(percentile(ours, 0.99), percentile(plain, 0.99)))
+    unit = "milliseconds"
+    return [figure(figures.ANSWER_P50, middle, unit), figure(figures.ANSWER_P99, worst, unit)]
+
+
+async def _one_by_one(
+    place: Bed, raws: list[bytes], arrived: asyncio.Event
+) -> tuple[list[float], list[float]]:
+    ours, plain = [], []
+    with (place.folder / "appended").open("ab", buffering=0) as file:
+        for raw in raws:
+            start = perf_counter()
+            for _ in range(2):
+                file.write(raw)
+                os.fdatasync(file.fileno())
+            plain.append((perf_counter() - start) * 1e3)
+            arrived.clear()
+            start = perf_counter()
+            await place.desk.accept(raw, source="bench", name="request")
+            await arrived.wait()
+            ours.append((perf_counter() - start) * 1e3)
+            # The courier looks once more and finds nothing; only then is the gateway idle again.
+            await asyncio.sleep(0.005)
+    return ours, plain
