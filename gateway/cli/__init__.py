@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from .common import Listing
+from csenet.gateway.cli.common import Listing
 
 COMMANDS: Final = {
     "serve": "serve:serve",

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from .bench_delivery import delivery
-from .common import example, json_option, print_json, print_table
+from csenet.gateway.cli.bench_delivery import delivery
+from csenet.gateway.cli.common import example, json_option, print_json, print_table
 
 ROUNDS = 5
 CHUNK = 100

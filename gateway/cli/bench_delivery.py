@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import example, json_option, print_json, print_table, run
 
 if TYPE_CHECKING:
     from csenet.gateway.bench.figures import Figure, Size

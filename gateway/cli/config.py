@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import config_option, example, print_json
+from csenet.gateway.cli.common import config_option, example, print_json
 
 
 @click.group()

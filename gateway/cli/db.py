@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import config_option, example, run
+from csenet.gateway.cli.common import config_option, example, run
 
 
 @click.group()

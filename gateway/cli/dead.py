@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from .common import Listing, Unusable, config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import (
+    Listing,
+    Unusable,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
 
 
 @click.group(cls=Listing)
@@ -19,7 +28,7 @@ def dead() -> None:
 @json_option
 def list_(config: Path, as_json: bool) -> None:
     """List transactions that were refused or given up, in order of their serial numbers."""
-    from .store import call
+    from csenet.gateway.cli.store import call
 
     found = run(call(config, lambda desk: desk.dead_list()))
     if as_json:
@@ -45,7 +54,7 @@ def resend(ids: tuple[str, ...], everything: bool, config: Path) -> None:
     """
     if bool(ids) == everything:
         raise Unusable("give the IDs that csenet dead list shows, or --all")
-    from .store import ACTOR, call
+    from csenet.gateway.cli.store import ACTOR, call
 
     chosen = None if everything else [_number(each) for each in ids]
     count = run(call(config, lambda desk: desk.dead_resend(chosen, actor=ACTOR)))
@@ -63,7 +72,7 @@ def cancel(ids: tuple[str, ...], reason: str, config: Path) -> None:
 
     Any other transaction is left as it is.  csenet outbox --status held lists the held ones.
     """
-    from .store import ACTOR, call
+    from csenet.gateway.cli.store import ACTOR, call
 
     chosen = [_number(each) for each in ids]
     count = run(call(config, lambda desk: desk.dead_cancel(chosen, reason, actor=ACTOR)))

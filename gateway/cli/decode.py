@@ -7,8 +7,15 @@ from typing import IO, Any, NamedTuple
 
 import click
 
-from .common import Unusable, as_json_bytes, direction_option, example, open_binary, stdout_bytes
-from .forms import encoding_option, form_option, framing_option, has_description
+from csenet.gateway.cli.common import (
+    Unusable,
+    as_json_bytes,
+    direction_option,
+    example,
+    open_binary,
+    stdout_bytes,
+)
+from csenet.gateway.cli.forms import encoding_option, form_option, framing_option, has_description
 
 
 class _Input(NamedTuple):
@@ -75,7 +82,7 @@ def decode(
 
 def _decode(name: str, stream: IO[bytes], told: _Input, write: Callable[[Any], bytes]) -> bool:
     """Print one file; say whether anything in it was wrong."""
-    from .reading import entries, tell
+    from csenet.gateway.cli.reading import entries, tell
 
     out = stdout_bytes()
     bad = False

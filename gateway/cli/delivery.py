@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import config_option, example, json_option, print_json, print_table, run
 
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
@@ -28,7 +28,7 @@ def status(config: Path, as_json: bool) -> None:
     The breaker is "closed" while tries are made, "open" after too many failures in a row, and "half-open"
     while a probe is under way.
     """
-    from .store import call
+    from csenet.gateway.cli.store import call
 
     found = run(call(config, lambda desk: _status(config, desk)))
     if as_json:
@@ -47,7 +47,7 @@ def hold(reason: str, config: Path) -> None:
 
     A try under way is finished.  Transactions are taken and decided as ever, and wait.
     """
-    from .store import ACTOR, call
+    from csenet.gateway.cli.store import ACTOR, call
 
     async def order(desk: Desk) -> None:
         from csenet.gateway.store import destinations
@@ -63,7 +63,7 @@ def hold(reason: str, config: Path) -> None:
 @config_option
 def release(config: Path) -> None:
     """End a hold, and have a destination that failed tried again at once."""
-    from .store import ACTOR, call
+    from csenet.gateway.cli.store import ACTOR, call
 
     async def order(desk: Desk) -> bool:
         from csenet.gateway.store import destinations
@@ -78,7 +78,7 @@ def release(config: Path) -> None:
 @config_option
 def flush(config: Path) -> None:
     """Let what is queued now leave without waiting for a window; a hold stays in force."""
-    from .store import ACTOR, call
+    from csenet.gateway.cli.store import ACTOR, call
 
     async def order(desk: Desk) -> int:
         from csenet.gateway.store import destinations
@@ -97,7 +97,7 @@ def recheck(config: Path) -> None:
     What may still not leave is held again.  csenet outbox --status held lists them with their reasons, and
     csenet dead cancel withdraws one that need not leave any more.
     """
-    from .store import ACTOR, call
+    from csenet.gateway.cli.store import ACTOR, call
 
     count = run(call(config, lambda desk: desk.release_held(actor=ACTOR)))
     click.echo(f"{count} queued again, to be looked at before they leave")

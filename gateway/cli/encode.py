@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import click
 
-from .common import direction_option, example, open_binary
-from .forms import LINE_ENDS, encoding_option, form_option, framing_option, line_end
+from csenet.gateway.cli.common import direction_option, example, open_binary
+from csenet.gateway.cli.forms import LINE_ENDS, encoding_option, form_option, framing_option, line_end
 
 CHUNK = 64 * 1024
 

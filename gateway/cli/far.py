@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from .common import Unusable, example, json_option, print_json, print_table
+from csenet.gateway.cli.common import Unusable, example, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from csenet.codecs.codes import FarCode

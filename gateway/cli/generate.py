@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import Unusable, as_json_bytes, day_option, direction_option, example
-from .forms import encoding_option, framing_option
+from csenet.gateway.cli.common import Unusable, as_json_bytes, day_option, direction_option, example
+from csenet.gateway.cli.forms import encoding_option, framing_option
 
 if TYPE_CHECKING:
     from csenet.codecs.transaction import Direction, Transaction

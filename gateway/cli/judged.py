@@ -15,8 +15,7 @@ from csenet.codecs.flatfile import Record
 from csenet.codecs.transaction import Direction
 from csenet.codecs.validation import duplicate_serial, placed, placed_error, validate, validate_error
 from csenet.codecs.validation_whole import examine
-
-from .reading import CHUNK, entries
+from csenet.gateway.cli.reading import CHUNK, entries
 
 _SIDES = {"exchange": Direction.TO_SERVER, "state": Direction.FROM_SERVER}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

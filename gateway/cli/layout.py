@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .common import Unusable, example, json_option, print_json, print_table
+from csenet.gateway.cli.common import Unusable, example, json_option, print_json, print_table
 
 PLACES = ("positions", "kind", "required")
 _WIDTHS = (11, 10, 11)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from .common import Listing, config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import (
+    Listing,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
 
 
 @click.group(cls=Listing)
@@ -23,7 +31,7 @@ def check(ctx: click.Context, config: Path, as_json: bool) -> None:
 
     Works on a live store.  Exit 0 if it balances, 1 with the differences if not.
     """
-    from .store import call
+    from csenet.gateway.cli.store import call
 
     report = run(call(config, lambda desk: desk.ledger_check()))
     if as_json:

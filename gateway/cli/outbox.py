@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .common import config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import config_option, example, json_option, print_json, print_table, run
 
 _STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead", "cancelled")
 
@@ -26,7 +26,7 @@ _STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead", "cance
 @json_option
 def outbox(config: Path, statuses: tuple[str, ...], case_id: str | None, limit: int, as_json: bool) -> None:
     """List outgoing transactions in the order in which they leave."""
-    from .store import call
+    from csenet.gateway.cli.store import call
 
     wanted = statuses or ("held", "queued", "sending", "dead")
     found = run(call(config, lambda desk: _collect(desk, wanted, case_id, limit)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import Listing, config_option, example, run
+from csenet.gateway.cli.common import Listing, config_option, example, run
 
 
 @click.group(cls=Listing)
@@ -22,7 +22,7 @@ def resume(case_id: str | None, config: Path) -> None:
 
     One that fails again is parked again, with its new reason; it stops only its own case.
     """
-    from .store import call
+    from csenet.gateway.cli.store import call
 
     count = run(call(config, lambda desk: desk.resume_parked(case_id)))
     click.echo(f"{count} taken up again")

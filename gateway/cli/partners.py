@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import (
+from csenet.gateway.cli.common import (
     Listing,
     Refused,
     example,

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from .common import Listing
+from csenet.gateway.cli.common import Listing
 
 SUBCOMMANDS: Final = {
     "show": "policy_show:show",

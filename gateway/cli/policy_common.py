@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Decorated, Unusable
+from csenet.gateway.cli.common import Decorated, Unusable
 
 if TYPE_CHECKING:
     from csenet.handlers.policy.explain_words import Version

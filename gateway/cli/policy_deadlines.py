@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Unusable, example, json_option, print_json, print_table
-from .policy_common import authority, fips_of
+from csenet.gateway.cli.common import Unusable, example, json_option, print_json, print_table
+from csenet.gateway.cli.policy_common import authority, fips_of
 
 if TYPE_CHECKING:
     from csenet.handlers.policy.deadlines import Opened

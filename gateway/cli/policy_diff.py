@@ -6,8 +6,8 @@ from datetime import date
 
 import click
 
-from .common import day_option, example, json_option, print_json, print_table
-from .policy_common import profile_of, state_option, stated
+from csenet.gateway.cli.common import day_option, example, json_option, print_json, print_table
+from csenet.gateway.cli.policy_common import profile_of, state_option, stated
 
 FEDERAL = "all"
 """What the column of the state says of law that holds everywhere."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from .common import Unusable, example, json_option, open_binary, print_json
-from .policy_common import authority, fields
+from csenet.gateway.cli.common import Unusable, example, json_option, open_binary, print_json
+from csenet.gateway.cli.policy_common import authority, fields
 
 
 @click.command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import Unusable, example, open_binary
+from csenet.gateway.cli.common import Unusable, example, open_binary
 
 if TYPE_CHECKING:
     from csenet.handlers.policy.jurisdictions import Jurisdiction

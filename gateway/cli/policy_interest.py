@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .common import Unusable, day_option, example, json_option, print_json, print_table, read_json
-from .policy_common import authority, fips_of, state_option
+from csenet.gateway.cli.common import (
+    Unusable,
+    day_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    read_json,
+)
+from csenet.gateway.cli.policy_common import authority, fips_of, state_option
 
 if TYPE_CHECKING:
     from csenet.handlers.policy.arrears import Account

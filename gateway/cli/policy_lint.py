@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from .common import example, json_option, print_json
+from csenet.gateway.cli.common import example, json_option, print_json
 
 Loader = Callable[[Path], object]
 
@@ -48,7 +48,7 @@ def _shipped() -> Iterator[Path]:
 
 def _problems(path: Path) -> Iterator[tuple[Path, int, str]]:
     """Give what is wrong with one table, with lines."""
-    from .policy_lines import Places
+    from csenet.gateway.cli.policy_lines import Places
 
     text = path.read_bytes().decode("utf-8", "replace")
     places = Places(text)

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Unusable, day_option, example, json_option, machine_today, print_json, print_table
-from .policy_common import authority, fields, period, profile_of, state_option, stated
+from csenet.gateway.cli.common import (
+    Unusable,
+    day_option,
+    example,
+    json_option,
+    machine_today,
+    print_json,
+    print_table,
+)
+from csenet.gateway.cli.policy_common import authority, fields, period, profile_of, state_option, stated
 
 if TYPE_CHECKING:
     from csenet.handlers.policy.explain_words import Entry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import (
+from csenet.gateway.cli.common import (
     Unusable,
     as_json_bytes,
     direction_option,
@@ -19,7 +19,7 @@ from .common import (
     stdout_bytes,
     today_option,
 )
-from .forms import encoding_option, framing_option
+from csenet.gateway.cli.forms import encoding_option, framing_option
 
 if TYPE_CHECKING:
     from csenet.codecs.transaction import Transaction
@@ -68,7 +68,7 @@ def replay(
     the changes that earlier ones made to their case. "-" is standard input. Exit 1 if a transaction
     cannot be read.
     """
-    from .reading import records, tell
+    from csenet.gateway.cli.reading import records, tell
 
     player = _Player(_records_of(facts), today or machine_today(), jurisdiction, agreements)
     out = stdout_bytes()

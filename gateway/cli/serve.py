@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import config_option, example
+from csenet.gateway.cli.common import config_option, example
 
 if TYPE_CHECKING:
     from csenet.gateway.app import GatewayApp

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from .common import Unusable, cell, config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import (
+    Unusable,
+    cell,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
 
 
 @click.command(epilog=example("csenet show in-1 --config gateway.toml"))
@@ -22,9 +31,8 @@ def show(transaction: str, config: Path, unmask: bool, as_json: bool) -> None:
     in a sentence, then its data blocks with the meanings of codes. Names, numbers, looks, birth dates and
     addresses are masked.
     """
+    from csenet.gateway.cli.store import call
     from csenet.gateway.errors import NotFound
-
-    from .store import call
 
     try:
         detail, timeline = run(call(config, lambda desk: _find(desk, transaction, unmask)))
@@ -59,9 +67,8 @@ async def _find(desk: Any, identifier: str, unmask: bool) -> tuple[Any, list[Any
 
 async def _note(desk: Any, identifier: str) -> None:
     """Write into the audit trail that somebody saw the content, before it is shown."""
+    from csenet.gateway.cli.store import ACTOR
     from csenet.gateway.store import audit
-
-    from .store import ACTOR
 
     about = {"at": desk.clock.now(), "actor": ACTOR, "action": "transaction.unmasked"}
     async with desk.store.begin() as conn:

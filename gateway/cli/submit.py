@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from .common import Refused, config_option, example, json_option, print_json, print_table, read_json, run
+from csenet.gateway.cli.common import (
+    Refused,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    read_json,
+    run,
+)
 
 
 @click.command(
@@ -26,9 +35,8 @@ def submit(file: str, config: Path, key: str | None, as_json: bool) -> None:
     "far": "MSC P GSC15"}, from which all blocks are built from the case's facts.  "-" is standard input.  A
     running gateway sends it within seconds.  Exit 1 if it is refused, with every reason.
     """
+    from csenet.gateway.cli.store import ACTOR, call
     from csenet.gateway.errors import Rejected
-
-    from .store import ACTOR, call
 
     body = read_json(file)
     try:

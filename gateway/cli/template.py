@@ -6,7 +6,7 @@ from datetime import date
 
 import click
 
-from .common import Unusable, day_option, example, print_json
+from csenet.gateway.cli.common import Unusable, day_option, example, print_json
 
 
 @click.command(epilog=example('csenet template "MSC P GSC17"', "csenet template MSC P GSTAI --recommended"))

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from .common import Unusable, config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import (
+    Unusable,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from .common import (
+from csenet.gateway.cli.common import (
     Unusable,
     as_json_bytes,
     direction_option,
@@ -22,7 +22,7 @@ from .common import (
     open_binary,
     today_option,
 )
-from .forms import encoding_option, framing_option
+from csenet.gateway.cli.forms import encoding_option, framing_option
 
 _LARGE: Final = 5_000_000
 _NO_RECORD: Final = ("transaction.", "error.record.", "xml.")
@@ -64,7 +64,7 @@ def validate(
     "-" is standard input. Exit 0 if clean or with warnings only, 1 with errors, 2 if the file cannot be used:
     not readable, or nothing in it that has the length of a transaction.
     """
-    from .judged import Judge, judged
+    from csenet.gateway.cli.judged import Judge, judged
 
     eyes = Judge(judge, today or machine_today())
     report = _Report(file, as_json)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import (
+from csenet.gateway.cli.common import (
     Listing,
     Refused,
     config_option,
@@ -44,9 +44,8 @@ def list_(
     as_json: bool,
 ) -> None:
     """List work items, oldest first, with their due dates."""
+    from csenet.gateway.cli.store import call
     from csenet.gateway.desk.results import WorkFilter
-
-    from .store import call
 
     chosen = WorkFilter(
         status=None if status == "all" else status, case_id=case_id, kind=kind, due_by=due_by, limit=limit
@@ -73,9 +72,8 @@ def complete(ctx: click.Context, item: int, on: date | None, config: Path, as_js
 
     Saying it twice is harmless.  Exit 1 if it is refused, with every reason.
     """
+    from csenet.gateway.cli.store import call
     from csenet.gateway.errors import Rejected
-
-    from .store import call
 
     try:
         view: Any = run(call(config, lambda desk: _complete(desk, item, on)))
@@ -89,14 +87,14 @@ def complete(ctx: click.Context, item: int, on: date | None, config: Path, as_js
 
 async def _complete(desk: Any, item: int, on: date | None) -> Any:
     """Complete an item on a day, or today where the agency is."""
-    from .store import ACTOR
+    from csenet.gateway.cli.store import ACTOR
 
     return await desk.complete_work(item, on or desk.clock.today(), actor=ACTOR)
 
 
 def _refused(error: Any) -> Refused:
     """Turn a refusal into exit code 1 with its reasons a line each."""
-    from .submit import sentence
+    from csenet.gateway.cli.submit import sentence
 
     return Refused(
         "\n".join(sentence(problem) for problem in error.problems),

@@ -16,6 +16,7 @@ from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.flatfile import Record
 from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.checking import incoming_problems
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.workset import Arrival, WorkingSet, sent_transaction
 from csenet.gateway.store import journal, outgoing
@@ -24,8 +25,6 @@ from csenet.handlers import decision as decisions
 from csenet.handlers import router
 from csenet.handlers.context import SentTransaction
 from csenet.handlers.decision import Decision, WorkItem
-
-from .checking import incoming_problems
 
 EXCHANGE = "exchange"
 MALFORMED_WORK = "malformed"

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import case_file, timeline
+from csenet.gateway.store.tables import case_file, timeline
 
 
 async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, RowMapping]:

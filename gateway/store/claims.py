@@ -17,10 +17,10 @@ from sqlalchemy import and_, exists, literal_column, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from . import leases, outbox
-from .engine import Store
-from .outbox import OpenBatch, OutboundRow
-from .tables import delivery_batch, lease, outbound
+from csenet.gateway.store import leases, outbox
+from csenet.gateway.store.engine import Store
+from csenet.gateway.store.outbox import OpenBatch, OutboundRow
+from csenet.gateway.store.tables import delivery_batch, lease, outbound
 
 # An open question about a row keeps every later row of its case waiting.
 _BLOCKING: Final = text("before.status IN ('held', 'sending', 'dead')")

@@ -15,8 +15,8 @@ from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from . import audit, outbox
-from .tables import destination, outbound, work_item
+from csenet.gateway.store import audit, outbox
+from csenet.gateway.store.tables import destination, outbound, work_item
 
 EXCHANGE: Final = "exchange"
 """A gateway has one way out; the name stays when its address changes, and so does an operator's hold."""

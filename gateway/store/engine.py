@@ -21,9 +21,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from . import postgres
-from .committer import Committer, T, Work
-from .errors import StoreError
+from csenet.gateway.store import postgres
+from csenet.gateway.store.committer import Committer, T, Work
+from csenet.gateway.store.errors import StoreError
 
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
@@ -141,7 +141,7 @@ def _version(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
-    from .migrate import upgrade
+    from csenet.gateway.store.migrate import upgrade
 
     upgrade(connection)
 

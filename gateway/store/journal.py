@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import inbound, inbound_file, transaction_key
+from csenet.gateway.store.tables import inbound, inbound_file, transaction_key
 
 Key = tuple[str, str]
 """A transaction's key: two-digit FIPS code of the sending state and serial number."""

@@ -17,8 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.errors import GatewayError
-
-from .tables import lease
+from csenet.gateway.store.tables import lease
 
 SETTLE = "settle"
 BATCH = "batch"

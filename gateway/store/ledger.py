@@ -13,7 +13,14 @@ import msgspec
 from sqlalchemy import Select, and_, case, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import delivery_batch, inbound, inbound_file, outbound, serial_counter, transaction_key
+from csenet.gateway.store.tables import (
+    delivery_batch,
+    inbound,
+    inbound_file,
+    outbound,
+    serial_counter,
+    transaction_key,
+)
 
 # Enough to see what is wrong; a broken store could name millions.
 _SHOWN: Final = 20

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import outbound, serial_counter
+from csenet.gateway.store.tables import outbound, serial_counter
 
 _KEPT = tuple(column for column in outbound.c if column.name != "raw")
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .errors import StoreError
+from csenet.gateway.store.errors import StoreError
 
 _OLDEST: Final = 15
 _POOL_SIZE: Final = 10

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from .columns import ROW_ID, Json, UtcDateTime, one_of
+from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime, one_of
 
 INBOUND_STATUSES = ("received", "malformed", "duplicate", "conflict", "parked", "decided")
 OUTBOUND_STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead", "cancelled")

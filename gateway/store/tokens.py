@@ -20,8 +20,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.errors import GatewayError
-
-from .tables import api_token
+from csenet.gateway.store.tables import api_token
 
 PREFIX: Final = "csn_"
 """Lets secret scanners find a token that strayed into a repository or a log."""

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from . import destinations
-from .tables import attempt, delivery_batch, outbound
+from csenet.gateway.store import destinations
+from csenet.gateway.store.tables import attempt, delivery_batch, outbound
 
 
 async def tried_since(conn: AsyncConnection, batch_id: int) -> datetime:

@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from . import outbox
-from .tables import attempt, delivery_batch
+from csenet.gateway.store import outbox
+from csenet.gateway.store.tables import attempt, delivery_batch
 
 WITHDRAWN: Final = "withdrawn"
 # The destination said no, or never heard of it; any other end of a try leaves open whether it has the batch.

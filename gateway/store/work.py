@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import work_item
+from csenet.gateway.store.tables import work_item
 
 
 async def open_of(conn: AsyncConnection, case_ids: Collection[str]) -> list[RowMapping]:
