@@ -21,7 +21,8 @@ from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.intake.desk import IntakeDesk
 
-_UNFINISHED: Final = (".tmp", ".part")
+# Not transactions: what is still being written, and what a sender lays beside a file to tell of it.
+PASSED_OVER: Final = (".tmp", ".part", ".filepart", ".manifest.json", ".receipt.json")
 _RECEIPT: Final = ".receipt.json"
 _LONGEST_WAIT: Final = 60.0
 
@@ -151,7 +152,7 @@ class FolderIntake:
         """List the files to take, oldest first, names deciding where the times are equal."""
         found = []
         for entry in self._path.iterdir():
-            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED) or not entry.is_file():
+            if entry.name.startswith(".") or entry.name.endswith(PASSED_OVER) or not entry.is_file():
                 continue
             found.append((entry.stat().st_mtime_ns, entry.name, entry))
         return [entry for _, _, entry in sorted(found)]

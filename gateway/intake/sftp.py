@@ -21,8 +21,8 @@ from csenet.gateway.delivery.transports.sftp import SftpLink, SftpPlace, read_wh
 from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.intake.folder import PASSED_OVER
 
-_UNFINISHED: Final = (".tmp", ".part", ".filepart")
 _DIGEST: Final = ".sha256"
 _LARGEST: Final = 32 * 1024 * 1024
 _LONGEST_DIGEST: Final = 4096
@@ -107,7 +107,7 @@ class SftpIntake:
             found = []
             for entry in await client.readdir(self._link.place.folder):
                 name, attributes = str(entry.filename), entry.attrs
-                if name.startswith(".") or name.endswith((*_UNFINISHED, _DIGEST)):
+                if name.startswith(".") or name.endswith((*PASSED_OVER, _DIGEST)):
                     continue
                 if attributes.type == asyncssh.FILEXFER_TYPE_REGULAR:
                     found.append(_seen(name, attributes))

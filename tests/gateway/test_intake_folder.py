@@ -140,7 +140,7 @@ async def test_files_are_taken_oldest_first_then_by_name(
 
 
 async def test_what_is_not_complete_is_left_alone(desk: Desk, folder: Path, clock: ManualClock) -> None:
-    for name in (".hidden", "x.tmp", "y.part"):
+    for name in (".hidden", "x.tmp", "y.part", "z.txt.manifest.json"):
         (folder / name).write_bytes(b"half")
     (folder / "subfolder").mkdir()
     assert await intake(desk, folder, clock).scan() == 0
