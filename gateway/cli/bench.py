@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from csenet.gateway.cli.bench_delivery import delivery
-from csenet.gateway.cli.common import example, json_option, print_json, print_table
+from csenet.gateway.cli.common import Listing, example, json_option, print_json, print_table
 
 ROUNDS = 5
 CHUNK = 100
@@ -51,7 +51,7 @@ FIGURES = (
 )
 
 
-@click.group()
+@click.group(cls=Listing)
 def bench() -> None:
     """Measure this machine."""
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from csenet.gateway.cli.common import config_option, example, print_json
+from csenet.gateway.cli.common import Listing, config_option, example, print_json
 
 
-@click.group()
+@click.group(cls=Listing)
 def config() -> None:
     """Check the settings file."""
 

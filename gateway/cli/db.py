@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from csenet.gateway.cli.common import config_option, example, run
+from csenet.gateway.cli.common import Listing, config_option, example, run
 
 
-@click.group()
+@click.group(cls=Listing)
 def db() -> None:
     """Look after the store."""
 

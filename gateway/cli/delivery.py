@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from csenet.gateway.cli.common import config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import (
+    Listing,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
 
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
 
 
-@click.group()
+@click.group(cls=Listing)
 def delivery() -> None:
     """See how the way out fares; hold it, release it, or let out what waits for a window."""
 

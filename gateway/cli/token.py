@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from csenet.gateway.cli.common import (
+    Listing,
     Unusable,
     config_option,
     example,
@@ -27,7 +28,7 @@ T = TypeVar("T")
 _ROLES = ("caseworker", "operator", "exchange", "admin")
 
 
-@click.group()
+@click.group(cls=Listing)
 def token() -> None:
     """Make, list and revoke the bearer tokens of the API."""
 
