@@ -52,6 +52,8 @@ async def test_a_sleeper_that_was_cancelled_disturbs_nobody() -> None:
     await asyncio.gather(task, return_exceptions=True)
     clock.advance(10)
     await clock.sleep(0)
+    assert task.cancelled()
+    assert clock.sleeping == 0
 
 
 async def test_the_system_clock_tells_aware_time() -> None:
