@@ -179,12 +179,20 @@ def feed_while_alive(daemon: Daemon, process: subprocess.Popen[bytes], feed: Fee
     while process.poll() is None:
         note_folder_receipts(daemon, feed)
         missing = [n for n in range(allowed) if n not in feed.acknowledged and n not in feed.dropped]
-        if not missing:
-            time.sleep(0.01)
-        elif feed.is_by_folder(missing[0]):
-            drop(daemon, feed, missing[0])
+        if missing:
+            hand_in(daemon, feed, missing[0])
         else:
-            post(daemon, feed, missing[0])
+            time.sleep(0.01)
+
+
+def hand_in(daemon: Daemon, feed: Feed, number: int) -> None:
+    """Hand in a file by its own way, unless it is acknowledged or lies in the folder already."""
+    if number in feed.acknowledged or number in feed.dropped:
+        return
+    if feed.is_by_folder(number):
+        drop(daemon, feed, number)
+    else:
+        post(daemon, feed, number)
 
 
 def drop(daemon: Daemon, feed: Feed, number: int) -> None:
@@ -212,11 +220,14 @@ def note_folder_receipts(daemon: Daemon, feed: Feed) -> None:
         feed.acknowledged.add(int(receipt.name[:5]))
 
 
-def torment(daemon: Daemon, feed: Feed, kills: int, chance: random.Random) -> None:
-    """Let the daemon live and die `kills` times while the feed goes on."""
+def torment(daemon: Daemon, feed: Feed, kills: int, start_seconds: float, chance: random.Random) -> None:
+    """Let the daemon live and die `kills` times while the feed goes on.
+
+    `start_seconds` is what one start takes on this machine: about half of the lives end before they serve.
+    """
     for life in range(1, kills + 1):
         process = daemon.start()
-        killer = threading.Timer(chance.uniform(0.1, 2.0), process.kill)
+        killer = threading.Timer(chance.uniform(0.1, 2.0 * start_seconds), process.kill)
         killer.start()
         feed_while_alive(daemon, process, feed, allowed=len(feed.files) * life // kills)
         killer.join()
@@ -231,12 +242,11 @@ def drain(daemon: Daemon, feed: Feed) -> None:
     """Leave one life alone until everything is acknowledged and has left, then end it politely."""
     process = daemon.start()
     daemon.wait_until_up()
-    for number in range(len(feed.files)):
-        if not feed.is_by_folder(number):
-            post(daemon, feed, number)  # the last answer may have died with the daemon: the same bytes again
 
     def is_done() -> bool:
         note_folder_receipts(daemon, feed)
+        for number in range(len(feed.files)):
+            hand_in(daemon, feed, number)  # the last answer may have died with the daemon: the same bytes again
         return len(feed.acknowledged) == len(feed.files) and waiting(daemon) == 0
 
     wait_until(is_done, DRAIN_SECONDS, "everything to be acknowledged, answered and delivered")
@@ -295,15 +305,17 @@ def main() -> int:
     requests = [interest_request(number) for number in range(1, asked.transactions + 1)]
     feed = Feed([b"".join(requests[at : at + FILE_SIZE]) for at in range(0, len(requests), FILE_SIZE)])
     daemon = Daemon(folder)
+    started = time.monotonic()
     process = daemon.start()
     daemon.wait_until_up()
+    start_seconds = time.monotonic() - started
     for number in range(1, asked.transactions + 1):
         path, body = f"/v1/cases/{case_ids(number)[0]}", json.dumps(facts(number)).encode()
         daemon.ask("PUT", path, body, daemon.caseworker_token, "application/json")
     process.kill()
     process.wait()
 
-    torment(daemon, feed, asked.kills, random.Random(asked.seed))
+    torment(daemon, feed, asked.kills, start_seconds, random.Random(asked.seed))
     drain(daemon, feed)
     wrong = add_up(daemon, asked.transactions)
     print("\n".join(wrong[:20]))
