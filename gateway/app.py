@@ -22,6 +22,7 @@ from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.disclosing import refused_now
 from csenet.gateway.errors import GatewayError, TaskCrashed
 from csenet.gateway.intake.folder import FolderIntake
+from csenet.gateway.jobs import Jobs
 from csenet.gateway.links import (
     partner_book_of,
     server_tls,
@@ -31,6 +32,7 @@ from csenet.gateway.links import (
     windows_of,
 )
 from csenet.gateway.lock import DataLock
+from csenet.gateway.timed import timed_jobs
 from csenet.gateway.wiring import desk_of
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ class GatewayApp:
     async def stop(self) -> None:
         """Close everything in order, in a bounded time; harmless on what is not open."""
         self._no_more_intake.set()
-        ways_in = (self._finish(name, _CLOSE_WAYS_IN) for name in ("intake", "fetching", "partners"))
+        ways_in = (self._finish(name, _CLOSE_WAYS_IN) for name in ("intake", "fetching", "partners", "jobs"))
         await asyncio.gather(*ways_in, self._close_http())
         self._no_more_settling.set()
         if self.desk is not None:
@@ -144,6 +146,7 @@ class GatewayApp:
         courier = self._courier(self.desk, self.store, self.clock)
         self._spawn("courier", courier.run(self._no_more_delivery))
         self._spawn("settle", self._settle(self.desk))
+        self._spawn("jobs", Jobs(self.desk, timed_jobs(self.settings), log).run(self._no_more_intake))
         await self._open_http(self.desk, self.store, self.clock)
         folder = self.settings.intake.folder
         if folder is not None:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.settings_model import Weekday, is_loopback
+from csenet.gateway.settings_kinds import is_loopback
+from csenet.gateway.settings_model import Weekday
 from csenet.gateway.tls import TlsError, client_context, server_context
 
 if TYPE_CHECKING:

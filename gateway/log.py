@@ -43,7 +43,19 @@ ALLOWED = frozenset(
         *("to_fips", "pid", "version", "revision"),
         # what happened, in words of our own tables
         *("status", "state", "outcome", "kind", "duty", "due", "rule", "code", "codes", "severity", "role"),
-        *("source", "direction", "framing", "group", "task", "signal", "reason", "step", "action", "method"),
+        *(
+            "source",
+            "direction",
+            "framing",
+            "group",
+            "task",
+            "job",
+            "signal",
+            "reason",
+            "step",
+            "action",
+            "method",
+        ),
         *("route", "http_status", "error_type", "duplicate", "balanced", "transport", "setting", "problem"),
         # how much, how long, how often
         *("count", "counts", "bytes", "size", "limit", "attempt", "attempts", "attempt_limit", "seconds"),

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -23,112 +18,35 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from csenet.codecs import codes
 from csenet.gateway.delivery import patience
+from csenet.gateway.settings_jobs import JobsSection
+from csenet.gateway.settings_kinds import (
+    ReadableFile,
+    Seconds,
+    Section,
+    Text,
+    clock_time,
+    is_loopback,
+    known_jurisdiction,
+    known_time_zone,
+    length_of_time,
+    plain_url,
+    span,
+)
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"
 
 
-def _known_jurisdiction(value: str) -> str:
-    """Accept the two digits of a jurisdiction that takes part; name its digits when letters were written."""
-    known = codes.jurisdictions()
-    if value in known:
-        return value
-    for fips, jurisdiction in known.items():
-        if value.strip().upper() in {jurisdiction.abbreviation.upper(), jurisdiction.name.upper()}:
-            raise ValueError(f'must be the two-digit FIPS code; for {jurisdiction.name} write "{fips}"')
-    raise ValueError("is not the two-digit FIPS code of a state or territory that takes part in CSENet")
-
-
-def _plain_url(value: str) -> str:
-    """Refuse what is no web address, and one that carries a password where it would be printed."""
-    scheme, separator, rest = value.partition("://")
-    if scheme not in {"http", "https"} or not separator or not rest.strip("/"):
-        raise ValueError("must be an address that starts with http:// or https://")
-    if "@" in rest.split("/", 1)[0]:
-        raise ValueError("must not carry a user name or password; use token_file")
-    return value
-
-
-def _clock_time(value: object) -> time:
-    """Read an hour and minute in quotes."""
-    if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) is None:
-        raise ValueError('must be an hour and minute in quotes, such as "17:00"')
-    return time.fromisoformat(value)
-
-
-def _span(value: object) -> tuple[time, time]:
-    """Read the start and end of a window; an end of 24:00 is midnight."""
-    begin, _, finish = value.partition("-") if isinstance(value, str) else ("", "", "")
-    finish = "00:00" if finish == "24:00" else finish
-    try:
-        return _clock_time(begin), _clock_time(finish)
-    except ValueError:
-        raise ValueError('must be two hours and minutes in quotes, such as "18:00-19:30"') from None
-
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _length_of_time(value: object) -> object:
-    """Read a number with its unit."""
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError('must be a whole number with s, m, h or d behind it, such as "36h" or "2d"')
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _time_zone(value: str) -> str:
-    """Refuse a time zone that the machine does not know."""
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, KeyError):
-        raise ValueError('must be a time zone such as "America/New_York"') from None
-    return value
-
-
-def _readable_file(value: Path) -> Path:
-    """Refuse a file that is not there or cannot be read; its content is looked at where it is used."""
-    try:
-        with value.open("rb"):
-            return value
-    except OSError:
-        raise ValueError(f"{value} cannot be read") from None
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether an address never leaves the machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-Text = Annotated[str, StringConstraints(min_length=1)]
-
-
-class _Section(BaseModel):
-    """Refuse unknown keys and later changes, in every section."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class GatewaySection(_Section):
+class GatewaySection(Section):
     """Say whose gateway this is and where it keeps its data."""
 
-    jurisdiction: Annotated[str, AfterValidator(_known_jurisdiction)]
+    jurisdiction: Annotated[str, AfterValidator(known_jurisdiction)]
     county: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")] = "000"
     data_dir: Path
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """Say where the store is; without a URL it is ``gateway.db`` in the data folder.
 
     ``postgresql://user@host/database`` names a PostgreSQL server, 15 or later.  A password belongs into
@@ -138,7 +56,7 @@ class StoreSection(_Section):
     url: str | None = Field(default=None, repr=False)
 
 
-class IntakeFolder(_Section):
+class IntakeFolder(Section):
     """Name the folder into which the exchange's files are renamed."""
 
     path: Path
@@ -146,7 +64,7 @@ class IntakeFolder(_Section):
     poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
 
 
-class Sftp(_Section):
+class Sftp(Section):
     """Name an SFTP server, the folder on it, and the keys by which both sides know each other.
 
     ``known_hosts`` holds the server's key in OpenSSH's form: a server with any other key is refused.
@@ -172,20 +90,20 @@ class DeliverySftp(Sftp):
     """Name the server and the folder into which files are put."""
 
 
-class IntakeSection(_Section):
+class IntakeSection(Section):
     """Say how files come in besides HTTP."""
 
     folder: IntakeFolder | None = None
     sftp: IntakeSftp | None = None
 
 
-class DeliveryFolder(_Section):
+class DeliveryFolder(Section):
     """Name the folder into which outgoing files are renamed."""
 
     path: Path
 
 
-class DeliveryHttp(_Section):
+class DeliveryHttp(Section):
     """Name the exchange's address and the secret that opens it.
 
     The secret comes from ``token_file`` or ``CSENET_DELIVERY__HTTP__TOKEN``, never from the settings file.
@@ -193,7 +111,7 @@ class DeliveryHttp(_Section):
     ``key`` are ours to show.  ``timeout_seconds`` bounds the whole of a try, writing included.
     """
 
-    url: Annotated[str, AfterValidator(_plain_url)]
+    url: Annotated[str, AfterValidator(plain_url)]
     token: SecretStr | None = None
     token_file: Path | None = None
     timeout_seconds: Seconds = 30.0
@@ -236,15 +154,15 @@ class DeliveryHttp(_Section):
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class DeliveryWindows(_Section):
+class DeliveryWindows(Section):
     """Say when batches leave; without ``times`` at any time, or with ``by_hand`` only when told to.
 
     Hours are those of ``time_zone``, which is the jurisdiction's own if left out.
     """
 
-    times: tuple[Annotated[tuple[time, time], BeforeValidator(_span)], ...] = ()
+    times: tuple[Annotated[tuple[time, time], BeforeValidator(span)], ...] = ()
     weekdays: Annotated[frozenset[Weekday], Field(min_length=1)] = frozenset(get_args(Weekday))
-    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = None
     skip_federal_holidays: bool = False
     by_hand: bool = False
 
@@ -258,7 +176,7 @@ class DeliveryWindows(_Section):
         return self
 
 
-class DeliverySection(_Section):
+class DeliverySection(Section):
     """Say how batches leave and how patiently they are tried; delays are seconds."""
 
     folder: DeliveryFolder | None = None
@@ -268,7 +186,7 @@ class DeliverySection(_Section):
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
     first_delay_seconds: Annotated[float, Field(gt=0)] = patience.FIRST_DELAY
     max_delay_seconds: Annotated[float, Field(gt=0)] = patience.MAX_DELAY
-    give_up_after: Annotated[timedelta, BeforeValidator(_length_of_time)] = timedelta(
+    give_up_after: Annotated[timedelta, BeforeValidator(length_of_time)] = timedelta(
         seconds=patience.GIVE_UP_AFTER
     )
     attempt_limit: Annotated[int, Field(ge=1)] | None = None
@@ -287,7 +205,7 @@ class DeliverySection(_Section):
         return value
 
 
-class HttpTls(_Section):
+class HttpTls(Section):
     """Name our certificate and key, and whose client certificates count.
 
     With ``client_ca`` a caller has to show a certificate of those authorities; ``optional`` leaves that to
@@ -300,7 +218,7 @@ class HttpTls(_Section):
     client_certificates: Literal["required", "optional"] = "required"
 
 
-class HttpSection(_Section):
+class HttpSection(Section):
     """Say where the casework API, the status page and the HTTP intake listen."""
 
     host: Text = "127.0.0.1"
@@ -315,14 +233,14 @@ class HttpSection(_Section):
         return self
 
 
-class PartnersSection(_Section):
+class PartnersSection(Section):
     """Name the table of partners, agreements and certificates, and how often it is looked at again."""
 
     file: ReadableFile | None = None
     poll_seconds: Seconds = 5.0
 
 
-class EnvelopeSection(_Section):
+class EnvelopeSection(Section):
     """Name our own certificates and keys for CMS: the one in use, and the one that follows it."""
 
     certificate: ReadableFile | None = None
@@ -342,7 +260,7 @@ class EnvelopeSection(_Section):
         return self
 
 
-class LogSection(_Section):
+class LogSection(Section):
     """Say how much is logged, in which form and where; without a file, standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -350,12 +268,12 @@ class LogSection(_Section):
     file: Path | None = None
 
 
-class PolicySection(_Section):
+class PolicySection(Section):
     """Name the agency's own agreements and switches, and when its day ends (local time)."""
 
     agreements: Path | None = None
-    close_of_business: Annotated[time, BeforeValidator(_clock_time)] | None = None
-    switches: dict[str, bool] = {}
+    close_of_business: Annotated[time, BeforeValidator(clock_time)] | None = None
+    switches: dict[str, bool] = Field(default={})
 
     @field_validator("agreements")
     @classmethod
@@ -387,6 +305,7 @@ class Settings(BaseSettings):
     envelope: EnvelopeSection = EnvelopeSection()
     log: LogSection = LogSection()
     policy: PolicySection = PolicySection()
+    jobs: JobsSection = JobsSection()
 
     @classmethod
     def settings_customise_sources(

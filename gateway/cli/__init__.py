@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "work": "work:work",
     "parked": "parked:parked",
     "ledger": "ledger:ledger",
+    "jobs": "jobs:jobs",
     "partners": "partners:partners",
     "token": "token:token",
     "config": "config:config",

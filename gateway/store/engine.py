@@ -28,7 +28,7 @@ from csenet.gateway.store.errors import StoreError
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0003"
+SCHEMA_HEAD = "0004"
 
 _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")

@@ -1,6 +1,8 @@
 """The schema has one truth: what the steps build is what the queries are written against."""
 
 import asyncio
+import importlib
+import pkgutil
 import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
+from csenet.gateway import store as store_package
 from csenet.gateway.store import audit
 from csenet.gateway.store.engine import SCHEMA_HEAD, Store, StoreError, open_store
 from csenet.gateway.store.migrate import configuration
@@ -49,6 +52,9 @@ def _modes(folder: Path) -> dict[str, int]:
 async def test_the_steps_build_exactly_the_tables_that_the_queries_use(tmp_path: Path) -> None:
     store = await open_store(tmp_path / "migrated.db")
     await store.close()
+    for module in pkgutil.iter_modules(store_package.__path__, f"{store_package.__name__}."):
+        if module.name.rpartition(".")[2].startswith("tables"):
+            importlib.import_module(module.name)
     engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
     metadata.create_all(engine)
     engine.dispose()

@@ -246,7 +246,8 @@ def drain(daemon: Daemon, feed: Feed) -> None:
     def is_done() -> bool:
         note_folder_receipts(daemon, feed)
         for number in range(len(feed.files)):
-            hand_in(daemon, feed, number)  # the last answer may have died with the daemon: the same bytes again
+            # The last answer may have died with the daemon: the same bytes again.
+            hand_in(daemon, feed, number)
         return len(feed.acknowledged) == len(feed.files) and waiting(daemon) == 0
 
     wait_until(is_done, DRAIN_SECONDS, "everything to be acknowledged, answered and delivered")
