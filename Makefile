@@ -26,10 +26,10 @@ run: $(VENV)/.product ## install, then run two states and a simulated exchange; 
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/csenet demo --folder demo
 
 test: $(VENV)/.tools ## install what tests need and run them all
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=95
 
 quick: $(VENV)/.tools ## the tests without the slow ones
-	$(BIN)/pytest -q -m 'not slow'
+	$(BIN)/pytest -n auto --dist worksteal -q -m 'not slow'
 
 check: lint types layers dependencies licences ## everything CI checks besides the tests
 
