@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime, one_of
-from csenet.gateway.store.engine import Store, _engines, _store_url
+from csenet.gateway.store.engine import Store, store_at, store_url
 
 metadata = MetaData()
 
@@ -81,7 +81,7 @@ Index("message_key", message.c["from"], message.c.serial, unique=True, sqlite_wh
 async def open_exchange_store(path: Path) -> Store:
     """Open the store at ``path``, created if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(*_engines(_store_url(path)))
+    store = store_at(store_url(path))
     async with store.begin() as conn:
         await conn.run_sync(metadata.create_all)
     return store

@@ -21,8 +21,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from csenet.gateway.store import postgres
+from csenet.gateway.store import embedded, postgres
 from csenet.gateway.store.committer import Committer, T, Work
+from csenet.gateway.store.embedded import Disk
 from csenet.gateway.store.errors import StoreError
 
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
@@ -30,19 +31,22 @@ __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
 SCHEMA_HEAD = "0004"
 
-_WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
+_READERS = 4
 
 
 class Store:
     """Hold the database of one jurisdiction."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, holder: str = "") -> None:
-        """Take the engines; ``open_store`` makes them."""
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, holder: str = "", disk: Disk | None = None
+    ) -> None:
+        """Take the engines, and the disk of an embedded database; ``open_store`` makes them."""
         self.holder = holder or secrets.token_hex(8)
         """Names this gateway among those that share the database."""
         self._writer = writer
         self._reader = reader
+        self._disk = disk
         self._turn = asyncio.Lock()
         self.shared = writer.dialect.name == "postgresql"
         """Says that other gateways may work on the same database; an embedded one has a single owner."""
@@ -85,9 +89,12 @@ class Store:
         await self._committer.close()
         await self._reader.dispose()
         await self._writer.dispose()
+        if self._disk is not None:
+            self._disk.close()
 
 
-def _store_url(url_or_path: str | Path) -> URL:
+def store_url(url_or_path: str | Path) -> URL:
+    """Turn what the settings name into a URL; raises ``StoreError`` for what can be no store."""
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return URL.create("sqlite+aiosqlite", database=str(Path(url_or_path).absolute()))
     try:
@@ -105,32 +112,31 @@ def _store_url(url_or_path: str | Path) -> URL:
     return url.set(drivername="sqlite+aiosqlite")
 
 
-def _sqlite_engine(url: URL, pragmas: tuple[str, ...], begin: str, size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_reset_on_return="rollback")
+def _reader(url: URL) -> AsyncEngine:
+    """Make the engine of readers, in threads: what people ask for may take long."""
+    engine = create_async_engine(url, pool_size=_READERS, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
-        # Otherwise the driver opens transactions by its own rules, and only before some statements.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in pragmas:
+        for pragma in _READER_PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def open_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN")
 
     return engine
 
 
-def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+def store_at(url: URL, holder: str = "") -> Store:
+    """Make the engines for a database, whatever tables it has or is to get."""
     if url.get_backend_name() == "postgresql":
-        return postgres.engines(url)
-    return (
-        _sqlite_engine(url, _WRITER_PRAGMAS, "BEGIN IMMEDIATE", 1),
-        _sqlite_engine(url, _READER_PRAGMAS, "BEGIN", 4),
-    )
+        return Store(*postgres.engines(url), holder)
+    writer, disk = embedded.writer(url)
+    return Store(writer, _reader(url), holder, disk)
 
 
 def _version(connection: Connection) -> str | None:
@@ -162,10 +168,10 @@ async def open_store(
     a one all the same, for tests.  ``holder`` names this gateway among those that share the database; one
     that keeps its name takes its own leases again at once after a restart.
     """
-    url = _store_url(url_or_path)
+    url = store_url(url_or_path)
     if url.get_backend_name() == "sqlite" and url.database:
         _make_private(Path(url.database))
-    store = Store(*_engines(url), holder)
+    store = store_at(url, holder)
     try:
         if store.dialect == "postgresql":
             await postgres.check_server(store._writer, unsafe=unsafe_server)

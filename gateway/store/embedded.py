@@ -1,0 +1,202 @@
+"""Run SQLite's statements where they are asked for, and leave to a thread only what waits for a slow disk.
+
+A statement of ours takes microseconds; handing it to a thread and its result back takes ten times as long.
+What takes long is the commit, which waits for the disk.  A quick disk answers sooner than a thread would, so
+commits are made in place as long as they prove to be quick, and beside the event loop when they do not.  The
+log is copied into the database by a thread of its own, off the way of whoever commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from time import monotonic, perf_counter
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, CursorResult, event, pool
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util.concurrency import await_
+
+DRIVER: Final = "sqlite+inplace"
+registry.register("sqlite.inplace", __name__, "InPlaceDialect")
+
+# Seconds that a commit may hold up everybody else; one that takes longer is made in a thread.
+_QUICK: Final = 0.001
+# How much the newest commit counts for what is expected of the next.
+_WEIGHT: Final = 0.2
+_WAIT_FOR_TURN: Final = 10.0
+# Rows changed after which the log is copied into the database, and pages of log that call for more than that.
+_CHANGES: Final = 4000
+_LONG_LOG: Final = 16_384
+
+_WRITER_PRAGMAS: Final = (
+    "busy_timeout=10000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    # In KiB: the indexes of a year stay in memory, or each new row would fetch its pages from the disk.
+    "cache_size=-65536",
+    # The log is copied by the thread.
+    "wal_autocheckpoint=0",
+    # Another program's turn is waited for without blocking, by ourselves.
+    "busy_timeout=0",
+)
+
+
+class Disk:
+    """Remember how quick commits are, make them accordingly, and keep the log short."""
+
+    def __init__(self, database: str) -> None:
+        """Take the path of the database."""
+        self._database = database
+        self._expected = 0.0
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
+        self._changes = 0
+        self._copying: asyncio.Future[int] | None = None
+        self._log_is_long = False
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        """Commit in place, or beside the event loop when the disk is slow; called within a greenlet."""
+        if not connection.in_transaction:
+            return
+        if self._expected < _QUICK:
+            self._timed(connection)
+        else:
+            await_(self._beside(self._timed, connection))
+        self._tidy(connection)
+
+    def _timed(self, connection: sqlite3.Connection) -> None:
+        start = perf_counter()
+        try:
+            connection.commit()
+        finally:
+            self._expected += _WEIGHT * (perf_counter() - start - self._expected)
+
+    async def _beside(self, work: Any, *given: Any) -> None:
+        """Run ``work`` in a thread; a caller that is cancelled still waits until the thread is done."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        if self._log_is_long:
+            # Whoever writes all the time never lets the log begin anew; now nobody writes.
+            self._log_is_long = False
+            await_(self._beside(_copy, connection))
+        if connection.total_changes - self._changes < _CHANGES or self._copying is not None:
+            return
+        self._changes = connection.total_changes
+        loop = asyncio.get_running_loop()
+        self._copying = loop.run_in_executor(self._threads, self._copy_in_thread)
+        self._copying.add_done_callback(self._copied)
+
+    def _copy_in_thread(self) -> int:
+        connection = sqlite3.connect(self._database, timeout=0)
+        try:
+            return _copy(connection)
+        finally:
+            connection.close()
+
+    def _copied(self, done: asyncio.Future[int]) -> None:
+        self._copying = None
+        if not done.cancelled() and done.exception() is None:
+            self._log_is_long = done.result() > _LONG_LOG
+
+    def close(self) -> None:
+        """Wait for the threads."""
+        self._threads.shutdown(wait=True)
+
+
+def _copy(connection: sqlite3.Connection) -> int:
+    """Copy the log into the database as far as nobody is in the way; return the pages of log."""
+    with suppress(sqlite3.OperationalError):
+        return int(connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])
+    return 0
+
+
+class InPlaceDialect(SQLiteDialect_pysqlite):
+    """Serve an asynchronous engine with the standard library's driver."""
+
+    driver = "inplace"
+    is_async = True
+    supports_statement_cache = True
+    disk: Disk
+
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[pool.Pool]:
+        """Give the pool of asynchronous engines."""
+        return pool.AsyncAdaptedQueuePool
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Become the one writer; waits, without blocking, for another program that is it."""
+        until = monotonic() + _WAIT_FOR_TURN
+        pause = 0.0005
+        while True:
+            try:
+                dbapi_connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                    raise
+            else:
+                return
+            await_(asyncio.sleep(pause))
+            pause = min(pause * 2, 0.02)
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Commit as the disk allows."""
+        self.disk.commit(dbapi_connection.driver_connection)
+
+
+class InPlaceConnection(AsyncConnection):
+    """Execute without the detour by which SQLAlchemy lets drivers wait: in a transaction ours does not."""
+
+    async def execute(
+        self, statement: Any, parameters: Any = None, *, execution_options: Any = None
+    ) -> CursorResult[Any]:
+        """Execute at once."""
+        connection: Connection = self._proxied
+        return connection.execute(statement, parameters, execution_options=execution_options)
+
+    async def exec_driver_sql(
+        self, statement: str, parameters: Any = None, execution_options: Any = None
+    ) -> CursorResult[Any]:
+        """Execute at once what is written for the driver."""
+        connection: Connection = self._proxied
+        return connection.exec_driver_sql(statement, parameters, execution_options)
+
+
+class InPlaceEngine(AsyncEngine):
+    """Hand out connections that execute in place; only good for ``begin()``."""
+
+    _connection_cls = InPlaceConnection
+
+
+def writer(url: URL) -> tuple[AsyncEngine, Disk]:
+    """Make the engine of the one writer, and its disk, to be closed after it."""
+    made = create_async_engine(
+        url.set(drivername=DRIVER),
+        pool_size=1,
+        max_overflow=0,
+        # Statements are run by the loop's thread, commits by others, never two at a time.
+        connect_args={"check_same_thread": False, "cached_statements": 256},
+    )
+    engine = InPlaceEngine(made.sync_engine)
+    disk = Disk(url.database or "")
+    cast(InPlaceDialect, engine.sync_engine.dialect).disk = disk
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        # Otherwise the driver opens transactions by its own rules, and only before some statements.
+        connection.isolation_level = None
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine, disk
