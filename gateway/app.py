@@ -209,7 +209,13 @@ class GatewayApp:
         from csenet.gateway.intake.http import add_exchange_routes
         from csenet.gateway.intake.trust import StoreKeys
 
-        application = build_app(desk, store, clock=clock, jurisdiction_name=desk.agency.profile.name)
+        application = build_app(
+            desk,
+            store,
+            clock=clock,
+            jurisdiction_name=desk.agency.profile.name,
+            windows=windows_of(self.settings.delivery.windows, desk.agency.zone),
+        )
         trust = trust_of(self.settings, self.partners, clock, log)
         add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))
         tls = server_tls(self.settings.http, log)

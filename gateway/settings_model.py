@@ -219,7 +219,7 @@ class HttpTls(Section):
 
 
 class HttpSection(Section):
-    """Say where the casework API, the status page and the HTTP intake listen."""
+    """Say where the casework API, the pages for people and the HTTP intake listen."""
 
     host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8027

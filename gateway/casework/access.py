@@ -28,6 +28,7 @@ ACCESS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/v1/openapi.json"): PUBLIC,
+    ("GET", "/console/assets/{digest}/{file}"): PUBLIC,
     ("PUT", "/v1/cases/{case_id}"): _CASE,
     ("GET", "/v1/cases/{case_id}"): _CASE,
     ("POST", "/v1/transactions"): _CASE,

@@ -6,11 +6,12 @@ from aiohttp import web
 
 from csenet.gateway.casework import middleware, policy, service, views
 from csenet.gateway.casework.access import STORE
-from csenet.gateway.casework.figures import Figures
 from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.casework.ports import DESK, JURISDICTION, CaseDesk
 from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.clock import Clock
+from csenet.gateway.console.part import add_console
+from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.store.engine import Store
 
 
@@ -21,6 +22,7 @@ def build_app(
     clock: Clock,
     jurisdiction_name: str,
     limits: Limits | None = None,
+    windows: Windows | None = None,
 ) -> web.Application:
     """Build the web application of one jurisdiction.
 
@@ -35,12 +37,12 @@ def build_app(
     app[STORE] = store
     app[LIMITS] = bounds
     app[JURISDICTION] = jurisdiction_name
-    app[service.FIGURES] = Figures(desk, clock, jurisdiction_name)
     app[service.DESCRIPTION] = {}
     offered = {**views.VIEWS, **policy.VIEWS, **service.VIEWS}
     for operation in OPERATIONS:
         if operation.id in offered:
             _add(app, operation.method, operation.path, offered[operation.id])
+    add_console(app, desk, clock=clock, jurisdiction_name=jurisdiction_name, windows=windows)
     return app
 
 

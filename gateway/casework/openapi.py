@@ -31,11 +31,13 @@ _CORRELATION: Final[Schema] = {
 
 
 def routes_of(app: web.Application) -> set[tuple[str, str]]:
-    """List what an application offers as method and path template; HEAD goes without saying."""
+    """List what an application offers to programs, as method and path template; HEAD goes without saying."""
     return {
         (route.method, route.resource.canonical)
         for route in app.router.routes()
-        if route.resource is not None and route.method != hdrs.METH_HEAD
+        if route.resource is not None
+        and route.method != hdrs.METH_HEAD
+        and not route.resource.canonical.startswith("/console/")
     }
 
 

@@ -383,7 +383,7 @@ OPERATIONS: Final = (
         method="GET",
         path="/",
         tag="Service",
-        summary="Look at the status page: numbers only",
+        summary="Look at how things stand today: numbers only",
         answers={200: Answer(description="A page for people.", schema="Page", media=HTML)},
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -18,7 +18,7 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.desk.views import Counts
+from csenet.gateway.desk.views_today import Today
 from csenet.gateway.store.outbox import DeadRow
 
 
@@ -59,8 +59,8 @@ class CaseDesk(Protocol):
         """Complete a work item; raises NotFound, Rejected, Conflict."""
         ...
 
-    async def counts(self) -> Counts:
-        """Count what the status page shows."""
+    async def today(self, since: datetime, /) -> Today:
+        """Count what began since a moment, and what waits."""
         ...
 
     async def ledger_check(self) -> LedgerReport:

@@ -1,4 +1,4 @@
-"""Answer what needs no token: the description, liveness, readiness, the status page."""
+"""Answer what needs no token: the description, liveness, readiness."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import structlog
 from aiohttp import web
 from sqlalchemy import text
 
-from csenet.gateway.casework import answers, openapi, status
+from csenet.gateway.casework import answers, openapi
 from csenet.gateway.casework.access import STORE
-from csenet.gateway.casework.figures import Figures
-from csenet.gateway.casework.operations import HTML
 from csenet.gateway.casework.ports import JURISDICTION
 from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.casework.views import View, reply
 
-FIGURES: Final = web.AppKey("figures", Figures)
 DESCRIPTION: Final = web.AppKey("description", dict[str, bytes])
 
 log = structlog.get_logger("csenet.gateway.http")
@@ -48,17 +45,9 @@ async def get_readiness(request: web.Request) -> web.Response:
     return reply(answers.Health(status="ready"))
 
 
-async def get_status_page(request: web.Request) -> web.Response:
-    """Show the figures to people."""
-    summary = await request.app[FIGURES].summary()
-    headers = {"Content-Security-Policy": status.content_security_policy(), "Cache-Control": "no-store"}
-    return web.Response(text=status.page(summary), content_type=HTML, headers=headers)
-
-
 VIEWS: Final[Mapping[str, View]] = {
     "getOpenApi": get_openapi,
     "getHealth": get_health,
     "getReadiness": get_readiness,
-    "getStatusPage": get_status_page,
 }
 """The views by the operation they answer."""

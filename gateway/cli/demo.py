@@ -133,7 +133,7 @@ def _where_to_look(console: Console, world: World) -> None:
     for site in world.sites.values():
         console.print(f"\n[bold]{site.office.name}[/]")
         for name, place in (
-            ("status page", f"{site.office.url}/"),
+            ("page", f"{site.office.url}/"),
             ("API", f"{site.office.url}/v1/openapi.json"),
             ("files", str(site.folder)),
             ("try", f"{sys.argv[0]} work list --config {site.config}"),

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
-from csenet.gateway.desk import parking, requests, views
+from csenet.gateway.desk import parking, requests, views, views_today
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.files import FileSettling
 from csenet.gateway.desk.results import (
@@ -227,10 +227,10 @@ class Desk:
             row = await work.by_id(conn, item_id)
         return None if row is None else views.work_item_view(row)
 
-    async def counts(self) -> views.Counts:
-        """Return the numbers of the status page."""
+    async def today(self, since: datetime) -> views_today.Today:
+        """Count what began at or after a moment, and what waits now."""
         async with self.store.read() as conn:
-            return await views.counts(conn)
+            return await views_today.today(conn, since, self.clock.today())
 
     async def ledger_check(self) -> LedgerReport:
         """Prove that nothing was lost or doubled; possible at any time."""

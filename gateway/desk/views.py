@@ -1,13 +1,12 @@
-"""Show what the store holds: lists, single transactions and cases, and the sums for the status page."""
+"""Show what the store holds: lists, single transactions and cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, func, literal_column, or_, select, text, union_all
+from sqlalchemy import ColumnElement, RowMapping, and_, literal_column, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
@@ -23,29 +22,11 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.store import cases, ledger, work
+from csenet.gateway.store import cases, work
 from csenet.gateway.store.tables import inbound, inbound_file, outbound, work_item
 
 _LARGEST_PAGE = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class WorkLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Count the open work items of one kind, with the earliest due date among them."""
-
-    kind: str
-    count: int
-    next_due: date | None = None
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold the numbers of the status page."""
-
-    inbound: dict[str, int]
-    outbound: dict[str, int]
-    work: list[WorkLine]
-    oldest_waiting: datetime | None
-    files_waiting: int
 
 
 def outbound_view(row: RowMapping, state: str) -> TransactionView:
@@ -255,26 +236,3 @@ def _named(inbound_id: int | None, outbound_id: int | None) -> str | None:
     if outbound_id is not None:
         return f"out-{outbound_id}"
     return None if inbound_id is None else f"in-{inbound_id}"
-
-
-async def counts(conn: AsyncConnection) -> Counts:
-    """Take the numbers of the status page."""
-    came = await ledger.inbound_counts(conn, "transactions")
-    went = await ledger.outbound_counts(conn)
-    oldest = select(func.min(outbound.c.created_at)).where(
-        text("status IN ('held', 'queued', 'sending', 'dead')"), outbound.c.status != "dead"
-    )
-    lines = (
-        select(work_item.c.kind, func.count(), func.min(work_item.c.due))
-        .where(work_item.c.status == "open")
-        .group_by(work_item.c.kind)
-        .order_by(work_item.c.kind)
-    )
-    waiting = select(func.count()).where(inbound_file.c.state == "received")
-    return Counts(
-        inbound=came,
-        outbound=went,
-        work=[WorkLine(kind=kind, count=n, next_due=due) for kind, n, due in await conn.execute(lines)],
-        oldest_waiting=(await conn.execute(oldest)).scalar_one(),
-        files_waiting=int((await conn.execute(waiting)).scalar_one()),
-    )

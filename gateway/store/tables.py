@@ -79,6 +79,7 @@ inbound = Table(
 )
 Index("inbound_case", inbound.c.case_id, inbound.c.id)
 Index("inbound_key", inbound.c.sender, inbound.c.serial)
+Index("inbound_received", inbound.c.received_at)
 _is_parked = text("status = 'parked'")
 Index(
     "inbound_parked",
@@ -164,6 +165,9 @@ outbound = Table(
 Index("outbound_case", outbound.c.case_id, outbound.c.id)
 Index("outbound_batch", outbound.c.batch_id)
 Index("outbound_reply", outbound.c.in_reply_to)
+Index("outbound_delivered", outbound.c.delivered_at)
+_is_refused = text("refused_at IS NOT NULL")
+Index("outbound_refused", outbound.c.refused_at, sqlite_where=_is_refused, postgresql_where=_is_refused)
 # Settled rows pile up for ever; claiming must not walk past them.
 _is_waiting = text("status IN ('held', 'queued', 'sending', 'dead')")
 Index(

@@ -24,7 +24,7 @@ from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import outbound
 from csenet.handlers.policy.agreements import Agreements, load_agreements
 
-from .conftest import LEDGER, NOON, QUIET, arriving, case_block, facts, lines
+from .conftest import LEDGER, QUIET, arriving, case_block, facts, lines
 
 TODAY = date(2026, 11, 20)
 
@@ -414,16 +414,3 @@ async def test_work_can_be_chosen_by_its_due_date(desk: Desk) -> None:
     first = await desk.list_work_items(WorkFilter(limit=1))
     rest = await desk.list_work_items(WorkFilter(limit=1, after=first.next))
     assert (len(first.items), len(rest.items), rest.next) == (1, 1, None)
-
-
-async def test_the_status_page_has_its_numbers(desk: Desk) -> None:
-    await closing(desk)
-    await desk.put_case("MN2", facts(ledger=LEDGER))
-    await receive(desk, arriving("MSC R GRINT", 78, "MN2"))
-    counts = await desk.counts()
-    assert (counts.inbound, counts.outbound) == ({"decided": 2}, {"queued": 1})
-    assert [(line.kind, line.count, line.next_due) for line in counts.work] == [
-        ("close_case", 1, date(2026, 12, 7)),
-        ("stop_withholding", 1, date(2026, 12, 7)),
-    ]
-    assert counts.oldest_waiting == NOON

@@ -24,8 +24,9 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.desk.views import Counts
+from csenet.gateway.desk.views_today import Today
 from csenet.gateway.store import tokens
+from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.outbox import DeadRow
 
@@ -70,8 +71,18 @@ class FakeDesk:
         self.calls: list[tuple[str, Any]] = []
         self.failure: Exception | None = None
         self.known = {"MN0000123"}
-        self.figures = Counts(
-            inbound={"decided": 3}, outbound={"delivered": 2}, work=[], oldest_waiting=None, files_waiting=0
+        self.figures = Today(
+            since=NOW,
+            flows=[],
+            waiting={},
+            spoilt=0,
+            refused=0,
+            work=[],
+            oldest_waiting=None,
+            files_waiting=0,
+            last_file=None,
+            last_batch=None,
+            exchange=Destination(),
         )
         self.ledger = LedgerReport(
             balanced=True,
@@ -128,8 +139,8 @@ class FakeDesk:
         self.note("complete_work", item_id=item_id, on=on, outcome=outcome, actor=actor)
         return ITEM
 
-    async def counts(self) -> Counts:
-        self.note("counts")
+    async def today(self, since: datetime) -> Today:
+        self.note("today")
         return self.figures
 
     async def ledger_check(self) -> LedgerReport:

@@ -1,0 +1,1 @@
+"""Pages for people in the browser: what the gateway does, why, and what waits for somebody."""

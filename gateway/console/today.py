@@ -1,0 +1,242 @@
+"""Show how things stand: what came, went, waits, failed, is due, and in a sentence whether all is well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final, Protocol
+
+import msgspec
+from aiohttp import web
+
+from csenet.gateway.clock import Clock
+from csenet.gateway.console import menu, pages
+from csenet.gateway.console.words import FUNCTIONS, count, duration
+from csenet.gateway.delivery.windows import Windows
+from csenet.gateway.desk.results import LedgerReport
+from csenet.gateway.desk.views_today import Flow, Today, summed
+
+COUNTED_EVERY: Final = timedelta(seconds=5)
+"""Anybody may look at the page, so looking at it again and again must not keep the store busy."""
+
+PROVED_EVERY: Final = timedelta(minutes=1)
+"""The ledger is proved over the whole store, which costs more than counting."""
+
+_PATIENCE: Final = 50
+"""A proof that takes a second is repeated after this many seconds at the earliest."""
+
+_TOO_OLD: Final = timedelta(hours=1)
+"""What has waited longer while it could have left is worth a look."""
+
+
+class FiguresDesk(Protocol):
+    """Count for the page."""
+
+    async def today(self, since: datetime, /) -> Today:
+        """Count what began since a moment, and what waits."""
+        ...
+
+    async def ledger_check(self) -> LedgerReport:
+        """Add everything up."""
+        ...
+
+
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """Say what is not well and what to do about it; ``urgent`` needs a person, the rest is worth a look."""
+
+    what: str
+    do: str
+    page: str = ""
+    urgent: bool = True
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold what the page shows."""
+
+    now: datetime
+    figures: Today
+    balanced: bool
+    window: str
+    next_window: datetime | None
+    concerns: tuple[Concern, ...]
+
+    @property
+    def urgent(self) -> bool:
+        """Say whether anything needs a person."""
+        return any(concern.urgent for concern in self.concerns)
+
+
+class Figures:
+    """Give the figures, counted anew only when the last ones are old."""
+
+    def __init__(self, desk: FiguresDesk, clock: Clock, windows: Windows | None = None) -> None:
+        """Take whom to ask, and when batches may leave."""
+        self._desk, self._clock = desk, clock
+        self._windows = windows or Windows()
+        self._turn = asyncio.Lock()
+        self._last: Summary | None = None
+        self._prove_at: datetime | None = None
+        self._balanced = True
+
+    async def summary(self) -> Summary:
+        """Return figures that are at most a few seconds old; those who ask at once share one count."""
+        async with self._turn:
+            now = self._clock.now()
+            if self._last is None or not timedelta() <= now - self._last.now < COUNTED_EVERY:
+                self._last = await self._count(now)
+            return self._last
+
+    async def _count(self, now: datetime) -> Summary:
+        """Count, and prove the ledger if that is due."""
+        if self._prove_at is None or now >= self._prove_at:
+            began = asyncio.get_running_loop().time()
+            self._balanced = (await self._desk.ledger_check()).balanced
+            took = timedelta(seconds=asyncio.get_running_loop().time() - began)
+            self._prove_at = now + max(PROVED_EVERY, took * _PATIENCE)
+        zone = getattr(self._clock, "zone", UTC)
+        figures = await self._desk.today(datetime.combine(self._clock.today(), time(), zone))
+        following = self._windows.next_window(now)
+        return Summary(
+            now=now,
+            figures=figures,
+            balanced=self._balanced,
+            window=self._window(now),
+            next_window=following,
+            concerns=tuple(
+                _concerns(figures, now, balanced=self._balanced, open_=self._windows.is_open(now))
+            ),
+        )
+
+    def _window(self, now: datetime) -> str:
+        """Say when batches leave."""
+        if self._windows.continuous:
+            return "at any time"
+        if self._windows.by_hand:
+            return "by hand only"
+        return "open now" if self._windows.is_open(now) else "closed now"
+
+
+def _concerns(figures: Today, now: datetime, *, balanced: bool, open_: bool) -> Iterator[Concern]:
+    """Say in plain words what needs a person or a look; nothing when all is well."""
+    if not balanced:
+        yield Concern(
+            what="The ledger does not add up.",
+            do="Run “csenet ledger check”: it names each difference. Change nothing before that.",
+        )
+    yield from _about_exchange(figures, now, open_=open_)
+    yield from _about_transactions(figures)
+    yield from _about_work(figures)
+
+
+def _about_exchange(figures: Today, now: datetime, *, open_: bool) -> Iterator[Concern]:
+    exchange = figures.exchange
+    if exchange.held_at is not None:
+        ago = duration(now - exchange.held_at)
+        yield Concern(
+            what=f"Delivery has been on hold for {ago}: nothing leaves.",
+            do="Release it when the reason for the hold is over.",
+            page="partners",
+        )
+    elif exchange.state != "closed":
+        yield Concern(
+            what=f"The exchange took nothing in {exchange.failures} tries; it is probed again and again.",
+            do="If it does not come back, ask the exchange and look at the address, secret and certificates.",
+            page="partners",
+        )
+    elif open_ and figures.oldest_waiting is not None and now - figures.oldest_waiting > _TOO_OLD:
+        yield Concern(
+            what=f"A transaction has waited {duration(now - figures.oldest_waiting)} to leave.",
+            do="See whether it is kept back, and why.",
+            page="dead",
+        )
+    if figures.files_waiting > 1:
+        yield Concern(
+            what=f"{count(figures.files_waiting, 'file')} from the exchange are not read to the end.",
+            do="That passes by itself; look again in a minute.",
+            urgent=False,
+        )
+
+
+def _about_transactions(figures: Today) -> Iterator[Concern]:
+    waiting = figures.waiting
+    if waiting.get("dead"):
+        yield Concern(
+            what=f"{count(waiting['dead'], 'transaction')} could not be delivered.",
+            do="Send them again once the cause is mended, or settle them with the other state.",
+            page="dead",
+        )
+    if waiting.get("parked"):
+        yield Concern(
+            what=f"{count(waiting['parked'], 'transaction')} received cannot be dealt with yet.",
+            do="Each says what it waits for; have them tried again when that is there.",
+            page="dead",
+        )
+    if waiting.get("held"):
+        yield Concern(
+            what=f"{count(waiting['held'], 'transaction')} may not leave as things stand.",
+            do="Each says which rule keeps it; release it when the facts of its case allow.",
+            page="dead",
+        )
+    if figures.refused:
+        yield Concern(
+            what=f"The exchange returned {count(figures.refused, 'transaction')} today.",
+            do="Correct what it names and send anew.",
+            page="transactions",
+        )
+    if figures.spoilt:
+        yield Concern(
+            what=f"{count(figures.spoilt, 'transaction')} that came today cannot be used.",
+            do="Tell the other state: they cannot be read, or use a number twice.",
+            page="transactions",
+            urgent=False,
+        )
+
+
+def _about_work(figures: Today) -> Iterator[Concern]:
+    overdue = sum(line.overdue for line in figures.work)
+    due_today = sum(line.due_today for line in figures.work)
+    if overdue:
+        yield Concern(
+            what=f"{count(overdue, 'work item')} overdue.",
+            do="The earliest comes first in the queue.",
+            page="work",
+        )
+    if due_today:
+        yield Concern(
+            what=f"{count(due_today, 'work item')} due today.",
+            do="The queue lists them by date.",
+            page="work",
+            urgent=False,
+        )
+
+
+FIGURES: Final = web.AppKey("console_figures", Figures)
+
+
+async def get_today(request: web.Request) -> web.Response:
+    """Show the page, or only its changing part to the script that asks for it."""
+    summary = await request.app[FIGURES].summary()
+    figures = summary.figures
+    context: dict[str, Any] = {
+        "here": "today",
+        "live": True,
+        "summary": summary,
+        "figures": figures,
+        "totals": _total(figures.flows),
+        "by_partner": summed(figures.flows, "partner"),
+        "by_function": summed(figures.flows, "function"),
+        "function_names": FUNCTIONS,
+        "links": defaultdict(lambda: None, {entry.id: entry for entry in menu.offered(request)}),
+        "path": request.path,
+    }
+    return pages.render(request, "today_part.html" if pages.is_part(request) else "today.html", context)
+
+
+def _total(flows: Sequence[Flow]) -> Flow:
+    """Add everything up."""
+    total = Flow(partner=None, function=None)
+    for flow in flows:
+        total.add(flow)
+    return total
