@@ -32,6 +32,7 @@ from csenet.gateway.links import (
     windows_of,
 )
 from csenet.gateway.lock import DataLock
+from csenet.gateway.observe.observed import Observed
 from csenet.gateway.timed import timed_jobs
 from csenet.gateway.wiring import desk_of
 
@@ -51,6 +52,7 @@ log = structlog.get_logger("csenet.gateway.app")
 
 # Seconds that each part of a stop may take; together below the ten after which people kill.
 _CLOSE_WAYS_IN = 2.0
+_WAYS_IN = ("intake", "fetching", "partners", "jobs", "sampler")
 _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
@@ -70,6 +72,7 @@ class GatewayApp:
         self.desk: Desk | None = None
         self.port: int | None = None
         self.partners: PartnerBook | None = None
+        self.observed = Observed(settings, lambda: self._tasks)
         self._lock = DataLock(settings.gateway.data_dir)
         self._runner: web.AppRunner | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -89,7 +92,8 @@ class GatewayApp:
     async def stop(self) -> None:
         """Close everything in order, in a bounded time; harmless on what is not open."""
         self._no_more_intake.set()
-        ways_in = (self._finish(name, _CLOSE_WAYS_IN) for name in ("intake", "fetching", "partners", "jobs"))
+        self.observed.end()
+        ways_in = (self._finish(name, _CLOSE_WAYS_IN) for name in _WAYS_IN)
         await asyncio.gather(*ways_in, self._close_http())
         self._no_more_settling.set()
         if self.desk is not None:
@@ -140,20 +144,23 @@ class GatewayApp:
     async def _start(self) -> None:
         """Take the folder, open the store, mend, then let things in."""
         self._lock.take()
-        self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=log)
+        told = self.observed.log(log)
+        self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=told)
         self._take_partners(self.desk, self.clock)
         await self.desk.settle_pending()
         courier = self._courier(self.desk, self.store, self.clock)
         self._spawn("courier", courier.run(self._no_more_delivery))
         self._spawn("settle", self._settle(self.desk))
-        self._spawn("jobs", Jobs(self.desk, timed_jobs(self.settings), log).run(self._no_more_intake))
+        self._spawn("jobs", Jobs(self.desk, timed_jobs(self.settings), told).run(self._no_more_intake))
+        sampler = await self.observed.begin(self.desk, self.clock, told, lambda: self.partners)
+        self._spawn("sampler", sampler.run(self._no_more_intake))
         await self._open_http(self.desk, self.store, self.clock)
         folder = self.settings.intake.folder
         if folder is not None:
             where = folder.path, folder.archive, folder.poll_seconds
-            intake = FolderIntake(self.desk, *where, self.clock, log)
+            intake = FolderIntake(self.desk, *where, self.clock, told)
             self._spawn("intake", intake.run(self._no_more_intake))
-        fetching = sftp_intake_of(self.settings, self.desk, self.clock, log)
+        fetching = sftp_intake_of(self.settings, self.desk, self.clock, told)
         if fetching is not None:
             self._spawn("fetching", fetching.run(self._no_more_intake))
 
@@ -164,7 +171,7 @@ class GatewayApp:
         def take(partners: Partners) -> None:
             desk.agency = msgspec.structs.replace(desk.agency, agreements=partners.before(base))
 
-        self.partners = partner_book_of(self.settings.partners, clock, log, take)
+        self.partners = partner_book_of(self.settings.partners, clock, desk.log, take)
         if self.partners is not None:
             take(self.partners.current)
             self._spawn("partners", self.partners.run(self._no_more_intake))
@@ -191,7 +198,7 @@ class GatewayApp:
             return await refused_now(conn, rows, clock.today(), desk.agency)
 
         transport, ready = transport_of(self.settings, clock), desk.outbox_ready
-        return Courier(store, transport, clock, settings, log, refusals=refusals, ready=ready)
+        return Courier(store, transport, clock, settings, desk.log, refusals=refusals, ready=ready)
 
     async def _settle(self, desk: Desk) -> None:
         """Decide what was accepted, whenever something was."""
@@ -216,8 +223,9 @@ class GatewayApp:
             jurisdiction_name=desk.agency.profile.name,
             windows=windows_of(self.settings.delivery.windows, desk.agency.zone),
         )
-        trust = trust_of(self.settings, self.partners, clock, log)
+        trust = trust_of(self.settings, self.partners, clock, desk.log)
         add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))
+        self.observed.add_to(application)
         tls = server_tls(self.settings.http, log)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_WAYS_IN)
         await self._runner.setup()

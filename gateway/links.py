@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.settings_kinds import is_loopback
-from csenet.gateway.settings_model import Weekday
+from csenet.gateway.settings_kinds import Weekday, is_loopback
 from csenet.gateway.tls import TlsError, client_context, server_context
 
 if TYPE_CHECKING:
@@ -60,14 +59,19 @@ def windows_of(windows: DeliveryWindows, zone: tzinfo) -> Windows:
     """Turn a section of the settings into the windows; ``zone`` is for hours that name no other."""
     from csenet.gateway.delivery.windows import Windows
 
-    names = get_args(Weekday)
     return Windows(
         zone=zone if windows.time_zone is None else ZoneInfo(windows.time_zone),
         spans=windows.times,
-        weekdays=frozenset(names.index(each) for each in windows.weekdays),
+        weekdays=weekday_numbers(windows.weekdays),
         skip_federal_holidays=windows.skip_federal_holidays,
         by_hand=windows.by_hand,
     )
+
+
+def weekday_numbers(weekdays: frozenset[Weekday]) -> frozenset[int]:
+    """Turn names of weekdays into numbers, of which Monday's is 0."""
+    names = get_args(Weekday)
+    return frozenset(names.index(each) for each in weekdays)
 
 
 def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:

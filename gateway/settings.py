@@ -75,6 +75,8 @@ _PATHS: tuple[Key, ...] = (
     ("envelope", "next_key"),
     ("log", "file"),
     ("policy", "agreements"),
+    ("observe", "token_file"),
+    ("observe", "backup_folder"),
 )
 _FOLDERS = (_PATHS[0], _PATHS[1], _PATHS[2], _PATHS[3])
 

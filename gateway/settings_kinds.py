@@ -6,10 +6,10 @@ import ipaddress
 import re
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from csenet.codecs import codes
 
@@ -96,6 +96,8 @@ def is_loopback(host: str) -> bool:
 ReadableFile = Annotated[Path, AfterValidator(readable_file)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+LengthOfTime = Annotated[timedelta, BeforeValidator(length_of_time)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class Section(BaseModel):

@@ -25,6 +25,7 @@ from csenet.gateway.settings_kinds import (
     Seconds,
     Section,
     Text,
+    Weekday,
     clock_time,
     is_loopback,
     known_jurisdiction,
@@ -33,6 +34,7 @@ from csenet.gateway.settings_kinds import (
     plain_url,
     span,
 )
+from csenet.gateway.settings_observe import ObserveSection
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"
@@ -149,9 +151,6 @@ class DeliveryHttp(Section):
         if self.token is not None:
             return self.token.get_secret_value()
         return self.token_file.read_text("utf-8").strip() if self.token_file else None
-
-
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class DeliveryWindows(Section):
@@ -306,6 +305,7 @@ class Settings(BaseSettings):
     log: LogSection = LogSection()
     policy: PolicySection = PolicySection()
     jobs: JobsSection = JobsSection()
+    observe: ObserveSection = ObserveSection()
 
     @classmethod
     def settings_customise_sources(

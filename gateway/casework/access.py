@@ -27,6 +27,8 @@ ACCESS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
+    # Whom it lets in is a setting of its own, observe.metrics.
+    ("GET", "/metrics"): PUBLIC,
     ("GET", "/v1/openapi.json"): PUBLIC,
     ("GET", "/console/assets/{digest}/{file}"): PUBLIC,
     ("PUT", "/v1/cases/{case_id}"): _CASE,

@@ -13,6 +13,7 @@ Schema = dict[str, Any]
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
+TEXT: Final = "text/plain"
 FLAT: Final = "application/octet-stream"
 OUTCOMES: Final = ("done", "declined")
 STATUSES: Final = (*INBOUND_STATUSES, *OUTBOUND_STATUSES)
@@ -366,17 +367,28 @@ OPERATIONS: Final = (
         method="GET",
         path="/healthz",
         tag="Service",
-        summary="Ask whether the process is alive",
+        summary="Ask whether the process is alive: its event loop turns, its parts run",
         answers={200: Answer(description="It is.", schema="Health", example={"status": "alive"})},
+        problems=(503,),
     ),
     Operation(
         id="getReadiness",
         method="GET",
         path="/readyz",
         tag="Service",
-        summary="Ask whether the gateway can serve: its store answers",
+        summary="Ask whether the gateway can serve: store, disk and keys are as they must be",
         answers={200: Answer(description="It can.", schema="Health", example={"status": "ready"})},
         problems=(503,),
+    ),
+    Operation(
+        id="getMetrics",
+        method="GET",
+        path="/metrics",
+        tag="Service",
+        summary="Read the metrics, for Prometheus",
+        description="Whom it lets in is set by observe.metrics: this machine, or who shows its own token.",
+        answers={200: Answer(description="The text form of Prometheus.", schema="Page", media=TEXT)},
+        problems=(401, 403, 404),
     ),
     Operation(
         id="getStatusPage",

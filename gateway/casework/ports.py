@@ -76,5 +76,18 @@ class CaseDesk(Protocol):
         ...
 
 
+class HealthBook(Protocol):
+    """Know how the gateway's parts fare."""
+
+    def not_alive(self) -> list[str]:
+        """Say what makes a restart necessary."""
+        ...
+
+    def not_ready(self) -> list[str]:
+        """Say what keeps the gateway from serving."""
+        ...
+
+
+HEALTH: Final[web.AppKey[HealthBook]] = web.AppKey("health")
 DESK: Final[web.AppKey[CaseDesk]] = web.AppKey("desk")
 JURISDICTION: Final = web.AppKey("jurisdiction", str)

@@ -81,7 +81,7 @@ def components() -> dict[str, Schema]:
         "description": "A file from the exchange in flat form, byte for byte.",
     }
     found["OpenApi"] = {"type": "object", "description": "An OpenAPI 3.1 document."}
-    found["Page"] = {"type": "string", "description": "HTML."}
+    found["Page"] = {"type": "string", "description": "Text, such as HTML."}
     return dict(sorted(found.items()))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from csenet.gateway.casework import answers, openapi
 from csenet.gateway.casework.access import STORE
-from csenet.gateway.casework.ports import JURISDICTION
+from csenet.gateway.casework.ports import HEALTH, JURISDICTION
 from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.casework.views import View, reply
 
@@ -29,13 +29,17 @@ async def get_openapi(request: web.Request) -> web.Response:
     return web.Response(body=kept["json"], content_type="application/json")
 
 
-async def get_health(_request: web.Request) -> web.Response:
-    """Say that the event loop turns."""
+async def get_health(request: web.Request) -> web.Response:
+    """Say that the event loop turns, as this answer shows, and that the parts in the background run."""
+    book = request.app.get(HEALTH)
+    _demand([] if book is None else book.not_alive(), "http.not_alive")
     return reply(answers.Health(status="alive"))
 
 
 async def get_readiness(request: web.Request) -> web.Response:
-    """Say whether the store answers."""
+    """Say whether the store answers and takes commits, the disk has its reserve, and the keys are there."""
+    book = request.app.get(HEALTH)
+    _demand([] if book is None else book.not_ready(), "http.not_ready")
     try:
         async with request.app[STORE].read() as conn:
             await conn.execute(text("SELECT 1"))
@@ -43,6 +47,13 @@ async def get_readiness(request: web.Request) -> web.Response:
         log.warning("http.not_ready", exc_info=error)
         raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.") from None
     return reply(answers.Health(status="ready"))
+
+
+def _demand(problems: list[str], event: str) -> None:
+    """Raise the problem 503 if there are any; they name parts and settings, never a case."""
+    if problems:
+        log.warning(event, problems=problems)
+        raise ApiProblem(Kind.UNAVAILABLE, f"Not now: {'; '.join(problems)}.")
 
 
 VIEWS: Final[Mapping[str, View]] = {

@@ -275,10 +275,9 @@ class _Flight:
 
     async def settle_delivered(self) -> None:
         """Write down that the batch has arrived."""
+        now = self._clock.now()
         async with self._claims.holding(self._batch.id, settled=True) as conn:
-            departures = await outbox.settle_delivered(
-                conn, self._batch.id, self._attempt_id, self._clock.now()
-            )
+            departures = await outbox.settle_delivered(conn, self._batch.id, self._attempt_id, now)
             await self._gate.note_answer(conn)
         self._log.info("delivery.delivered", attempt=self._number)
         for each in departures:
@@ -288,6 +287,7 @@ class _Flight:
                 outbound_id=each.id,
                 serial=each.serial,
                 far=each.far,
+                milliseconds=int((now - each.intake_at).total_seconds() * 1000),
             )
 
     async def settle_dead(self, outcome: Outcome) -> None:

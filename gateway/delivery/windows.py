@@ -65,6 +65,16 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True):
                 return min(starts)
         return None
 
+    def last_closed(self, at: datetime) -> Opening | None:
+        """Return the newest window that is over at a moment; None if there was none for a long time."""
+        last = at.astimezone(self.zone).date() + _ONE_DAY
+        for number in range(_LOOK_AHEAD):
+            days = (last - number * _ONE_DAY, last - (number + 1) * _ONE_DAY)
+            over = [each for day in days for each in self._of_day(day) if each.end <= at]
+            if over:
+                return max(over, key=lambda each: each.end)
+        return None
+
     def _around(self, at: datetime) -> Iterator[Opening]:
         today = at.astimezone(self.zone).date()
         # A window of the day before may last into this one, and two when clocks change at midnight.

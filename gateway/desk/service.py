@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -303,7 +303,11 @@ class Desk:
                 sender=arrival.row["sender"] or EXCHANGE,
                 serial=arrival.row["serial"],
                 replies=arrival.replies,
+                milliseconds=_milliseconds(workset.now - arrival.row["received_at"]),
             )
+        for event in workset.audit:
+            if event.name == "transaction.refused":
+                self.log.warning(event.name, correlation_id=event.cause.correlation, **event.detail)
         for queued in workset.queued:
             # The line before says how many answers there are, the courier's what left under which number.
             self.log.debug(
@@ -328,6 +332,10 @@ _Filter = TypeVar("_Filter", TransactionFilter, WorkFilter)
 
 def _with_key(wanted: _Filter) -> _Filter:
     return msgspec.structs.replace(wanted, case_id=requests.case_key(wanted.case_id or ""))
+
+
+def _milliseconds(length: timedelta) -> int:
+    return int(length.total_seconds() * 1000)
 
 
 def _readable(name: str) -> str:

@@ -81,6 +81,7 @@ class Departure(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
     far: str
     correlation: str
+    intake_at: datetime
 
 
 class DeadRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ EXPECTED: dict[tuple[str, str], set[str] | None] = {
     ("GET", "/console/assets/{digest}/{file}"): None,
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
+    ("GET", "/metrics"): None,
     ("GET", "/v1/openapi.json"): None,
     ("PUT", "/v1/cases/{case_id}"): CASE,
     ("GET", "/v1/cases/{case_id}"): CASE,
@@ -41,6 +42,10 @@ EXPECTED: dict[tuple[str, str], set[str] | None] = {
 ROLES = ("caseworker", "operator", "exchange", "admin")
 
 
+async def shown(_request: web.Request) -> web.Response:
+    return web.Response()
+
+
 async def received(_request: web.Request) -> web.Response:
     return web.Response(status=202)
 
@@ -55,6 +60,7 @@ async def client(open_api: Any, aiohttp_client: Any) -> Any:
     for route in list(app.router.routes()):
         copy.router.add_route(route.method, route.resource.canonical, route.handler)
     copy.router.add_post("/v1/exchange/batches", received)
+    copy.router.add_get("/metrics", shown)
     copy.router.add_get("/v1/forgotten", received)
     return await aiohttp_client(copy)
 
