@@ -108,19 +108,19 @@ class Metrics:
             if row.kind == "counter":
                 self._begin(row)
 
-    def add(self, name: str, amount: float = 1, **labels: str) -> None:
+    def add(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter."""
         meter = self._meter(name, labels)
         meter.inc(amount)
 
-    def set(self, name: str, value: float | None, **labels: str) -> None:
+    def set(self, name: str, value: float | None, /, **labels: str) -> None:
         """Set a gauge; None takes it away, as what is not known must not look like a number."""
         if value is None:
             self.clear(name)
             return
         self._meter(name, labels).set(value)
 
-    def observe(self, name: str, value: float, **labels: str) -> None:
+    def observe(self, name: str, value: float, /, **labels: str) -> None:
         """Add a measurement to a histogram."""
         self._meter(name, labels).observe(max(0.0, value))
 
