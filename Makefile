@@ -7,7 +7,7 @@ TRANSACTIONS ?= 2000
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check lint types layers dependencies licences format kill-test pair-test reliability fuzz clean
+.PHONY: help run test quick stories check lint types layers dependencies licences format kill-test pair-test reliability fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ test: $(VENV)/.tools ## install what tests need and run them all
 
 quick: $(VENV)/.tools ## the tests without the slow ones
 	$(BIN)/pytest -n auto --dist worksteal -q -m 'not slow'
+
+stories: $(VENV)/.product ## play all stories of cases; the last line counts them
+	@$(BIN)/csenet replay fixtures/stories --quiet
 
 check: lint types layers dependencies licences ## everything CI checks besides the tests
 

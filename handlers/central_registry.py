@@ -11,11 +11,13 @@ from csenet.codecs import describe
 from csenet.codecs.blocks import Information, struct_fields
 from csenet.codecs.codes import FarCode, elements
 from csenet.codecs.transaction import Transaction
+from csenet.handlers.checks import record_of
 from csenet.handlers.context import Context
 from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.facts import REPEATED
 from csenet.handlers.filling import STRUCTS
 from csenet.handlers.policy.rules import Stated, reason
+from csenet.handlers.progress import day_of, reached
 from csenet.handlers.replies import Answer, reply_or_work
 from csenet.handlers.work import (
     LINE_WIDTH,
@@ -151,9 +153,11 @@ def followed(tx: Transaction, context: Context, task: Task) -> Decision:
 
 
 def acknowledged(tx: Transaction, context: Context, task: Task) -> Decision:
-    """Have what the other state asks for sent (AADIN); note that it needs nothing more (ANOAD)."""
+    """Have what the other state asks for sent (AADIN); note that it needs nothing (ANOAD, or blank)."""
+    moved = reached(tx.far, record_of(context), day_of(tx, context))
     if task.duty is not None:
         title = f"{title_of(tx.far)}: {task.title}"
-        return decide(item(tx, context, task.kind, title, reason("referral.incomplete"), duty=task.duty))
+        work = item(tx, context, task.kind, title, reason("referral.incomplete"), duty=task.duty)
+        return merge(moved, decide(work))
     note = "the other state received our request and needs nothing more"
-    return Decision(notes=(note,), reasons=(reason("news.noted"),))
+    return merge(moved, Decision(notes=(note,), reasons=(reason("news.noted"),)))

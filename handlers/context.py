@@ -31,6 +31,7 @@ __all__ = [
     "CaseState",
     "Context",
     "FactsError",
+    "Offset",
     "ReceivedBalances",
     "Role",
     "SentTransaction",
@@ -57,6 +58,22 @@ class ReceivedBalances(msgspec.Struct, frozen=True, kw_only=True):
     sender: str = msgspec.field(name="from")
 
 
+class Offset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Hold one tax offset the other state paid out, or took back where the amount is negative.
+
+    `amount` is left out where the money may come from a federal tax refund: it then stands in the transaction
+    alone, where federal tax information is guarded.
+    """
+
+    serial: str
+    federal_tax_information: bool
+    source: str | None = None
+    amount: Decimal | None = None
+    taken_back: bool = False
+    collected_on: date | None = None
+    posted_on: date | None = None
+
+
 class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hold what the gateway knows about a case beyond the last snapshot."""
 
@@ -71,6 +88,10 @@ class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     received_balances: ReceivedBalances | None = None
     other_case_id: str | None = None
     former_other_case_id: str | None = None
+    earlier_other_case_ids: tuple[str, ...] = ()
+    other_fips: str | None = None
+    milestones: dict[str, date] = msgspec.field(default_factory=dict)
+    offsets: tuple[Offset, ...] = ()
 
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +109,11 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     def other_case_id(self) -> str | None:
         """Give the other state's case ID: the one it told us last, else the one of the facts."""
         return self.state.other_case_id or self.facts.other_case_id
+
+    @property
+    def other_fips(self) -> str:
+        """Give the other state's FIPS code: the one it told us last, else the one of the facts."""
+        return self.state.other_fips or self.facts.other_fips
 
 
 class SentTransaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,8 +181,10 @@ def apply(record: CaseRecord, change: CaseChange) -> CaseRecord:
     return CaseRecord(facts=record.facts, state=msgspec.convert(values, CaseState))
 
 
-def initial_state(facts: CaseFacts, previous: CaseState | None = None) -> CaseState:
-    """Give the state after a new snapshot.
+def initial_state(
+    facts: CaseFacts, previous: CaseState | None = None, previous_fips: str | None = None
+) -> CaseState:
+    """Give the state after a new snapshot; `previous_fips` is the other state's code in the last one.
 
     What the snapshot says wins: the Case block's status and `withholding_active`. What it leaves open
     stays as it was.
@@ -170,6 +198,8 @@ def initial_state(facts: CaseFacts, previous: CaseState | None = None) -> CaseSt
     if facts.other_case_id not in (None, state.former_other_case_id):
         # The case system knows the new ID by now, or a newer one: from here on it says which.
         state = msgspec.structs.replace(state, other_case_id=None, former_other_case_id=None)
+    if state.other_fips is not None and facts.other_fips != previous_fips:
+        state = msgspec.structs.replace(state, other_fips=None)
     if facts.withholding_active is not None:
         state = msgspec.structs.replace(state, withholding_active=facts.withholding_active)
     return state

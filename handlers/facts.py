@@ -34,6 +34,7 @@ _PLAIN = (
     "family_violence",
     "protected",
     "alternative_agreement",
+    "parent_deceased",
     "balances",
     "ledger",
 )
@@ -86,6 +87,7 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     family_violence: bool = False
     protected: tuple[str, ...] = ()
     alternative_agreement: bool = False
+    parent_deceased: bool = False
     case: Case | None = None
     ncp_identification: NcpIdentification | None = None
     ncp_locate: NcpLocate | None = None
@@ -286,6 +288,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
         family_violence=form.take("family_violence", _flag) or False,
         protected=form.take("protected", _persons) or (),
         alternative_agreement=form.take("alternative_agreement", _flag) or False,
+        parent_deceased=form.take("parent_deceased", _flag) or False,
         balances=form.take("balances", lambda obj: _balances(_Form(obj, "balances", problems))),
         ledger=form.take("ledger", lambda obj: _ledger(_Form(obj, "ledger", problems))),
         **_blocks(form),
@@ -311,6 +314,8 @@ def facts_to_json(facts: CaseFacts) -> dict[str, Any]:
     if facts.protected:
         written["protected"] = list(facts.protected)
     written["alternative_agreement"] = facts.alternative_agreement
+    if facts.parent_deceased:
+        written["parent_deceased"] = True
     for name in BLOCKS:
         held = getattr(facts, name)
         if name in REPEATED and held:

@@ -26,6 +26,7 @@ from csenet.handlers.work import LINE_WIDTH, Task, about, decide, due_by, item, 
 _CONFIRMED = "Y"
 _NOTHING = "LO1 P LUALL"
 _OTHER = "LO1 P LSOTH"
+_DECEASED = "LO1 P LUAPD"
 _CONTACT = tuple(name for name in Case.__struct_fields__ if name.startswith("contact_"))
 _WHO = ("name_last", "name_first", "ssn", "date_of_birth")
 
@@ -38,7 +39,8 @@ def requested(tx: Transaction, context: Context, task: Task) -> Decision:
     record = context.record
     if record is None or not same_person(asked, record.facts.ncp_identification):
         return decide(_search(tx, context, task, reason("locate.not_matched")))
-    said = _best(record.facts.ncp_locate, context.today)
+    said = _DECEASED if record.facts.parent_deceased else None
+    said = said or _best(record.facts.ncp_locate, context.today)
     if said is None:
         return decide(_search(tx, context, task, reason("locate.nothing_on_file")))
     theirs = for_asker(record, tx)
@@ -58,7 +60,7 @@ def _told(said: str, theirs: CaseRecord, tx: Transaction, context: Context, task
         answer = msgspec.structs.replace(answer, information=information)
     found = Decision(notes=notes, reasons=(reason("locate.found"),))
     decision = reply_or_work(answer, theirs, context)
-    if any(reply.transaction.ncp_locate is None for reply in decision.replies):
+    if any(reply.transaction.ncp_locate is None for reply in decision.replies) and said != _DECEASED:
         title = f"{said} cannot tell a place: supply what the facts lack and send it"
         why = reason("locate.no_address_block")
         return merge(found, decide(item(tx, context, "complete_facts", title, why, duty=task.duty)))
@@ -167,7 +169,9 @@ def for_asker(record: CaseRecord, tx: Transaction) -> CaseRecord:
     facts = msgspec.structs.replace(
         record.facts, other_fips=sender_fips(tx), other_case_id=tx.header.other_case_id
     )
-    return msgspec.structs.replace(record, facts=facts)
+    # What the case's own state told us last of its codes does not hold for another asker.
+    state = msgspec.structs.replace(record.state, other_fips=None, other_case_id=None)
+    return CaseRecord(facts=facts, state=state)
 
 
 def as_asked(tx: Transaction, context: Context) -> CaseRecord:

@@ -22,6 +22,7 @@ from csenet.handlers.filling import ComposeError, reviewed
 from csenet.handlers.managing import REJCT
 from csenet.handlers.policy.agreements import Permission
 from csenet.handlers.policy.rules import Why, reason
+from csenet.handlers.progress import reached
 from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission
 from csenet.handlers.work import due_by, open_of_kind
 
@@ -90,9 +91,12 @@ def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:
         replies=(Reply(transaction=tx, case_id=case_id, in_reply_to=False),),
         reasons=(law("electronic_exchange", context), allowed.why, *allowed.also),
     )
-    if context.record is not None and code in _EFFECTS:
-        decision = merge(decision, _EFFECTS[code](context.record, context))
-    return decision
+    if context.record is None:
+        return decision
+    decision = merge(
+        decision, reached(code, context.record, tx.header.action_resolution_date or context.today)
+    )
+    return merge(decision, _EFFECTS[code](context.record, context)) if code in _EFFECTS else decision
 
 
 def _objections(code: FarCode, context: Context) -> list[Problem]:

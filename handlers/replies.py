@@ -62,7 +62,7 @@ def compose(
     ours = header_of(
         code,
         context,
-        other_fips=record.facts.other_fips,
+        other_fips=record.other_fips,
         case_id=record.case_id or None,
         other_case_id=other_case_id or record.other_case_id,
         action_resolution_date=action_resolution_date,

@@ -14,7 +14,16 @@ import msgspec
 
 from csenet.codecs.codes import VALID, FarCode
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import case_status, central_registry, closure, interest, locate, managing, news
+from csenet.handlers import (
+    case_status,
+    central_registry,
+    closure,
+    interest,
+    locate,
+    managing,
+    news,
+    progress,
+)
 from csenet.handlers.checks import (
     Check,
     case_id_given,
@@ -31,6 +40,8 @@ Handler = Callable[[Transaction, Context, Task], Decision]
 
 ANY_STATE = frozenset({case_id_given, case_known, partner_of_case, role_fits, case_open})
 """For what any state may ask, without a part in a case of ours."""
+ANY_ANSWERER = frozenset({partner_of_case, role_fits, case_open})
+"""For answers to what we may ask of any state."""
 NEW_REQUEST = frozenset({case_id_given, case_open})
 """For what may be the beginning of a case."""
 AFTER_CLOSING = frozenset({case_open})
@@ -62,11 +73,24 @@ def _limited_services() -> tuple[Route, ...]:
 
 TABLE: tuple[Route, ...] = (
     Route("LO1 R *", locate.requested, Task("locate", "LO1"), ANY_STATE),
+    Route("LO1 P LUAPD", progress.advanced),
     Route("LO1 P LUALL", news.update_case, Task("locate_again", "LO2")),
     Route("LO1 P LSALL", news.update_case, Task(UPDATE, "IW1")),
     Route("LO1 P LSEMP", news.update_case, Task(UPDATE, "IW1")),
     Route("LO1 P *", news.update_case, Task(UPDATE)),
     Route("CSI R *", case_status.requested, Task("answer_case_information", "CSI1"), ANY_STATE),
+    Route(
+        "CSI P FSINF",
+        case_status.informed,
+        Task("compare_case", title="compare what differs with our case"),
+        ANY_ANSWERER,
+    ),
+    Route(
+        "CSI P FUINF",
+        case_status.uninformed,
+        Task("correct_case_id", title="find out where the case ID came from, and correct it"),
+        ANY_ANSWERER,
+    ),
     Route(
         "ENF [RU] ERTXR",
         central_registry.review_wanted,
@@ -79,7 +103,7 @@ TABLE: tuple[Route, ...] = (
         Task("review_order", "RV1", "review the order, and say whether it should change"),
         NEW_REQUEST,
     ),
-    Route("ENF [RU] ERSTA", news.asked, STATUS),
+    Route("ENF [RU] ERSTA", progress.status_asked, STATUS),
     Route("[EP][NSA][FT] R *", central_registry.referred, Task("acknowledge_referral", "CR1"), NEW_REQUEST),
     Route(
         "[EP][NSA][FT] U *",
@@ -101,7 +125,8 @@ TABLE: tuple[Route, ...] = (
         central_registry.acknowledged,
         Task("supply_missing", "IN3", "send what is missing, or say when it will come"),
     ),
-    Route("* A ANOAD", central_registry.acknowledged),
+    Route("* A *", central_registry.acknowledged),
+    Route("[EP][NSA][FT] P *", progress.advanced),
     Route("COL P CISUB", news.submitted_for_offset),
     Route("COL P CITAX", news.offset_paid, Task("post_offset", title="correct the payment records")),
     *_initiating_closures(),
@@ -116,18 +141,23 @@ TABLE: tuple[Route, ...] = (
     # The closure notices we send go out on a closed case, so their rejection must still reach a person.
     Route("MSC P REJCT", managing.rejected, Task("find_case_id", "AN2"), AFTER_CLOSING),
     Route("MSC P GSCAS", news.new_case_id, Task(UPDATE), AFTER_CLOSING),
+    Route("MSC P LUAPD", progress.advanced),
     Route("MSC P LSEMP", news.update_case, Task(UPDATE, "IW1")),
     Route("MSC P L*", news.update_case, Task(UPDATE)),
-    Route("MSC P GS[FM]*", news.update_case, Task(UPDATE)),
+    Route("MSC P GSFIP", news.new_fips, Task(UPDATE)),
+    Route("MSC P GSM*", news.update_case, Task(UPDATE)),
+    Route("MSC P GSPUD", progress.status_told),
+    *(Route(f"MSC P {code}", progress.advanced) for code in ("BLANK", "GIHER", "GSFWD", "GSSTA", "GSUPD")),
     Route("MSC P GSADD", news.update_case, Task(UPDATE)),
     Route("MSC P GSDEL", news.update_case, Task(UPDATE)),
     Route("MSC P GSPA[DY]", news.update_case, Task(UPDATE)),
     Route("MSC P GSTYP", news.update_case, Task(UPDATE)),
     Route("MSC P GSWKR", news.update_case, Task(UPDATE)),
-    Route("MSC [RU] GRUPD", news.asked, STATUS),
+    Route("MSC [RU] GRUPD", progress.status_asked, STATUS),
     Route("MSC [RU] GRPOC", news.asked, Task("send_documents", "AN1", "send the documents, or say when")),
     Route("MSC [RU] GRFIN", news.asked, Task("send_documents", "AN1", "send the records, or say when")),
     *_limited_services(),
+    Route("MSC R GRBTR", news.asked, Task("limited_service", title="schedule the test, or say why not")),
     Route("MSC R GRPAY", news.asked, Task("change_payee", title="send the payments to the state that asks")),
 )
 

@@ -78,6 +78,7 @@ def _found_in(path: Path, text: str) -> tuple[str, ...]:
 def _loaders() -> Mapping[tuple[str, ...], Loader]:
     """Give each loader by the keys that only its tables have, the most particular first."""
     from csenet.handlers.policy import (
+        advances,
         agreements,
         closure,
         deadlines,
@@ -97,6 +98,7 @@ def _loaders() -> Mapping[tuple[str, ...], Loader]:
         ("version", "section"): questionnaire.load_questionnaire,
         ("question",): profile_questions.load_questions,
         ("jurisdiction",): jurisdictions.load_jurisdictions,
+        ("advance",): advances.load_advances,
         ("duty",): deadlines.load_duties,
         ("criterion",): closure.load_criteria,
         ("reason",): rules.load_reasons,

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 @click.command(
     epilog=example(
         "csenet replay fixtures/transactions/msc-r-grint.from-server.txt"
-        " --facts fixtures/facts/minnesota.json --today 2026-11-21"
+        " --facts fixtures/facts/minnesota.json --today 2026-11-21",
+        "csenet replay fixtures/stories/collections.toml",
     )
 )
 @click.argument("file", metavar="FILE")
 @click.option(
     "--facts",
     metavar="FACTS.json",
-    required=True,
-    help="One object: each case ID with the body that PUT /v1/cases/{case_id} takes.",
+    help="One object: each case ID with the body that PUT /v1/cases/{case_id} takes. Stories have their own.",
 )
 @today_option
 @click.option("--jurisdiction", metavar="FIPS", help="Two digits; the receiver's in each header if left out.")
@@ -50,24 +50,35 @@ if TYPE_CHECKING:
 @direction_option(help="Whose header the file has; recognised by itself if left out.")
 @framing_option(help="How transactions follow each other; recognised by itself if left out.")
 @encoding_option(help="Character set of the file; recognised by itself if left out.")
+@click.option("--quiet", is_flag=True, help="Of stories, show only those that do not go as told.")
 @click.pass_context
 def replay(
     ctx: click.Context,
     file: str,
-    facts: str,
+    facts: str | None,
     today: date | None,
     jurisdiction: str | None,
     agreements: Path | None,
     direction: str | None,
     framing: str | None,
     encoding: str | None,
+    quiet: bool,
 ) -> None:
     """Print what FILE would cause, without causing it.
 
     One JSON object a transaction holds the decision; nothing is stored or sent. A later transaction sees
     the changes that earlier ones made to their case. "-" is standard input. Exit 1 if a transaction
     cannot be read.
+
+    Of a file of stories (.toml), or a folder of them, each story is told with what follows and why; the last
+    line counts them. Exit 1 if one does not go as told.
     """
+    if file.endswith(".toml") or Path(file).is_dir():
+        from csenet.gateway.cli.replay_stories import tell_stories
+
+        ctx.exit(tell_stories(Path(file), quiet=quiet))
+    if facts is None:
+        raise click.UsageError("Missing option '--facts': transactions are about cases.")
     from csenet.gateway.cli.reading import records, tell
 
     player = _Player(_records_of(facts), today or machine_today(), jurisdiction, agreements)

@@ -74,7 +74,9 @@ async def put_case(
         "other_fips": facts.other_fips,
         "other_case_id": facts.other_case_id,
         "facts": written,
-        "state": msgspec.to_builtins(initial_state(facts, before)),
+        "state": msgspec.to_builtins(
+            initial_state(facts, before, None if known is None else known["other_fips"])
+        ),
         "version": 1 if known is None else known["version"] + 1,
         "updated_at": workset.now,
     }
@@ -207,7 +209,7 @@ def addressed(tx: Transaction, record: CaseRecord | None) -> Transaction:
     """Fill in whom a transaction is for where its writer left that to the facts of the case."""
     if record is None:
         return tx
-    header, other = tx.header, record.facts.other_fips
+    header, other = tx.header, record.other_fips
     changes: dict[str, Any] = {}
     if header.other_fips_state is None:
         changes = {

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from csenet.handlers.policy.advances import advances
 from csenet.handlers.policy.agreements import alternatives, load_agreements, sending_rules
 from csenet.handlers.policy.closure import criteria
 from csenet.handlers.policy.dated import Dated
@@ -52,6 +53,7 @@ def catalogue(profile: Profile | None = None) -> tuple[Entry, ...]:
         *_grounds(),
         *_sending(),
         *_disclosure(),
+        *_advances(),
         *_reasons(),
         *state_entries(profile),
     )
@@ -281,4 +283,16 @@ def _reasons() -> Iterator[Entry]:
             about=row.text,
             cited_in_spec=row.cited_in_spec,
             versions=(Version(citation=row.citation, text=row.text, since=row.since),),
+        )
+
+
+def _advances() -> Iterator[Entry]:
+    for row in advances():
+        why = row.why()
+        yield Entry(
+            id=why.rule,
+            kind="reason",
+            about=row.text,
+            codes=row.codes,
+            versions=(Version(citation=why.citation, text=why.text),),
         )

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from csenet.codecs.codes import VALID, FarCode
+from csenet.codecs.codes import VALID
 from csenet.handlers.checks import record_of
 from csenet.handlers.policy.agreements import load_agreements
-from csenet.handlers.router import dispatch
+from csenet.handlers.router import ROUTES, dispatch
 from csenet.handlers.work import due_by
 
 HANDLED = ["MSC P GSC15", "MSC P GSC16", "MSC P GSC17", "MSC P GSC18", "MSC R GRINT", "MSC P GSTAI"]
@@ -110,14 +110,8 @@ def test_what_no_agreement_covers_becomes_work(make, tmp_path):
     assert work.reasons[0].citation == "agreement of 2026-01-01"
 
 
-@pytest.mark.parametrize("far", ["ENF P EILMV", "MSC P GIHER", "EST P SSEST", "PAT P PSEST", "MSC P GSPUD"])
-def test_every_other_valid_transaction_is_reviewed_under_its_title(make, far):
-    code = FarCode.parse(far)
-    role = "responding" if VALID[code].sent_by == "initiating" else "initiating"
-    work = only_work(dispatch(make.incoming(far), make.context(make.case(role))))
-    assert work.kind == "review"
-    assert VALID[code].title in work.title
-    assert work.due is None
+def test_every_valid_transaction_has_a_route():
+    assert not VALID.keys() - ROUTES.keys()
 
 
 def test_no_valid_transaction_is_met_with_silence(make):

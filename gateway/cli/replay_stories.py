@@ -1,0 +1,73 @@
+"""Tell stories of cases: what came, what followed, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import click
+
+from csenet.gateway.cli.common import Unusable
+
+if TYPE_CHECKING:
+    from csenet.gateway.stories import Played, Story
+    from csenet.handlers.decision import Decision
+
+_WIDTH = 80
+
+
+def tell_stories(path: Path, *, quiet: bool) -> int:
+    """Play a file of stories or all files of a folder, and count them last; give the exit code."""
+    from csenet.gateway.stories import StoryError, play, read_stories
+
+    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    if not files:
+        raise Unusable(f"{path}: holds no stories")
+    count = wrong = 0
+    for each in files:
+        try:
+            cast, stories = read_stories(each)
+        except StoryError as error:
+            raise Unusable(str(error)) from None
+        for number, story in enumerate(stories, 1):
+            played = play(cast, story)
+            count, wrong = count + 1, wrong + bool(played.differences)
+            if played.differences or not quiet:
+                click.echo("\n".join(_told(f"{each.name} {number}", story, played)) + "\n")
+    click.echo(f"{count} stories: {count - wrong} went as told, {wrong} did not")
+    return 1 if wrong else 0
+
+
+def _told(name: str, story: Story, played: Played) -> Iterator[str]:
+    part = f", we are the {story.role} state" if story.role else ", no case of ours is named"
+    yield _line(f"{name}: {story.tells}", "")
+    yield _line(f"{story.comes} comes on {story.on}{part}.")
+    yield from _decided(played.decision)
+    if played.after is not None and story.done is not None:
+        yield _line(f"The work is completed on {story.done.on} ({story.done.outcome}).")
+        yield from _decided(played.after)
+    for each in played.differences:
+        yield _line(f"NOT AS TOLD: {each}")
+
+
+def _decided(decision: Decision) -> Iterator[str]:
+    for reply in decision.replies:
+        yield _line(f"sends {reply.transaction.far}")
+    for work in decision.work_items:
+        due = f", due {work.due}" if work.due else ""
+        duty = f" (duty {work.duty})" if work.duty else ""
+        yield _line(f"opens {work.kind}{due}{duty}: {work.title}")
+    for number in decision.closes_work:
+        yield _line(f"closes work {number}")
+    for change in decision.case_changes:
+        yield _line(f"changes the case: {', '.join(sorted(change.set))}")
+    for note in decision.notes:
+        yield _line(f"notes: {note}")
+    for why in decision.reasons:
+        yield _line(f"because {why.text} [{why.citation}]", "    ")
+
+
+def _line(text: str, indent: str = "  ") -> str:
+    return fill(text, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ")

@@ -1,0 +1,168 @@
+"""Read a file of stories and the cast they are played by.
+
+A story is a TOML table: what comes on a day about which case, and all that must follow. A caseworker can read
+it; what it does not mention must not happen.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from csenet.codecs import jsonform
+from csenet.codecs.blocks import Header
+from csenet.codecs.codes import FarCode
+from csenet.codecs.errors import CodecError
+from csenet.codecs.transaction import Transaction
+from csenet.gateway.errors import GatewayError
+from csenet.handlers.context import (
+    CaseRecord,
+    CaseState,
+    Context,
+    SentTransaction,
+    WorkView,
+    facts_from_json,
+    initial_state,
+)
+from csenet.handlers.policy.agreements import load_agreements
+from csenet.handlers.policy.profile import load_profile
+from csenet.handlers.policy.working_days import Calendar
+
+
+class StoryError(GatewayError):
+    """Report a file of stories that cannot be played, with the place in it."""
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold what must follow: replies, work, settled work, changes of the case, notes."""
+
+    out: tuple[str, ...] = ()
+    says: dict[str, Any] = {}
+    omits: tuple[str, ...] = ()
+    opens: tuple[dict[str, Any], ...] = ()
+    details: dict[str, str] = {}
+    closes: tuple[int, ...] = ()
+    changes: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+
+
+class Done(Expected, frozen=True, kw_only=True):
+    """Hold the day on which the first work the story opened is done, how it ends, and what follows then."""
+
+    on: date
+    outcome: str = "done"
+
+
+class Story(Expected, frozen=True, kw_only=True):
+    """Hold one story.
+
+    `comes` is the code that arrives `on` a day, `header` and `blocks` what is special in it, `blocks_of` a
+    golden transaction whose blocks it has. Without a `role` no case of ours is meant; `facts` and `state` say
+    what is special about the case, and an empty text leaves a value out. `why` names the authorities, parted
+    by semicolons.
+    """
+
+    tells: str
+    why: str
+    comes: str
+    on: date
+    role: str = ""
+    header: dict[str, Any] = {}
+    blocks: dict[str, Any] = {}
+    blocks_of: str = ""
+    facts: dict[str, Any] = {}
+    state: dict[str, Any] = {}
+    switches: dict[str, bool] = {}
+    open_work: tuple[dict[str, Any], ...] = ()
+    sent: dict[str, Any] = {}
+    done: Done | None = None
+
+
+class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold who plays: our code and case ID, the header of what arrives, the facts of the case."""
+
+    jurisdiction: str
+    case_id: str
+    transactions: str
+    header: dict[str, str]
+    facts: dict[str, Any]
+    folder: Path = Path()
+
+    def arriving(self, story: Story) -> Transaction:
+        """Make the transaction a story begins with."""
+        code = FarCode.parse(story.comes)
+        header: dict[str, Any] = {
+            **self.header,
+            "action_code": code.action,
+            "functional_type_code": code.function,
+            "action_reason": code.reason or None,
+            "transaction_date": story.on - timedelta(days=1),
+            **{name: value or None for name, value in story.header.items()},
+        }
+        blocks: dict[str, Any] = {}
+        if story.blocks_of:
+            path = self.folder / self.transactions / f"{story.blocks_of}.json"
+            golden = json.loads(path.read_text("utf-8"))
+            blocks = {name: block for name, block in golden.items() if name != "header"}
+        return jsonform.load(
+            {"header": jsonform.dump_block(Header(**header)), **blocks, **_plain(story.blocks)}
+        )
+
+    def surroundings(self, story: Story) -> Context:
+        """Make the case and what is known around it."""
+        record = self._record(story) if story.role else None
+        held = [
+            WorkView(id=number, case_id=self.case_id, **msgspec.convert(work, dict[str, Any]))
+            for number, work in enumerate(story.open_work, 1)
+        ]
+        state = self.jurisdiction[:2]
+        return Context(
+            jurisdiction=self.jurisdiction,
+            profile=load_profile(state).with_switches(story.switches),
+            agreements=load_agreements(None),
+            calendar=Calendar(state),
+            record=record,
+            today=story.on,
+            received_on=story.on,
+            sent=self._sent(story),
+            open_work=tuple(held),
+        )
+
+    def _record(self, story: Story) -> CaseRecord:
+        whole = {"role": story.role} | self.facts | _plain(story.facts)
+        given = {name: value for name, value in whole.items() if value not in ("", None)}
+        facts = facts_from_json(self.case_id, given)
+        values = msgspec.to_builtins(initial_state(facts)) | _plain(story.state)
+        return CaseRecord(facts=facts, state=msgspec.convert(values, CaseState))
+
+    def _sent(self, story: Story) -> SentTransaction | None:
+        if not story.sent:
+            return None
+        values = {"case_id": self.case_id, "partner": self.header["other_fips_state"], "status": "delivered"}
+        given = values | story.sent
+        return SentTransaction(**{**given, "far": FarCode.parse(given["far"])})
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Write TOML's dates the way JSON does."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(values))
+    return plain
+
+
+def read_stories(path: Path) -> tuple[Cast, tuple[Story, ...]]:
+    """Read one file; raise `StoryError` naming what in it cannot be used."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+        cast_path = path.parent / raw["cast"]
+        cast = msgspec.convert(tomllib.loads(cast_path.read_text("utf-8")), Cast)
+        stories = msgspec.convert(raw["story"], tuple[Story, ...])
+    except KeyError as missing:
+        raise StoryError(f"{path}: has no {missing}") from None
+    except (OSError, ValueError, CodecError) as wrong:
+        raise StoryError(f"{path}: {wrong}") from None
+    return msgspec.structs.replace(cast, folder=cast_path.parent), stories
