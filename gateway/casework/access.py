@@ -1,59 +1,51 @@
-"""Decide who may call what: one table of role by route, and bearer tokens.
+"""Decide who may call what: the person behind each request, and the right that its route needs.
 
-A route that is missing from the table is open to administrators only, so that forgetting a row closes a door
-rather than opening one.
+Which right a route needs, and whose it is, stands in `gateway/people/rights.toml`.  A route that has no row
+there is nobody's, so that forgetting a row closes a door rather than opening one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import hdrs, web
 
+from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.casework.problems import ApiProblem, Kind
+from csenet.gateway.people.person import PERSON, Person, machine
+from csenet.gateway.people.rights import OPEN, Right, Role, Route, table
 from csenet.gateway.store import tokens
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tokens import Role, Token
+from csenet.gateway.store.tokens import Token
+
+
+def _needs() -> Mapping[Route, str]:
+    """Find what each route needs; operations without a row are left out."""
+    found = dict(table().page_routes())
+    rows = table().operations
+    found |= {(each.method, each.path): rows[each.id] for each in OPERATIONS if each.id in rows}
+    return MappingProxyType(found)
+
+
+NEEDS: Final = _needs()
+"""The right that each route needs, or ``open``."""
 
 PUBLIC: Final[frozenset[Role]] = frozenset()
-_CASE: Final = frozenset({Role.CASEWORKER, Role.ADMIN})
-_LISTS: Final = frozenset({Role.CASEWORKER, Role.OPERATOR, Role.ADMIN})
-_OPERATE: Final = frozenset({Role.OPERATOR, Role.ADMIN})
-_EXCHANGE: Final = frozenset({Role.EXCHANGE, Role.ADMIN})
-_ADMIN_ONLY: Final = frozenset({Role.ADMIN})
-
-ACCESS: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
-    ("GET", "/"): PUBLIC,
-    ("GET", "/healthz"): PUBLIC,
-    ("GET", "/readyz"): PUBLIC,
-    # Whom it lets in is a setting of its own, observe.metrics.
-    ("GET", "/metrics"): PUBLIC,
-    ("GET", "/v1/openapi.json"): PUBLIC,
-    ("GET", "/console/assets/{digest}/{file}"): PUBLIC,
-    ("PUT", "/v1/cases/{case_id}"): _CASE,
-    ("GET", "/v1/cases/{case_id}"): _CASE,
-    ("POST", "/v1/transactions"): _CASE,
-    ("GET", "/v1/transactions"): _LISTS,
-    ("GET", "/v1/transactions/{transaction_id}"): _CASE,
-    ("GET", "/v1/work-items"): _LISTS,
-    ("GET", "/v1/work-items/{item_id}"): _CASE,
-    ("POST", "/v1/work-items/{item_id}/complete"): _CASE,
-    ("GET", "/v1/ledger"): _OPERATE,
-    ("GET", "/v1/dead"): _OPERATE,
-    ("POST", "/v1/dead/resend"): _OPERATE,
-    ("POST", "/v1/exchange/batches"): _EXCHANGE,
-    ("GET", "/v1/policy/rules"): _LISTS,
-    ("GET", "/v1/policy/rules/{rule}"): _LISTS,
-    ("GET", "/v1/policy/deadlines"): _LISTS,
-    ("GET", "/v1/policy/diff"): _LISTS,
-}
+ACCESS: Final[Mapping[Route, frozenset[Role]]] = MappingProxyType(
+    {
+        route: PUBLIC if needed == OPEN else table().roles_with(Right(needed))
+        for route, needed in NEEDS.items()
+    }
+)
+"""The roles that each route is for; follows from the table, nothing is added here."""
 
 STORE: Final = web.AppKey("store", Store)
 TOKEN: Final = web.RequestKey("token", Token)
 
 
-def route_of(request: web.Request) -> tuple[str, str] | None:
+def route_of(request: web.Request) -> Route | None:
     """Give the method and template of the matched route; None if no route matched.
 
     HEAD counts as GET.  The template is what may stand in a log: the path itself holds case IDs.
@@ -66,21 +58,30 @@ def route_of(request: web.Request) -> tuple[str, str] | None:
 
 
 async def authorize(request: web.Request) -> None:
-    """Let the request pass, or raise the problem 401 or 403.
-
-    The token found is left on the request for the views, which name it in the audit.
-    """
+    """Let the request pass with its person on it, or raise the problem 401 or 403."""
     route = route_of(request)
     if route is None:
         return
-    allowed = ACCESS.get(route, _ADMIN_ONLY)
-    if allowed == PUBLIC:
+    needed = NEEDS.get(route)
+    if needed == OPEN:
         return
+    person = await _person(request)
+    if needed is None or not person.may(Right(needed)):
+        raise _forbidden(needed)
+    request[PERSON] = person
+
+
+def _forbidden(needed: str | None) -> ApiProblem:
+    """Say which roles would do."""
+    roles = () if needed is None else sorted(table().roles_with(Right(needed)))
+    return ApiProblem(Kind.FORBIDDEN, f"This needs one of these roles: {', '.join(roles) or 'none has it'}.")
+
+
+async def _person(request: web.Request) -> Person:
+    """Find who calls."""
     token = await _token(request)
-    if token.role not in allowed:
-        needed = ", ".join(sorted(allowed))
-        raise ApiProblem(Kind.FORBIDDEN, f"This needs a token with one of these roles: {needed}.")
     request[TOKEN] = token
+    return machine(token.name, token.roles, request, f"token {token.id}")
 
 
 async def _token(request: web.Request) -> Token:

@@ -7,11 +7,12 @@ from aiohttp import web
 from csenet.gateway.casework import middleware, policy, service, views
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.operations import OPERATIONS
-from csenet.gateway.casework.ports import DESK, JURISDICTION, CaseDesk
+from csenet.gateway.casework.ports import DESK, JURISDICTION, READER, CaseDesk
 from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.clock import Clock
 from csenet.gateway.console.part import add_console
 from csenet.gateway.delivery.windows import Windows
+from csenet.gateway.people.reading import Reader
 from csenet.gateway.store.engine import Store
 
 
@@ -26,8 +27,8 @@ def build_app(
 ) -> web.Application:
     """Build the web application of one jurisdiction.
 
-    Routes added to it before it starts are guarded and logged alike: what the table of role by route does
-    not name is for administrators only.
+    Routes added to it before it starts are guarded and logged alike: what the table of rights does not name
+    is nobody's.
     """
     bounds = limits or Limits()
     app = web.Application(
@@ -35,6 +36,7 @@ def build_app(
     )
     app[DESK] = desk
     app[STORE] = store
+    app[READER] = Reader(desk, store, clock)
     app[LIMITS] = bounds
     app[JURISDICTION] = jurisdiction_name
     app[service.DESCRIPTION] = {}

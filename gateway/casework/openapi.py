@@ -80,7 +80,7 @@ def document(app: web.Application, jurisdiction_name: str) -> Schema:
 
 def _operation(operation: Operation) -> Schema:
     """Write one operation."""
-    roles = ACCESS[operation.method, operation.path]
+    roles = ACCESS.get((operation.method, operation.path), PUBLIC)
     written: Schema = {
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -142,7 +142,7 @@ def _problem_statuses(operation: Operation) -> set[int]:
     """Work out which problems an operation can answer with."""
     found = {500, *operation.problems}
     places = {parameter.place for parameter in operation.parameters}
-    if ACCESS[operation.method, operation.path] != PUBLIC:
+    if ACCESS.get((operation.method, operation.path)) != PUBLIC:
         found |= {401, 403}
     if "path" in places and operation.id != "putCase":
         found.add(404)

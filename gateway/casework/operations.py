@@ -72,6 +72,15 @@ CASE_ID: Final = Parameter(
 )
 
 
+PURPOSE: Final = Parameter(
+    name="X-Purpose",
+    place="header",
+    description="Why a person wants to see personal fields in clear; they are masked without it. It is kept "
+    "in the record. Programs that own the content get it in clear.",
+    form={"type": "string", "minLength": 8, "maxLength": 200},
+)
+
+
 def _path_id(name: str, what: str) -> Parameter:
     """Describe a numeric identifier in the path."""
     return Parameter(
@@ -136,7 +145,8 @@ OPERATIONS: Final = (
         path="/v1/cases/{case_id}",
         tag="Cases",
         summary="Read a case: facts, state, timeline, work items",
-        parameters=(CASE_ID,),
+        parameters=(CASE_ID, PURPOSE),
+        problems=(503,),
         answers={200: Answer(description="The case.", schema="Case", example=examples.CASE)},
     ),
     Operation(
@@ -203,7 +213,9 @@ OPERATIONS: Final = (
                 form={"type": "string", "pattern": r"^(in|out)-[1-9][0-9]{0,17}$"},
                 required=True,
             ),
+            PURPOSE,
         ),
+        problems=(503,),
         answers={
             200: Answer(
                 description="The transaction.",
@@ -237,6 +249,7 @@ OPERATIONS: Final = (
         tag="Work",
         summary="Read one work item",
         parameters=(_path_id("item_id", "work item"),),
+        problems=(503,),
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.WORK_ITEM)},
     ),
     Operation(

@@ -19,6 +19,7 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.desk.views_today import Today
+from csenet.gateway.people.reading import Reader
 from csenet.gateway.store.outbox import DeadRow
 
 
@@ -90,4 +91,5 @@ class HealthBook(Protocol):
 
 HEALTH: Final[web.AppKey[HealthBook]] = web.AppKey("health")
 DESK: Final[web.AppKey[CaseDesk]] = web.AppKey("desk")
+READER: Final = web.AppKey("reader", Reader)
 JURISDICTION: Final = web.AppKey("jurisdiction", str)

@@ -17,6 +17,7 @@ from aiohttp import web
 from csenet.codecs.layout import python_name
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import GatewayError, NotFound, Rejected
+from csenet.gateway.people.reading import ReadRefused, Unrecorded
 from csenet.handlers.facts import BLOCKS, REPEATED
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,7 +30,7 @@ class Kind(Enum):
     MALFORMED = ("malformed-request", 400, "The request cannot be read")
     PARAMETERS = ("invalid-parameters", 400, "Parameters of the request are wrong")
     UNAUTHENTICATED = ("unauthenticated", 401, "A valid access token is needed")
-    FORBIDDEN = ("forbidden", 403, "The token's role does not allow this")
+    FORBIDDEN = ("forbidden", 403, "Your role does not allow this")
     NOT_FOUND = ("not-found", 404, "There is nothing here")
     METHOD = ("method-not-allowed", 405, "This method is not offered here")
     CONFLICT = ("conflict", 409, "The request contradicts an earlier one")
@@ -149,6 +150,8 @@ def from_gateway_error(error: GatewayError) -> ApiProblem | None:
         return ApiProblem(Kind.CONFLICT, str(error) or f"{Kind.CONFLICT.title}.")
     if isinstance(error, Rejected):
         return rejected(wrongs(error))
+    if isinstance(error, ReadRefused):
+        return ApiProblem(Kind.UNAVAILABLE if isinstance(error, Unrecorded) else Kind.FORBIDDEN, str(error))
     return None
 
 

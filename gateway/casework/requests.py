@@ -12,8 +12,11 @@ import msgspec
 from aiohttp import web
 
 from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, rejected
+from csenet.gateway.people.reading import LONGEST_PURPOSE, SHORTEST_PURPOSE, Look
 
 T = TypeVar("T")
+
+PURPOSE: Final = "X-Purpose"
 
 _LARGEST_ID: Final = 2**63 - 1
 _OUTBOUND: Final = re.compile(r"out-[1-9][0-9]{0,17}")
@@ -142,6 +145,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(built) != len(pairs):
         raise _TwiceError
     return built
+
+
+def looking(request: web.Request) -> Look:
+    """Read whether content is to be seen in clear, and why: the reason stands in the header X-Purpose.
+
+    A header, because paths and queries end up in other programs' logs.
+    """
+    purpose = request.headers.get(PURPOSE)
+    if purpose is None:
+        return Look()
+    if not SHORTEST_PURPOSE <= len(purpose.strip()) <= LONGEST_PURPOSE or not purpose.isprintable():
+        message = f"must be {SHORTEST_PURPOSE} to {LONGEST_PURPOSE} printable characters"
+        wrong = Wrong(code="request.value", message=message, parameter=PURPOSE)
+        raise ApiProblem(Kind.PARAMETERS, "Nothing was looked up.", [wrong])
+    return Look(unmask=True, purpose=purpose.strip())
 
 
 def identifier(request: web.Request, name: str) -> int:

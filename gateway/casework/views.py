@@ -10,12 +10,12 @@ import msgspec
 from aiohttp import web
 
 from csenet.gateway.casework import answers, requests
-from csenet.gateway.casework.access import TOKEN
 from csenet.gateway.casework.operations import JSON, OUTCOMES, STATUSES
-from csenet.gateway.casework.ports import DESK
+from csenet.gateway.casework.ports import DESK, READER
 from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, about_facts, rejected
 from csenet.gateway.casework.requests import LIMITS, Finder
 from csenet.gateway.desk.results import Rejected, TransactionFilter, WorkFilter
+from csenet.gateway.people.person import PERSON
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,13 +36,15 @@ async def put_case(request: web.Request) -> web.Response:
     if _CASE_ID.fullmatch(case_id) is None or not (case_id.isascii() and case_id.isprintable()):
         message = "must have 1 to 15 characters, no * or \\, no leading blank, and not only zeros and blanks"
         raise rejected([Wrong(code="case_id.value", message=message, parameter="case_id", field="Case-ID")])
-    case = await request.app[DESK].put_case(case_id, obj, actor=request[TOKEN].name)
+    case = await request.app[DESK].put_case(case_id, obj, actor=request[PERSON].name)
     return reply(case, 201 if case.created else 200)
 
 
 async def get_case(request: web.Request) -> web.Response:
     """Show a case."""
-    return reply(_found(await request.app[DESK].get_case(request.match_info["case_id"]), "case"))
+    look = requests.looking(request)
+    case = await request.app[READER].case(request[PERSON], request.match_info["case_id"], look)
+    return reply(_found(case, "case"))
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -57,7 +59,7 @@ async def submit(request: web.Request) -> web.Response:
         )
         raise ApiProblem(Kind.PARAMETERS, "Nothing was sent.", [wrong])
     obj = await requests.read_object(request)
-    actor = request[TOKEN].name
+    actor = request[PERSON].name
     scoped = f"{actor}:{key}" if key is not None else None
     try:
         result = await request.app[DESK].submit(obj, idempotency_key=scoped, actor=actor)
@@ -82,7 +84,7 @@ async def list_transactions(request: web.Request) -> web.Response:
         limit=_limit(request, asked),
     )
     asked.finish()
-    page = await request.app[DESK].list_transactions(filters)
+    page = await request.app[READER].transactions(request[PERSON], filters)
     return reply(answers.TransactionPage(transactions=page.items, next=page.next))
 
 
@@ -91,7 +93,9 @@ async def get_transaction(request: web.Request) -> web.Response:
     transaction_id = request.match_info["transaction_id"]
     if _TRANSACTION_ID.fullmatch(transaction_id) is None:
         raise ApiProblem(Kind.NOT_FOUND, "Identifiers of transactions read in-12 or out-7.")
-    return reply(_found(await request.app[DESK].transaction(transaction_id), "transaction"))
+    look = requests.looking(request)
+    detail = await request.app[READER].transaction(request[PERSON], transaction_id, look)
+    return reply(_found(detail, "transaction"))
 
 
 async def list_work_items(request: web.Request) -> web.Response:
@@ -107,14 +111,14 @@ async def list_work_items(request: web.Request) -> web.Response:
         limit=_limit(request, asked),
     )
     asked.finish()
-    page = await request.app[DESK].list_work_items(filters)
+    page = await request.app[READER].work_items(request[PERSON], filters)
     return reply(answers.WorkItemPage(work_items=page.items, next=page.next))
 
 
 async def get_work_item(request: web.Request) -> web.Response:
     """Show a work item."""
     item_id = requests.identifier(request, "item_id")
-    return reply(_found(await request.app[DESK].work_item(item_id), "work item"))
+    return reply(_found(await request.app[READER].work_item(request[PERSON], item_id), "work item"))
 
 
 async def complete_work_item(request: web.Request) -> web.Response:
@@ -126,7 +130,7 @@ async def complete_work_item(request: web.Request) -> web.Response:
     body.finish()
     if on is None:
         raise AssertionError("finish lets no missing date pass")
-    item = await request.app[DESK].complete_work(item_id, on, outcome, actor=request[TOKEN].name)
+    item = await request.app[DESK].complete_work(item_id, on, outcome, actor=request[PERSON].name)
     return reply(item)
 
 
@@ -150,7 +154,7 @@ async def resend_dead(request: web.Request) -> web.Response:
     if not body.errors and (ids is None) == (everything is None):
         body.wrong("ids", "request.required", "give either ids or all")
     body.finish()
-    return reply(answers.Resent(resent=await request.app[DESK].dead_resend(ids, actor=request[TOKEN].name)))
+    return reply(answers.Resent(resent=await request.app[DESK].dead_resend(ids, actor=request[PERSON].name)))
 
 
 def _limit(request: web.Request, asked: Finder) -> int:

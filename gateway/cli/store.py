@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from csenet.gateway.people.system import system_user
+
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
+    from csenet.gateway.people.reading import Reader
 
 T = TypeVar("T")
 
-# Stands in the audit trail for whoever may run commands on the gateway's machine.
-ACTOR = "cli"
+# Stands in the audit trail for whoever runs commands on the gateway's machine.
+ACTOR = system_user()
 
 
 async def call(config: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
@@ -29,3 +32,10 @@ async def call(config: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
     log.configure(settings.log if settings.log.file else LogSection(level="warning"))
     async with open_desk(settings) as desk:
         return await work(desk)
+
+
+def reader_at(desk: Desk) -> Reader:
+    """Read through a desk with a record of it, on behalf of whoever types."""
+    from csenet.gateway.people.reading import Reader
+
+    return Reader(desk, desk.store, desk.clock)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ROLES = ("caseworker", "operator", "exchange", "admin")
+_ROLES = ("exchange", "casesystem", "operator", "administrator")
+_FORMER = ("caseworker", "admin")
 
 
 @click.group(cls=Listing)
@@ -34,12 +35,20 @@ def token() -> None:
 
 
 @token.command(
-    epilog=example("csenet token create --config gateway.toml --role caseworker --name case-system")
+    epilog=example("csenet token create --config gateway.toml --role casesystem --name case-system")
 )
 @config_option
-@click.option("--role", type=click.Choice(_ROLES), required=True, help="What the token may be used for.")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice([*_ROLES, *_FORMER]),
+    metavar=f"[{'|'.join(_ROLES)}]",
+    required=True,
+    multiple=True,
+    help="What the token may be used for; may be given more than once.",
+)
 @click.option("--name", help="Who uses it: stands in the audit trail; made from role and time if left out.")
-def create(config: Path, role: str, name: str | None) -> None:
+def create(config: Path, roles: tuple[str, ...], name: str | None) -> None:
     """Make a token and print its secret, once.
 
     Only a hash of it is kept: store it where the caller finds it, and nobody else.
@@ -47,8 +56,8 @@ def create(config: Path, role: str, name: str | None) -> None:
     from csenet.gateway.store import tokens
 
     now = datetime.now(UTC)
-    chosen = name or f"{role}-{now:%Y%m%dT%H%M%S%f}"
-    click.echo(run(_write(config, lambda conn: tokens.create(conn, chosen, role, now))))
+    chosen = name or f"{roles[0]}-{now:%Y%m%dT%H%M%S%f}"
+    click.echo(run(_write(config, lambda conn: tokens.create(conn, chosen, roles, now))))
 
 
 @token.command("list", epilog=example("csenet token list --config gateway.toml"))
@@ -62,8 +71,11 @@ def list_(config: Path, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(each.id, each.name, each.role.value, each.created_at, each.revoked_at or "") for each in found]
-    print_table("Tokens", ["id", "name", "role", "created", "revoked"], rows)
+    rows = [
+        (each.id, each.name, " ".join(sorted(each.roles)), each.created_at, each.revoked_at or "")
+        for each in found
+    ]
+    print_table("Tokens", ["id", "name", "roles", "created", "revoked"], rows)
 
 
 @token.command(epilog=example("csenet token revoke case-system --config gateway.toml"))

@@ -122,7 +122,7 @@ async def _site(
     app = GatewayApp(load_settings(home / "gateway.toml"))
     await app.start()
     url = f"http://{HOST}:{ports[fips]}"
-    token = await _token(app, "caseworker")
+    token = await _token(app, "casesystem")
     return Site(fips, home, app, Office(jurisdiction.name, f"{fips}00000", url, token, session))
 
 

@@ -279,7 +279,8 @@ api_token = Table(
     metadata,
     Column("id", ROW_ID, primary_key=True),
     Column("name", String(64), nullable=False),
-    Column("role", String(16), nullable=False),
+    # One role, or several with blanks between them.
+    Column("role", String(64), nullable=False),
     # Only the digest: the token itself is shown once and kept nowhere.
     Column("sha256", String(64), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),

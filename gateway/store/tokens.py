@@ -11,8 +11,8 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -20,6 +20,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.errors import GatewayError
+from csenet.gateway.people.rights import FORMER, Role, table
 from csenet.gateway.store.tables import api_token
 
 PREFIX: Final = "csn_"
@@ -27,16 +28,9 @@ PREFIX: Final = "csn_"
 
 _RANDOM_BYTES: Final = 32
 _LONGEST: Final = 128
+_LENT: Final = (Role.OPERATOR, Role.ADMINISTRATOR)
+"""Roles of people that a program may have as well, to do their errands."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-
-
-class Role(StrEnum):
-    """Name what a token may be used for; the table of role by route stands in casework.access."""
-
-    CASEWORKER = "caseworker"
-    OPERATOR = "operator"
-    EXCHANGE = "exchange"
-    ADMIN = "admin"
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +38,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     name: str
-    role: Role
+    roles: frozenset[Role]
     created_at: datetime
     revoked_at: datetime | None = None
 
@@ -53,21 +47,22 @@ class TokenError(GatewayError):
     """Report a token that cannot be made: a bad or taken name, or an unknown role."""
 
 
-async def create(conn: AsyncConnection, name: str, role: str, now: datetime) -> str:
-    """Make a token and return its secret, which can never be shown again.
+async def create(conn: AsyncConnection, name: str, roles: str | Sequence[str], now: datetime) -> str:
+    """Make a token for a role or several and return its secret, which can never be shown again.
 
     `name` is 1 to 60 letters, digits, dots, dashes or underscores, and no other valid token may have it:
     otherwise the audit could not tell the two apart.  Raises TokenError.
     """
     if _NAME.fullmatch(name) is None:
         raise TokenError("the name of a token is 1 to 60 letters, digits, dots, dashes or underscores")
-    if role not in role_names():
+    held = [FORMER.get(role, role) for role in ([roles] if isinstance(roles, str) else roles)]
+    if not held or not set(held) <= set(role_names()):
         raise TokenError(f"there is no such role; choose one of: {', '.join(role_names())}")
     taken = select(api_token.c.id).where(api_token.c.name == name, api_token.c.revoked_at.is_(None))
     if (await conn.execute(taken)).first() is not None:
         raise TokenError("a valid token has this name already; revoke it or choose another name")
     secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    row = {"name": name, "role": str(role), "sha256": _digest(secret), "created_at": now}
+    row = {"name": name, "role": " ".join(sorted(set(held))), "sha256": _digest(secret), "created_at": now}
     await conn.execute(insert(api_token).values(row))
     return secret
 
@@ -103,7 +98,7 @@ list = list_tokens  # noqa: A001 - reads `tokens.list(conn)` where it is called
 
 def role_names() -> tuple[str, ...]:
     """List the roles that a token can have."""
-    return tuple(role.value for role in Role)
+    return tuple(str(role) for role in (*table().of_kind("machine"), *_LENT))
 
 
 def _token(row: RowMapping) -> Token:
@@ -111,7 +106,7 @@ def _token(row: RowMapping) -> Token:
     return Token(
         id=row["id"],
         name=row["name"],
-        role=Role(row["role"]),
+        roles=frozenset(Role(each) for each in row["role"].split()),
         created_at=row["created_at"],
         revoked_at=row["revoked_at"],
     )

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from csenet.gateway import log
 from csenet.gateway.cli import main
+from csenet.gateway.people.system import system_user
 from csenet.gateway.settings import load_settings
 from csenet.gateway.wiring import desk_of, open_tokens
 
@@ -176,16 +177,24 @@ def test_personal_data_is_shown_only_when_asked_for_and_that_is_audited(folder: 
     facts = {**FACTS, "ncp_identification": {"name_last": "INVENTED", "ssn": "900123456"}}
     asyncio.run(seat(folder, token=False, facts=facts))
     play(examples(("submit",))[0])
-    masked, clear = invoke("show", "out-1"), invoke("show", "out-1", "--unmask")
+    masked, clear = (
+        invoke("show", "out-1"),
+        invoke("show", "out-1", "--unmask", "--reason", "call of the NCP"),
+    )
     assert "INVENTED" not in masked.stdout
     assert "900123456" not in invoke("show", "out-1", "--json").stdout
     assert "INVENTED" in clear.stdout
     with sqlite3.connect(folder / "data" / "gateway.db") as store:
         rows = store.execute(
-            "SELECT actor, object FROM audit WHERE action = 'transaction.unmasked'"
+            "SELECT actor, object, detail FROM audit WHERE action = 'transaction.read'"
         ).fetchall()
     store.close()
-    assert rows == [("cli", "transaction out-1")]
+    assert [row[:2] for row in rows] == [(system_user(), "transaction out-1")] * 3
+    first, told, last = (json.loads(row[2]) for row in rows)
+    assert told["purpose"] == "call of the NCP"
+    assert "ncp_identification.name_last" in told["unmasked"]
+    assert "INVENTED" not in str(told)
+    assert "unmasked" not in first | last
 
 
 def test_resend_wants_ids_or_all_but_not_both(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from csenet.gateway.people.rights import Role
 from csenet.gateway.store import tokens
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import api_token
@@ -17,7 +18,7 @@ from csenet.gateway.store.tables import api_token
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 
 
-async def make(store: Store, name: str = "case-system", role: str = "caseworker") -> str:
+async def make(store: Store, name: str = "case-system", role: str = "casesystem") -> str:
     async with store.begin() as conn:
         return await tokens.create(conn, name, role, NOW)
 
@@ -42,7 +43,7 @@ async def test_a_token_is_found_by_its_secret(store: Store) -> None:
     secret = await make(store, "night-batch", "operator")
     token = await check(store, secret)
     assert token is not None
-    assert (token.name, token.role, token.created_at) == ("night-batch", tokens.Role.OPERATOR, NOW)
+    assert (token.name, token.roles, token.created_at) == ("night-batch", {Role.OPERATOR}, NOW)
 
 
 @pytest.mark.parametrize("location", ["sqlite"], indirect=True)
@@ -114,9 +115,9 @@ async def test_a_name_that_would_blur_the_audit_is_refused(store: Store, name: s
         await make(store, name)
 
 
-@pytest.mark.parametrize("role", ["", "root", "Admin", "caseworker "])
+@pytest.mark.parametrize("role", ["", "root", "Admin", "casesystem ", "viewer"])
 async def test_an_unknown_role_is_refused_with_those_that_exist(store: Store, role: str) -> None:
-    with pytest.raises(tokens.TokenError, match="caseworker, operator, exchange, admin"):
+    with pytest.raises(tokens.TokenError, match="exchange, casesystem, operator, administrator"):
         await make(store, "x", role)
 
 
@@ -124,5 +125,23 @@ async def test_tokens_are_listed_in_the_order_made_without_their_secrets(store: 
     secrets = [await make(store, name, role) for name, role in (("b", "exchange"), ("a", "admin"))]
     async with store.read() as conn:
         listed = await tokens.list(conn)
-    assert [(token.name, token.role.value) for token in listed] == [("b", "exchange"), ("a", "admin")]
+    assert [(token.name, set(token.roles)) for token in listed] == [
+        ("b", {"exchange"}),
+        ("a", {"administrator"}),
+    ]
     assert not any(secret in repr(listed) for secret in secrets)
+
+
+async def test_a_program_may_have_several_roles(store: Store) -> None:
+    async with store.begin() as conn:
+        secret = await tokens.create(conn, "both", ["operator", "casesystem", "operator"], NOW)
+    token = await check(store, secret)
+    assert token is not None
+    assert token.roles == {Role.OPERATOR, Role.CASESYSTEM}
+
+
+@pytest.mark.parametrize(("former", "now"), [("caseworker", Role.CASESYSTEM), ("admin", Role.ADMINISTRATOR)])
+async def test_what_roles_were_called_before_still_counts(store: Store, former: str, now: Role) -> None:
+    token = await check(store, await make(store, "t", former))
+    assert token is not None
+    assert token.roles == {now}

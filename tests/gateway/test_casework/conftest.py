@@ -31,7 +31,7 @@ from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.outbox import DeadRow
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
-ROLES = ("caseworker", "operator", "exchange", "admin")
+ROLES = ("casesystem", "operator", "exchange", "administrator")
 
 ITEM = WorkItemView(
     id=12,
@@ -190,8 +190,10 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def secrets(store: Store) -> dict[str, str]:
+    """Make a token for each role of programs, and `admin`, who may do all that programs can."""
     async with store.begin() as conn:
-        return {role: await tokens.create(conn, f"the-{role}", role, NOW) for role in ROLES}
+        made = {role: await tokens.create(conn, f"the-{role}", role, NOW) for role in ROLES}
+        return made | {"admin": await tokens.create(conn, "the-admin", ROLES, NOW)}
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ async def test_the_log_says_which_token_called_but_not_its_secret(api: Any, secr
     with capture_logs() as lines:
         await api.get("/v1/ledger")
         await api.get("/v1/ledger", headers={"Authorization": "Bearer csn_wrong"})
-    assert [(line["status"], line["token_id"]) for line in lines] == [(200, 4), (401, None)]
+    assert [(line["status"], line["token_id"]) for line in lines] == [(200, 5), (401, None)]
     assert "csn_" not in str(lines)
 
 

@@ -1,0 +1,257 @@
+"""Let content be read: by those who may, masked unless they may and say why, and never without a record.
+
+The record is on disk before anything is returned; when it cannot be written, nothing is.  API, console,
+command line and exports all read through `Reader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.codecs import describe
+from csenet.codecs import transaction as codec
+from csenet.gateway.clock import Clock
+from csenet.gateway.desk.results import (
+    CaseView,
+    Page,
+    TransactionDetail,
+    TransactionFilter,
+    WorkFilter,
+    WorkItemView,
+)
+from csenet.gateway.errors import GatewayError
+from csenet.gateway.people import masking
+from csenet.gateway.people.person import Person
+from csenet.gateway.people.rights import Right
+from csenet.gateway.store import audit
+from csenet.gateway.store.engine import Store
+
+SHOWN: Final = "shown"
+NOT_FOUND: Final = "not found"
+OUT_OF_SCOPE: Final = "out of scope"
+REFUSED: Final = "refused"
+
+LONGEST_PURPOSE: Final = 200
+SHORTEST_PURPOSE: Final = 8
+_LONGEST_OBJECT: Final = 128
+
+T = TypeVar("T")
+
+
+class ReadRefused(GatewayError):  # noqa: N818 - read as an outcome
+    """Report that something is not shown: no right to it, no reason given, or no record possible."""
+
+
+class Unrecorded(ReadRefused):
+    """Report that the record of a read cannot be written."""
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """Say how somebody wants to see content: masked, or in clear for a purpose; an export says so."""
+
+    unmask: bool = False
+    purpose: str = ""
+    channel: str = "api"
+
+
+MASKED: Final = Look()
+
+
+class ContentDesk(Protocol):
+    """Find what may be shown."""
+
+    async def get_case(self, case_id: str) -> CaseView | None:
+        """Find a case."""
+        ...
+
+    async def list_transactions(self, wanted: TransactionFilter, /) -> Page:
+        """List transactions."""
+        ...
+
+    async def transaction(self, view_id: str, /) -> TransactionDetail | None:
+        """Find a transaction."""
+        ...
+
+    async def list_work_items(self, wanted: WorkFilter, /) -> Page:
+        """List work items."""
+        ...
+
+    async def work_item(self, item_id: int) -> WorkItemView | None:
+        """Find a work item."""
+        ...
+
+
+class Reader:
+    """Read through a desk on somebody's behalf."""
+
+    def __init__(self, desk: ContentDesk, store: Store, clock: Clock) -> None:
+        """Take the desk, and the store in which the record is kept."""
+        self._desk = desk
+        self._store = store
+        self._clock = clock
+
+    async def case(self, person: Person, case_id: str, look: Look = MASKED) -> CaseView | None:
+        """Show a case; raises ReadRefused."""
+        found = await self._desk.get_case(case_id)
+        objects = [f"case {case_id if found is None else found.case_id}"]
+        return await self._show(person, "case.read", objects, found, look, masking.case_view, _facts)
+
+    async def transaction(
+        self, person: Person, view_id: str, look: Look = MASKED
+    ) -> TransactionDetail | None:
+        """Show a transaction with its content; raises ReadRefused."""
+        return await self._shown_transaction(person, view_id, await self._desk.transaction(view_id), look)
+
+    async def _shown_transaction(
+        self, person: Person, view_id: str, found: TransactionDetail | None, look: Look
+    ) -> TransactionDetail | None:
+        objects = [f"transaction {view_id}"]
+        if found is not None and found.case_id:
+            objects.append(f"case {found.case_id}")
+        mask = masking.transaction_view
+        return await self._show(person, "transaction.read", objects, found, look, mask, _blocks)
+
+    async def described(
+        self, person: Person, view_id: str, look: Look = MASKED
+    ) -> tuple[TransactionDetail, str] | None:
+        """Show a transaction, and tell it in words; the words are empty where it cannot be read."""
+        found = await self._desk.transaction(view_id)
+        shown = await self._shown_transaction(person, view_id, found, look)
+        if shown is None or found is None:
+            return None
+        clear = person.may(Right.CONTENT_CLEAR) or look.unmask
+        return shown, _words(found, unmask=clear)
+
+    async def work_item(self, person: Person, item_id: int, look: Look = MASKED) -> WorkItemView | None:
+        """Show a work item, which carries nothing personal; raises ReadRefused."""
+        found = await self._desk.work_item(item_id)
+        objects = [f"work {item_id}"]
+        if found is not None and found.case_id:
+            objects.append(f"case {found.case_id}")
+        return await self._show(person, "work.read", objects, found, look, _same, _nothing)
+
+    async def transactions(self, person: Person, wanted: TransactionFilter) -> Page:
+        """List transactions by their keys: no content, no record."""
+        need(person, Right.LISTS_READ)
+        return await self._desk.list_transactions(wanted)
+
+    async def work_items(self, person: Person, wanted: WorkFilter) -> Page:
+        """List work items, which carry nothing personal: no record."""
+        need(person, Right.CONTENT_READ)
+        return await self._desk.list_work_items(wanted)
+
+    async def _show(
+        self,
+        person: Person,
+        action: str,
+        objects: Sequence[str],
+        found: T | None,
+        look: Look,
+        mask: Callable[[T], T],
+        personal: Callable[[T], tuple[str, ...]],
+    ) -> T | None:
+        """Decide what is shown, write that down, and only then hand it out."""
+        refusal = refused(person, look)
+        if refusal:
+            await self.record(person, action, objects, look, outcome=REFUSED)
+            raise ReadRefused(refusal)
+        if found is None:
+            await self.record(person, action, objects, look, outcome=NOT_FOUND)
+            return None
+        clear = person.may(Right.CONTENT_CLEAR) or look.unmask
+        fields = personal(found) if clear else ()
+        await self.record(person, action, objects, look, outcome=SHOWN, fields=fields)
+        return found if clear else mask(found)
+
+    async def record(
+        self,
+        person: Person,
+        action: str,
+        objects: Sequence[str],
+        look: Look = MASKED,
+        *,
+        outcome: str,
+        fields: Sequence[str] = (),
+    ) -> None:
+        """Write who saw what, durably; raises ReadRefused when that fails."""
+        row = row_of(person, action, objects, look, outcome=outcome, fields=fields)
+
+        async def write(conn: AsyncConnection) -> None:
+            await audit.add(conn, [{"at": self._clock.now(), **row}])
+
+        try:
+            await self._store.together(write)
+        except Exception as error:
+            raise Unrecorded("The record of who reads cannot be written, so nothing is shown.") from error
+
+
+def row_of(
+    person: Person,
+    action: str,
+    objects: Sequence[str],
+    look: Look = MASKED,
+    *,
+    outcome: str,
+    fields: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write a record without its moment."""
+    detail = {
+        "objects": list(objects),
+        "outcome": outcome,
+        "source": person.source,
+        "agent": person.agent,
+        "session": person.session,
+        "channel": look.channel,
+        "purpose": look.purpose[:LONGEST_PURPOSE],
+        "unmasked": list(fields),
+    }
+    kept = {name: value for name, value in detail.items() if value}
+    about = objects[0][:_LONGEST_OBJECT] if objects else "(nothing)"
+    return {"actor": person.name, "action": action, "object": about, "detail": kept}
+
+
+def need(person: Person, right: Right) -> None:
+    """Raise ReadRefused unless somebody has a right."""
+    if not person.may(right):
+        raise ReadRefused("This needs a right that you do not have.")
+
+
+def refused(person: Person, look: Look) -> str:
+    """Say why content is not shown as somebody wants it; empty when it may be."""
+    if not person.may(Right.CONTENT_READ):
+        return "Content is not for your role."
+    if not look.unmask or person.may(Right.CONTENT_CLEAR):
+        return ""
+    if not person.may(Right.CONTENT_UNMASK):
+        return "Seeing personal fields in clear is not for your role."
+    if len(look.purpose.strip()) < SHORTEST_PURPOSE:
+        return f"Say why personal fields are to be seen, in {SHORTEST_PURPOSE} letters or more."
+    return ""
+
+
+def _same(found: T) -> T:
+    return found
+
+
+def _nothing(_found: Any) -> tuple[str, ...]:
+    return ()
+
+
+def _facts(found: CaseView) -> tuple[str, ...]:
+    return masking.personal_fields(found.facts)
+
+
+def _blocks(found: TransactionDetail) -> tuple[str, ...]:
+    return masking.personal_fields(found.transaction)
+
+
+def _words(found: TransactionDetail, *, unmask: bool) -> str:
+    """Tell a transaction in words."""
+    if not found.transaction:
+        return ""
+    way = codec.Direction.FROM_SERVER if found.id.startswith("in") else codec.Direction.TO_SERVER
+    return describe.text(codec.from_json(found.transaction), unmask, direction=way)
