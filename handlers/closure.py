@@ -21,6 +21,7 @@ from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.replies import Answer, reply_or_work
 from csenet.handlers.work import Task, decide, group_of, item, open_of_kind, title_of
 
+GSC14 = FarCode(function="MSC", action="P", reason="GSC14")
 GSC15 = FarCode(function="MSC", action="P", reason="GSC15")
 GSC16 = FarCode(function="MSC", action="P", reason="GSC16")
 GSC17 = FarCode(function="MSC", action="P", reason="GSC17")

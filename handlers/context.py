@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from csenet.codecs.blocks import Collection
 from csenet.codecs.codes import FarCode
 from csenet.handlers.decision import CaseChange
 from csenet.handlers.facts import Balances, CaseFacts, FactsError, Role, facts_from_json, facts_to_json
@@ -92,13 +93,18 @@ class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     other_fips: str | None = None
     milestones: dict[str, date] = msgspec.field(default_factory=dict)
     offsets: tuple[Offset, ...] = ()
+    closes_unless_answered_by: date | None = None
 
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold a case: the last snapshot and the state."""
+    """Hold a case: the last snapshot and the state.
+
+    `collections` holds money that an event tells of; it goes into one transaction and is never kept.
+    """
 
     facts: CaseFacts
     state: CaseState
+    collections: tuple[Collection, ...] = ()
 
     @property
     def case_id(self) -> str:

@@ -72,10 +72,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold why something asked for from our own side is not done: every problem at once."""
+    """Hold why something asked for from our own side is not done: every problem at once.
+
+    `task` says what a person does instead where the other state must be told all the same.
+    """
 
     problems: tuple[Problem, ...]
     reasons: tuple[Why, ...] = ()
+    task: str = ""
 
 
 def merge(first: Decision, second: Decision) -> Decision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -37,11 +37,14 @@ _REMEMBERED = 4096
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
 _LINE = "information_text_line_1"
+_STATUS = "participant_status"
+_OPEN, _ENDED = "O", "C"
 
 
 _EVERYTHING: Mapping[str, tuple[str, ...]] = {
     "CSI P FSINF": FACT_BLOCKS,
     "LO1 P LSOTH": ("ncp_locate",),
+    "COL P CITAX": ("collections",),
 }
 """Blocks of which a code tells all that is known: its use is to tell whatever there is."""
 
@@ -120,6 +123,15 @@ def _by_block(listed: tuple[Element, ...], whole: tuple[str, ...]) -> Mapping[st
     )
 
 
+def _insisted(wanted: Mapping[str, Wanted], insist: Set[str]) -> Mapping[str, Wanted]:
+    if not insist:
+        return wanted
+    return {
+        name: msgspec.structs.replace(want, level=_REQUIRED) if name in insist else want
+        for name, want in wanted.items()
+    }
+
+
 def _names(block: str) -> tuple[str, ...]:
     return tuple(STRUCTS[block].__struct_fields__)
 
@@ -153,21 +165,29 @@ def _reviewed(code: FarCode, counts: tuple[tuple[str, int], ...], risk: Risk, to
 
 
 def _count(record: CaseRecord, name: str, required: bool) -> int:
-    held = getattr(record.facts, name, None)
+    held = _held(record, name)
     count = len(held[:MOST_OF_A_BLOCK]) if isinstance(held, tuple) else int(held is not None)
     return max(count, int(required))
+
+
+def _held(record: CaseRecord, name: str) -> Any:
+    """Give what is known for a block; collections are no facts of a case, but an event may bring some."""
+    return record.collections if name == "collections" else getattr(record.facts, name, None)
 
 
 class Filling:
     """Fill the blocks of one transaction and remember what is missing on the way.
 
     `missing` stops the transaction. `left_out` tells why a block that is only recommended was left out, and
-    is worth showing when the federal edits want that block after all.
+    is worth showing when the federal edits want that block after all. Blocks of `insist` count as required:
+    without them the transaction would not say what it is sent for.
     """
 
-    def __init__(self, code: FarCode, record: CaseRecord, today: date) -> None:
+    def __init__(
+        self, code: FarCode, record: CaseRecord, today: date, insist: Set[str] = frozenset()
+    ) -> None:
         self.code, self.record = code, record
-        self.wanted = wanted_by(code)
+        self.wanted = _insisted(wanted_by(code), insist)
         self.missing: list[Problem] = []
         self.left_out: list[Problem] = []
         self._said = reviewed(code, record, today)
@@ -193,7 +213,7 @@ class Filling:
 
     def repeated(self, name: str) -> tuple[Any, ...]:
         """Fill a block that may occur several times, or leave it out."""
-        sources = getattr(self.record.facts, name, ())[:MOST_OF_A_BLOCK]
+        sources = (_held(self.record, name) or ())[:MOST_OF_A_BLOCK]
         if not sources and self._want(name).required:
             self.missing.append(self._lacks(name))
         return tuple(self._fill(name, sources))
@@ -225,6 +245,8 @@ class Filling:
             return []
         want, filled = self._want(name), []
         for number, source in enumerate(sources, start=1):
+            if _is_over(name, source, want):
+                continue
             weighed = self._weighed.get((name, number))
             if weighed is not None and not weighed.allowed:
                 self._keep_back(weighed, want, source)
@@ -283,6 +305,12 @@ class Filling:
         what = f"{block}.{field}" if field else block
         text = f"{self.code} requires this, and the facts of the case do not have it"
         return lack(f"{what}.required", text, block, field, occurrence)
+
+
+def _is_over(name: str, source: Any, want: Wanted) -> bool:
+    """Tell whether a participant's part is over where the transaction is about open ones only."""
+    wanted = want.given.get(_STATUS) if name == "participants" else None
+    return wanted == _OPEN and getattr(source, _STATUS) == _ENDED
 
 
 def _told(struct: Any) -> dict[str, Any]:

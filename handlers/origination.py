@@ -5,7 +5,7 @@ What may not go is a `Refusal` with every problem, for the person who asked; it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 import msgspec
 
@@ -21,9 +21,10 @@ from csenet.handlers.disclosing import tax_permission
 from csenet.handlers.filling import ComposeError, reviewed
 from csenet.handlers.managing import REJCT
 from csenet.handlers.policy.agreements import Permission
+from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.progress import reached
-from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission
+from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission, task_of
 from csenet.handlers.work import due_by, open_of_kind
 
 GRINT = FarCode(function="MSC", action="R", reason="GRINT")
@@ -46,11 +47,13 @@ def originate(
     *,
     information: Information | None = None,
     header: Header | None = None,
+    insist: Set[str] = frozenset(),
 ) -> Decision | Refusal:
     """Build a transaction on a case from its facts, with everything it changes, or refuse with every problem.
 
     `information` is the text block where the code has one; of `header` only what the case side may decide is
-    taken: the other office, the other case ID, and the resolution, due and response dates.
+    taken: the other office, the other case ID, and the resolution, due and response dates. Blocks of `insist`
+    may not be left out.
     """
     objections, record = _objections(code, context), context.record
     if record is not None:
@@ -61,11 +64,14 @@ def originate(
         return Refusal(problems=tuple(objections))
     try:
         request = _prepared(Request(code=code, information=information, header=header), record, context)
-        tx = compose(code, record, context, information=request.information, header=request.header)
+        tx = compose(
+            code, record, context, information=request.information, header=request.header, insist=insist
+        )
     except ComposeError as lacking:
         return Refusal(problems=lacking.problems, reasons=(reason("replies.not_composed"),))
-    if taxed := _refused(tax_permission(tx, context)):
-        return Refusal(problems=tuple(taxed))
+    taxed = tax_permission(tx, context)
+    if not taxed.allowed:
+        return Refusal(problems=tuple(_refused(taxed)), reasons=taxed.reasons, task=task_of(taxed))
     said = disclosure_reasons(reviewed(code, record, context.today), record)
     return merge(_sent(tx, code, context), Decision(notes=left_out(tx, record), reasons=said))
 
@@ -96,7 +102,16 @@ def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:
     decision = merge(
         decision, reached(code, context.record, tx.header.action_resolution_date or context.today)
     )
+    if code == closure.GSC14:
+        decision = merge(decision, _intends_to_close(tx, context.record))
     return merge(decision, _EFFECTS[code](context.record, context)) if code in _EFFECTS else decision
+
+
+def _intends_to_close(tx: Transaction, record: CaseRecord) -> Decision:
+    """Remember until when the other state can keep our case open; a closure for its silence comes after."""
+    day = tx.header.action_resolution_date
+    values = {"closes_unless_answered_by": day.isoformat()} if day is not None else {}
+    return _noted(record, closures()[closure.GSC14.reason].why(), values)
 
 
 def _objections(code: FarCode, context: Context) -> list[Problem]:

@@ -50,10 +50,12 @@ def compose(
     information: Information | None = None,
     other_case_id: str | None = None,
     header: Header | None = None,
+    insist: Set[str] = frozenset(),
 ) -> Transaction:
     """Build a transaction of a core code on a case, without a serial number, dated today.
 
-    `header` gives values the case side asked for; only those it may decide are taken. Raises `ComposeError`
+    `header` gives values the case side asked for; only those it may decide are taken. Blocks of `insist` may
+    not be left out, even where the code only recommends them. Raises `ComposeError`
     naming each element that is required and missing, and everything the federal edits would refuse.
     """
     if not VALID[code].core:
@@ -72,7 +74,7 @@ def compose(
     if why is not None:
         text = f"{why.text} Send {may_tell.send} instead."
         raise ComposeError([problem(why, "header", text=text)])
-    filling = Filling(code, record, context.today)
+    filling = Filling(code, record, context.today, insist)
     tx = Transaction(
         header=filling.header(_asked(ours, header)),
         case=filling.single("case"),

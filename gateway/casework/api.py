@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from csenet.gateway.casework import middleware, policy, service, views
+from csenet.gateway.casework import event_views, middleware, policy, service, views
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.casework.ports import DESK, JURISDICTION, READER, CaseDesk
@@ -40,7 +40,7 @@ def build_app(
     app[LIMITS] = bounds
     app[JURISDICTION] = jurisdiction_name
     app[service.DESCRIPTION] = {}
-    offered = {**views.VIEWS, **policy.VIEWS, **service.VIEWS}
+    offered = {**views.VIEWS, **event_views.VIEWS, **policy.VIEWS, **service.VIEWS}
     for operation in OPERATIONS:
         if operation.id in offered:
             _add(app, operation.method, operation.path, offered[operation.id])

@@ -2,116 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from csenet.gateway.casework import examples
+from csenet.gateway.casework import examples, operations_events
+from csenet.gateway.casework.operation import (
+    CASE_ID,
+    FLAT,
+    HTML,
+    JSON,
+    PURPOSE,
+    TEXT,
+    Answer,
+    Operation,
+    Parameter,
+    Schema,
+    path_id,
+    query_choice,
+    query_filter,
+    query_needed,
+)
 from csenet.gateway.store.tables import INBOUND_STATUSES, OUTBOUND_STATUSES
 
-Schema = dict[str, Any]
+__all__ = [
+    "FLAT",
+    "HTML",
+    "JSON",
+    "OPERATIONS",
+    "OUTCOMES",
+    "STATUSES",
+    "TEXT",
+    "Answer",
+    "Operation",
+    "Parameter",
+]
 
-JSON: Final = "application/json"
-HTML: Final = "text/html"
-TEXT: Final = "text/plain"
-FLAT: Final = "application/octet-stream"
 OUTCOMES: Final = ("done", "declined")
 STATUSES: Final = (*INBOUND_STATUSES, *OUTBOUND_STATUSES)
-
-
-class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """Describe one parameter in the path, the query or a header."""
-
-    name: str
-    place: str
-    description: str
-    form: Schema
-    required: bool = False
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Describe one successful answer; `schema` names a component."""
-
-    description: str
-    schema: str | None = None
-    example: Any = None
-    media: str = JSON
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """Describe one operation. `body` names the component that the request must match.
-
-    `problems` lists statuses beyond those that follow from parameters, body and access.
-    """
-
-    id: str
-    method: str
-    path: str
-    tag: str
-    summary: str
-    description: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    body: str | None = None
-    body_media: str = JSON
-    body_examples: dict[str, Any] = {}
-    answers: dict[int, Answer]
-    problems: tuple[int, ...] = ()
-
 
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 64}
 _DAY: Final[Schema] = {"type": "string", "format": "date"}
 _STATE: Final[Schema] = {"type": "string", "pattern": r"^\d{2}$"}
-_ID: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 1}
 
-CASE_ID: Final = Parameter(
-    name="case_id",
-    place="path",
-    description="The agency's own case ID, 1 to 15 characters; never blank, all zeros, `*` or `\\`.",
-    form={"type": "string", "minLength": 1, "maxLength": 15, "pattern": r"^[^ *\\][^*\\]*$"},
-    required=True,
-)
-
-
-PURPOSE: Final = Parameter(
-    name="X-Purpose",
-    place="header",
-    description="Why a person wants to see personal fields in clear; they are masked without it. It is kept "
-    "in the record. Programs that own the content get it in clear.",
-    form={"type": "string", "minLength": 8, "maxLength": 200},
-)
-
-
-def _path_id(name: str, what: str) -> Parameter:
-    """Describe a numeric identifier in the path."""
-    return Parameter(
-        name=name, place="path", description=f"Identifier of the {what}.", form=_ID, required=True
-    )
-
-
-def _filter(name: str, description: str, form: Schema) -> Parameter:
-    """Describe a query parameter."""
-    return Parameter(name=name, place="query", description=description, form=form)
-
-
-def _choice(name: str, description: str, words: tuple[str, ...]) -> Parameter:
-    """Describe a query parameter that takes one of a few words."""
-    return _filter(name, description, {"type": "string", "enum": list(words)})
-
-
-def _needed(name: str, description: str, form: Schema) -> Parameter:
-    """Describe a query parameter that must be given."""
-    return Parameter(name=name, place="query", description=description, form=form, required=True)
-
-
-_ON: Final = _needed("on", "The day asked about.", _DAY)
-_STATE_ASKED: Final = _filter(
+_ON: Final = query_needed("on", "The day asked about.", _DAY)
+_STATE_ASKED: Final = query_filter(
     "state",
     "Whose profile and working days count, by abbreviation or two-digit FIPS code; our own if left out.",
     {"type": "string", "pattern": r"^([A-Za-z]{2}|\d{2})$"},
 )
 _PAGE: Final = (
-    _filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
-    _filter(
+    query_filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
+    query_filter(
         "after",
         "Go on after an earlier page: pass its `next`.",
         {"type": "string", "minLength": 1, "maxLength": 64},
@@ -149,6 +89,7 @@ OPERATIONS: Final = (
         problems=(503,),
         answers={200: Answer(description="The case.", schema="Case", example=examples.CASE)},
     ),
+    *operations_events.OPERATIONS,
     Operation(
         id="submitTransaction",
         method="POST",
@@ -187,12 +128,12 @@ OPERATIONS: Final = (
         tag="Transactions",
         summary="List transactions without their content, oldest first",
         parameters=(
-            _choice("direction", "Received or sent.", ("inbound", "outbound")),
-            _choice("status", "In this status.", STATUSES),
-            _filter("case_id", "Of this case of ours.", CASE_ID.form),
-            _filter("far", "With this code, such as `MSC P GSC17`.", _TEXT),
-            _filter("partner", "With this state, by its two-digit FIPS code.", _STATE),
-            _filter("serial", "With this serial number.", {"type": "string", "pattern": r"^\d{1,12}$"}),
+            query_choice("direction", "Received or sent.", ("inbound", "outbound")),
+            query_choice("status", "In this status.", STATUSES),
+            query_filter("case_id", "Of this case of ours.", CASE_ID.form),
+            query_filter("far", "With this code, such as `MSC P GSC17`.", _TEXT),
+            query_filter("partner", "With this state, by its two-digit FIPS code.", _STATE),
+            query_filter("serial", "With this serial number.", {"type": "string", "pattern": r"^\d{1,12}$"}),
             *_PAGE,
         ),
         answers={
@@ -231,11 +172,11 @@ OPERATIONS: Final = (
         tag="Work",
         summary="List what people or the case system have to do, oldest first",
         parameters=(
-            _choice("status", "Open or completed.", ("open", "completed")),
-            _filter("case_id", "Of this case of ours.", CASE_ID.form),
-            _filter("kind", "Of this kind.", _TEXT),
-            _filter("group", "Of this group, such as `GSC17`.", _TEXT),
-            _filter("due_before", "Due earlier than this day.", _DAY),
+            query_choice("status", "Open or completed.", ("open", "completed")),
+            query_filter("case_id", "Of this case of ours.", CASE_ID.form),
+            query_filter("kind", "Of this kind.", _TEXT),
+            query_filter("group", "Of this group, such as `GSC17`.", _TEXT),
+            query_filter("due_before", "Due earlier than this day.", _DAY),
             *_PAGE,
         ),
         answers={
@@ -248,7 +189,7 @@ OPERATIONS: Final = (
         path="/v1/work-items/{item_id}",
         tag="Work",
         summary="Read one work item",
-        parameters=(_path_id("item_id", "work item"),),
+        parameters=(path_id("item_id", "work item"),),
         problems=(503,),
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.WORK_ITEM)},
     ),
@@ -262,7 +203,7 @@ OPERATIONS: Final = (
             "When it is the last of its group, the answer to the other state leaves. Completing a completed "
             "item again changes nothing."
         ),
-        parameters=(_path_id("item_id", "work item"),),
+        parameters=(path_id("item_id", "work item"),),
         body="Completion",
         body_examples={"done": {"on": "2026-11-24"}},
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.COMPLETED)},
@@ -305,8 +246,8 @@ OPERATIONS: Final = (
         tag="Policy",
         summary="Ask which duties a received transaction opens, and by when they are due",
         parameters=(
-            _needed("for", "The transaction, such as `MSC P GSC17`.", _TEXT),
-            _needed("received", "The day of receipt.", _DAY),
+            query_needed("for", "The transaction, such as `MSC P GSC17`.", _TEXT),
+            query_needed("received", "The day of receipt.", _DAY),
             _STATE_ASKED,
         ),
         answers={
@@ -320,8 +261,8 @@ OPERATIONS: Final = (
         tag="Policy",
         summary="List what states something else on one day than on another",
         parameters=(
-            _needed("from", "The earlier day.", _DAY),
-            _needed("to", "The later day.", _DAY),
+            query_needed("from", "The earlier day.", _DAY),
+            query_needed("to", "The later day.", _DAY),
             _STATE_ASKED,
         ),
         answers={200: Answer(description="The changes.", schema="PolicyChanges")},

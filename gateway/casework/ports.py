@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.results import (
     CaseView,
     LedgerReport,
@@ -36,6 +37,10 @@ class CaseDesk(Protocol):
 
     async def submit(self, obj: Any, *, idempotency_key: str | None, actor: str) -> SubmitResult:
         """Queue a transaction; raises Rejected, NotFound, Conflict."""
+        ...
+
+    async def happened(self, case_id: str, obj: Any, *, dry_run: bool, actor: str) -> EventResult:
+        """Take in an event on a case; raises Rejected, NotFound, Conflict."""
         ...
 
     async def list_transactions(self, wanted: TransactionFilter, /) -> Page:

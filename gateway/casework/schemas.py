@@ -9,9 +9,10 @@ import msgspec
 from csenet.codecs.errors import Problem
 from csenet.gateway.casework import answers, block_schemas, policy
 from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
+from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
-from csenet.gateway.desk import results
+from csenet.gateway.desk import event_results, results
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
 from csenet.handlers.decision import Why
@@ -26,6 +27,7 @@ _ANSWERS: Final = (
     results.CaseView,
     results.TransactionDetail,
     results.SubmitResult,
+    event_results.EventResult,
     results.LedgerReport,
     results.Receipt,
     policy.RuleList,
@@ -58,6 +60,7 @@ def components() -> dict[str, Schema]:
         required=["header"],
     )
     found["CaseFacts"] = _case_facts()
+    found["CaseEvent"] = event_schema(found["CaseFacts"]["properties"], DATE, reference("Collection"))
     found["Submission"] = {"oneOf": [reference("CodeSubmission"), reference("Transaction")]}
     found["CodeSubmission"] = _object(
         "Ask for a transaction by its code; the gateway builds its blocks from the facts of the case. "

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "replay": "replay:replay",
     "policy": "policy:policy",
     "submit": "submit:submit",
+    "event": "event:event",
     "show": "show:show",
     "far": "far:far",
     "layout": "layout:layout",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
-from csenet.gateway.desk import parking, requests, views, views_today
+from csenet.gateway.desk import events, parking, requests, views, views_today
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.event_results import EventResult
+from csenet.gateway.desk.events import Told
 from csenet.gateway.desk.files import FileSettling
 from csenet.gateway.desk.results import (
     CaseView,
@@ -32,6 +34,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
+from csenet.gateway.errors import GatewayError
 from csenet.gateway.store import audit, journal, ledger, outbox, work
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import DeadRow
@@ -180,6 +183,41 @@ class Desk:
         if workset is not None:
             self._told(workset)
         return result
+
+    async def happened(
+        self, case_id: str, obj: Any, *, dry_run: bool = False, actor: str = "case system"
+    ) -> EventResult:
+        """Take in an event on a case: facts change and transactions leave as the table of events says.
+
+        Its id makes it count once.  Raises ``Rejected``, ``NotFound``, or ``Conflict`` for an id used before.
+        """
+        answer = (await self.happened_all([Told(case_id, obj)], dry_run=dry_run, actor=actor))[0]
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
+
+    async def happened_all(
+        self,
+        told: Sequence[Told],
+        *,
+        dry_run: bool = False,
+        actor: str = "case system",
+        stuck: Collection[str] = (),
+    ) -> list[EventResult | GatewayError]:
+        """Take in events in order, in one commit; each is answered by itself, and a dry run keeps nothing.
+
+        Cases of ``stuck`` wait for an event refused before.
+        """
+
+        async def take(conn: AsyncConnection) -> tuple[list[EventResult | GatewayError], WorkingSet]:
+            workset = self._workset()
+            found = await events.happen(conn, workset, told, actor, dry_run=dry_run, stuck=stuck)
+            return found, workset
+
+        answers, workset = await self.store.together(take)
+        if not dry_run:
+            self._told(workset)
+        return answers
 
     async def complete_work(
         self, item_id: int, on: date, outcome: str | None = None, *, actor: str = "case system"

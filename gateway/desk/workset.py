@@ -28,6 +28,7 @@ from csenet.handlers.context import (
     WorkView,
 )
 from csenet.handlers.decision import Decision, WorkItem
+from csenet.handlers.facts import CaseFacts, facts_to_json
 from csenet.handlers.kept import kept_facts
 
 
@@ -78,6 +79,7 @@ class WorkingSet:
     _rows: dict[str, RowMapping] = field(default_factory=dict)
     _records: dict[str, CaseRecord] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
+    _told: set[str] = field(default_factory=set)
     _work: dict[int, WorkView] = field(default_factory=dict)
     _closed: dict[int, date] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
@@ -107,6 +109,12 @@ class WorkingSet:
                 facts=kept_facts(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState)
             )
         return self._records[case_id]
+
+    def tell(self, record: CaseRecord) -> None:
+        """Take new facts of a case in, with the state that follows from them."""
+        self._records[record.case_id] = record
+        self._changed.add(record.case_id)
+        self._told.add(record.case_id)
 
     def context(self, case_id: str | None, received_on: date, sent: SentTransaction | None = None) -> Context:
         """Put together what a handler may know."""
@@ -229,16 +237,22 @@ class WorkingSet:
         )
 
     async def _write_cases(self, conn: AsyncConnection) -> None:
-        rows = [
-            {
-                "case_id": case_id,
-                "state": msgspec.to_builtins(self._records[case_id].state),
-                "version": self._rows[case_id]["version"] + 1,
-                "updated_at": self.now,
-            }
-            for case_id in sorted(self._changed)
+        rows = {case_id: self._case_row(case_id) for case_id in sorted(self._changed)}
+        await cases.save(conn, [row for case_id, row in rows.items() if case_id not in self._told])
+        told = [
+            row | facts_row(self._records[case_id].facts)
+            for case_id, row in rows.items()
+            if case_id in self._told
         ]
-        await cases.save(conn, rows)
+        await cases.save(conn, told)
+
+    def _case_row(self, case_id: str) -> dict[str, Any]:
+        return {
+            "case_id": case_id,
+            "state": msgspec.to_builtins(self._records[case_id].state),
+            "version": self._rows[case_id]["version"] + 1,
+            "updated_at": self.now,
+        }
 
     async def _write_queued(self, conn: AsyncConnection) -> None:
         if not self.queued:
@@ -307,6 +321,16 @@ class WorkingSet:
             "object": event.about,
             "detail": event.detail or None,
         }
+
+
+def facts_row(facts: CaseFacts) -> dict[str, Any]:
+    """Write what a case's row holds of its facts."""
+    return {
+        "role": facts.role.value,
+        "other_fips": facts.other_fips,
+        "other_case_id": facts.other_case_id,
+        "facts": facts_to_json(facts),
+    }
 
 
 def sent_transaction(row: RowMapping, agency: Agency) -> SentTransaction:

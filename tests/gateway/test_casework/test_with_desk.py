@@ -204,3 +204,20 @@ async def test_nothing_is_dead_and_nothing_sent_again_in_a_fresh_gateway(checked
     assert await checked("GET", "/v1/dead", "/v1/dead", 200) == {"dead": []}
     resent = await checked("POST", "/v1/dead/resend", "/v1/dead/resend", 200, json={"all": True})
     assert resent == {"resent": 0}
+
+
+async def test_an_event_is_taken_in_once_and_answers_as_published(checked: Any, real: Desk) -> None:
+    path, template = "/v1/cases/MN0000123", "/v1/cases/{case_id}/events"
+    await checked("PUT", path, "/v1/cases/{case_id}", 201, json=RESPONDING)
+    event = {"id": "E-1", "kind": "hearing_scheduled", "of": "contempt", "date": "2026-12-15"}
+    dry = await checked("POST", f"{path}/events?dry_run=true", template, 200, json=event)
+    assert [(line["far"], line["outcome"]) for line in dry["lines"]] == [("MSC P GIHER", "sent")]
+    first = await checked("POST", f"{path}/events", template, 202, json=event)
+    assert first["lines"][0]["transaction"]["serial"] == "000000000001"
+    again = await checked("POST", f"{path}/events", template, 200, json=event)
+    assert again["repeated"]
+    await checked("POST", f"{path}/events", template, 409, json={**event, "date": "2026-12-16"})
+    refused = await checked("POST", f"{path}/events", template, 422, json={"id": "E-2", "kind": "gone"})
+    assert [error["pointer"] for error in refused["errors"]] == ["/kind"]
+    await checked("POST", "/v1/cases/NONE/events", template, 404, json=event | {"id": "E-3"})
+    assert (await real.ledger_check()).outbound["queued"] == 1
