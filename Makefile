@@ -59,6 +59,11 @@ dependencies: $(VENV)/.tools ## every import is declared and every declaration i
 licences: $(VENV)/.tools ## no GPL at run time
 	$(PYTHON) ops/check_licences.py $(VENV)
 
+.PHONY: alerts-test
+alerts-test: ## the alert rules, the Prometheus settings and their unit tests, by Prometheus's own tool
+	@promtool=$$(ops/get_promtool.sh) && cd ops/prometheus && \
+		$$promtool check config prometheus.yml && $$promtool test rules alerts_test.yml
+
 kill-test: $(VENV)/.tools ## the long reliability run: KILLS kill -9 while TRANSACTIONS are fed in
 	$(BIN)/python tests/reliability/kill.py --kills $(KILLS) --transactions $(TRANSACTIONS)
 
