@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from csenet.gateway.delivery import patience
-from csenet.gateway.settings_jobs import JobsSection
+from csenet.gateway.settings_jobs import DutiesSection, JobsSection
 from csenet.gateway.settings_kinds import (
     ReadableFile,
     Seconds,
@@ -306,6 +306,7 @@ class Settings(BaseSettings):
     policy: PolicySection = PolicySection()
     jobs: JobsSection = JobsSection()
     observe: ObserveSection = ObserveSection()
+    duties: DutiesSection = DutiesSection()
 
     @classmethod
     def settings_customise_sources(

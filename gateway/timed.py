@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from csenet.gateway.jobs import Job, Turn
 
 if TYPE_CHECKING:
     from csenet.gateway.settings import Settings
+    from csenet.gateway.settings_jobs import DutiesSection
 
 LEDGER_CHECK = "ledger_check"
+DUTIES = "duties"
 
 
 def timed_jobs(settings: Settings) -> tuple[Job, ...]:
@@ -22,7 +25,20 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
             check_ledger,
             "add up that nothing was lost or doubled",
         ),
+        Job(
+            DUTIES,
+            settings.jobs.duties_every,
+            partial(keep_duties, settings=settings.duties),
+            "warn of duties, mark what is overdue, remind partners, act where a time has run",
+        ),
     )
+
+
+async def keep_duties(turn: Turn, settings: DutiesSection) -> Mapping[str, Any]:
+    """Look after the clocks of all duties."""
+    from csenet.gateway.desk.duty_clock import DutyClock
+
+    return await DutyClock(turn.desk, settings, turn.hold).run()
 
 
 async def check_ledger(turn: Turn) -> Mapping[str, Any]:

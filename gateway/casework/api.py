@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from csenet.gateway.casework import event_views, middleware, policy, service, views
+from csenet.gateway.casework import event_views, middleware, policy, service, views, views_duties
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.operations import OPERATIONS
-from csenet.gateway.casework.ports import DESK, JURISDICTION, READER, CaseDesk
+from csenet.gateway.casework.ports import CLOCK, DESK, JURISDICTION, READER, CaseDesk
 from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.clock import Clock
 from csenet.gateway.console.part import add_console
@@ -38,9 +38,11 @@ def build_app(
     app[STORE] = store
     app[READER] = Reader(desk, store, clock)
     app[LIMITS] = bounds
+    app[CLOCK] = clock
     app[JURISDICTION] = jurisdiction_name
     app[service.DESCRIPTION] = {}
-    offered = {**views.VIEWS, **event_views.VIEWS, **policy.VIEWS, **service.VIEWS}
+    subjects = (views.VIEWS, event_views.VIEWS, policy.VIEWS, views_duties.VIEWS, service.VIEWS)
+    offered = {name: view for subject in subjects for name, view in subject.items()}
     for operation in OPERATIONS:
         if operation.id in offered:
             _add(app, operation.method, operation.path, offered[operation.id])

@@ -19,6 +19,7 @@ _TAGS: Final = {
     "Cases": "Facts of interstate cases, told by the case system.",
     "Transactions": "What is sent to and received from other states.",
     "Work": "What people or the case system have to do.",
+    "Duties": "What we owe other states, and they us, each with its clock.",
     "Policy": "What law, profiles and agreements say, and why.",
     "Operation": "For those who run the gateway.",
     "Exchange": "For the exchange.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from csenet.gateway.casework import examples, operations_events
+from csenet.gateway.casework import examples, operations_duties, operations_events
 from csenet.gateway.casework.operation import (
     CASE_ID,
     FLAT,
@@ -209,6 +209,7 @@ OPERATIONS: Final = (
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.COMPLETED)},
         problems=(409,),
     ),
+    *operations_duties.OPERATIONS,
     Operation(
         id="listPolicyRules",
         method="GET",

@@ -8,6 +8,8 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from csenet.gateway.clock import Clock
+from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.results import (
     CaseView,
@@ -21,6 +23,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views_today import Today
 from csenet.gateway.people.reading import Reader
+from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.outbox import DeadRow
 
 
@@ -69,6 +72,14 @@ class CaseDesk(Protocol):
         """Count what began since a moment, and what waits."""
         ...
 
+    async def list_duties(self, wanted: DutyFilter, /) -> DutyPage:
+        """List duties."""
+        ...
+
+    async def compliance(self, month: date, side: str, /) -> Compliance:
+        """Say how well duties were kept."""
+        ...
+
     async def ledger_check(self) -> LedgerReport:
         """Add everything up."""
         ...
@@ -95,6 +106,7 @@ class HealthBook(Protocol):
 
 
 HEALTH: Final[web.AppKey[HealthBook]] = web.AppKey("health")
+CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
 DESK: Final[web.AppKey[CaseDesk]] = web.AppKey("desk")
 READER: Final = web.AppKey("reader", Reader)
 JURISDICTION: Final = web.AppKey("jurisdiction", str)

@@ -12,7 +12,7 @@ from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
 from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
-from csenet.gateway.desk import event_results, results
+from csenet.gateway.desk import duty_views, event_results, results
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
 from csenet.handlers.decision import Why
@@ -30,6 +30,8 @@ _ANSWERS: Final = (
     event_results.EventResult,
     results.LedgerReport,
     results.Receipt,
+    duty_views.DutyPage,
+    duty_views.Compliance,
     policy.RuleList,
     policy.RuleHistory,
     policy.OpenedDuties,

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "delivery": "delivery:delivery",
     "dead": "dead:dead",
     "work": "work:work",
+    "duties": "duties:duties",
     "parked": "parked:parked",
     "ledger": "ledger:ledger",
     "jobs": "jobs:jobs",

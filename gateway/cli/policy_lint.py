@@ -86,6 +86,7 @@ def _loaders() -> Mapping[tuple[str, ...], Loader]:
         explain_paragraphs,
         interest_terms,
         jurisdictions,
+        kept_duties,
         profile,
         profile_questions,
         questionnaire,
@@ -99,6 +100,7 @@ def _loaders() -> Mapping[tuple[str, ...], Loader]:
         ("question",): profile_questions.load_questions,
         ("jurisdiction",): jurisdictions.load_jurisdictions,
         ("advance",): advances.load_advances,
+        ("ends_all", "row"): kept_duties.load_kept,
         ("duty",): deadlines.load_duties,
         ("criterion",): closure.load_criteria,
         ("reason",): rules.load_reasons,
@@ -112,6 +114,7 @@ def _loaders() -> Mapping[tuple[str, ...], Loader]:
 
 _CODE_KEYS: Final = {
     "duty": ("answered_by", "opened_by", "leads_from"),
+    "row": ("by", "answers", "also", "lapses"),
     "sending": ("far",),
     "replace": ("far", "with"),
     "tax_information": ("far",),

@@ -15,7 +15,7 @@ from csenet.codecs.errorfile import ErrorReading
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.settling import EXCHANGE, correlation, problems_json
 from csenet.gateway.desk.workset import Arrival, WorkingSet
-from csenet.gateway.store import journal, outbox, outgoing
+from csenet.gateway.store import duties, journal, outbox, outgoing
 from csenet.handlers.decision import WorkItem
 
 REFUSED_WORK = "refused_by_exchange"
@@ -93,6 +93,7 @@ class RefusalSettler:
         self.told.add(ours["serial"])
         reason = "; ".join(filter(None, dict.fromkeys(self.reasons[ours["serial"]]))) or "no reason given"
         await outbox.mark_refused(conn, ours["serial"], reason=reason, at=self.workset.now)
+        await duties.taken_back(conn, [ours["id"]], self.workset.today)
         detail = {"far": ours["far"], "serial": ours["serial"], "code": code}
         self.workset.note(ours["case_id"], "transaction.refused", detail, arrival.cause)
         self.workset.record_change("transaction.refused", f"serial {ours['serial']}", arrival.cause, detail)

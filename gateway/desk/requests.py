@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
@@ -19,6 +19,7 @@ from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.disclosing import withheld
+from csenet.gateway.desk.duties import INSTEAD
 from csenet.gateway.desk.plan import Cause, Plan, queue
 from csenet.gateway.desk.results import (
     CaseView,
@@ -38,6 +39,7 @@ from csenet.handlers.context import (
     CaseRecord,
     CaseState,
     Context,
+    WorkView,
     facts_from_json,
     facts_to_json,
     initial_state,
@@ -249,6 +251,8 @@ async def complete_work(
     received_on = workset.agency.date_of(row["opened_at"])
     _check_completion(on, outcome, received_on, workset.today)
     await workset.load(conn, {row["case_id"]} if row["case_id"] else set())
+    if row["inbound_id"] is not None:
+        await workset.duties.load(conn, (), [row["inbound_id"]])
     view = work_view(row)
     workset.hold_work(view)
     siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
@@ -261,6 +265,8 @@ async def complete_work(
     plan = workset.plan(decided, cause)
     workset.close_work(item_id, on, cause)
     workset.adopt(plan)
+    if _is_last(row, siblings, plan):
+        workset.duties.work_done(row, on, done=_DONE[outcome])
     await workset.flush(conn)
     if row["inbound_id"] is not None:
         await journal.count_replies(conn, row["inbound_id"], sum(queued.in_reply for queued in plan.queued))
@@ -268,6 +274,13 @@ async def complete_work(
     if completed is None:
         raise NotFound("no such work item")
     return work_item_view(completed), plan
+
+
+def _is_last(row: RowMapping, siblings: tuple[WorkView, ...], plan: Plan) -> bool:
+    """Tell whether a duty is done with an item: not while others of its group are open, or more follows."""
+    others = [each for each in siblings if each.id != row["id"] and each.status == "open"]
+    follows = any(item.kind in INSTEAD for item in plan.work)
+    return not others and not follows and (row["duty"] is not None or row["kind"] in INSTEAD)
 
 
 def _check_completion(on: date, outcome: str | None, received_on: date, today: date) -> None:

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
-from csenet.gateway.desk import events, parking, requests, views, views_today
+from csenet.gateway.desk import duty_views, events, parking, requests, views, views_today
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.events import Told
 from csenet.gateway.desk.files import FileSettling
@@ -35,7 +36,8 @@ from csenet.gateway.desk.results import (
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.store import audit, journal, ledger, outbox, work
+from csenet.gateway.store import audit, duties, journal, ledger, outbox, work
+from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import DeadRow
 
@@ -265,6 +267,19 @@ class Desk:
             row = await work.by_id(conn, item_id)
         return None if row is None else views.work_item_view(row)
 
+    async def list_duties(self, wanted: DutyFilter | None = None) -> DutyPage:
+        """List duties, first due first."""
+        chosen = wanted or DutyFilter()
+        if chosen.case_id is not None:
+            chosen = _with_key(chosen)
+        async with self.store.read() as conn:
+            return await duty_views.listed(conn, chosen, self.clock.today())
+
+    async def compliance(self, month: date, side: str = "we-owe") -> Compliance:
+        """Return how well duties were kept in the month of a day."""
+        async with self.store.read() as conn:
+            return await duty_views.compliance(conn, month, side, self.clock.today())
+
     async def today(self, since: datetime) -> views_today.Today:
         """Count what began at or after a moment, and what waits now."""
         async with self.store.read() as conn:
@@ -295,6 +310,7 @@ class Desk:
         async with self.store.begin() as conn:
             now = self.clock.now()
             count = await outbox.cancel_dead(conn, ids, reason=reason, at=now, today=self.clock.today())
+            await duties.taken_back(conn, ids, self.clock.today())
             await audit.add(conn, [self._by_hand("dead.cancel", actor, ids, count)])
         self.log.info("dead.cancel", count=count)
         self.outbox_ready.set()
@@ -365,7 +381,7 @@ class Desk:
         return count
 
 
-_Filter = TypeVar("_Filter", TransactionFilter, WorkFilter)
+_Filter = TypeVar("_Filter", TransactionFilter, WorkFilter, DutyFilter)
 
 
 def _with_key(wanted: _Filter) -> _Filter:

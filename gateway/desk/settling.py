@@ -17,14 +17,15 @@ from csenet.codecs.flatfile import Record
 from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.checking import incoming_problems
-from csenet.gateway.desk.plan import Cause
+from csenet.gateway.desk.plan import Cause, Plan
 from csenet.gateway.desk.workset import Arrival, WorkingSet, sent_transaction
 from csenet.gateway.store import journal, outgoing
 from csenet.gateway.store.journal import Key
 from csenet.handlers import decision as decisions
 from csenet.handlers import router
-from csenet.handlers.context import SentTransaction
+from csenet.handlers.context import Context, SentTransaction
 from csenet.handlers.decision import Decision, WorkItem
+from csenet.handlers.policy.kept_duties import is_rejection
 
 EXCHANGE = "exchange"
 MALFORMED_WORK = "malformed"
@@ -112,7 +113,20 @@ class Settler:
         row.update(status="decided", decided_at=self.workset.now, decision=written)
         arrival.replies = sum(queued.in_reply for queued in plan.queued)
         self._received(arrival, transaction, {"notes": list(decision.notes)} if decision.notes else {})
+        self._duties(arrival, transaction, context, plan)
         self.workset.adopt(plan)
+
+    def _duties(self, arrival: Arrival, transaction: Transaction, context: Context, plan: Plan) -> None:
+        """Open and close duties by what came, before what we send about it does."""
+        case_id = context.record.case_id if context.record is not None else transaction.header.case_id
+        self.workset.duties.received(
+            str(transaction.far),
+            case_id,
+            transaction.header.other_fips_state or "",
+            context.received_on,
+            arrival.cause,
+            rejected=any(is_rejection(queued.far) for queued in plan.queued),
+        )
 
     def _sent(self, transaction: Transaction) -> SentTransaction | None:
         row = self.sent.get(rejected_serial(transaction) or 0)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.codes import FarCode
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
 from csenet.gateway.store import audit, cases, journal, outgoing, work
 from csenet.handlers.context import (
@@ -88,12 +89,18 @@ class WorkingSet:
     opened: list[Opened] = field(default_factory=list)
     timeline: list[Event] = field(default_factory=list)
     audit: list[Event] = field(default_factory=list)
+    duties: DutyBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open an empty book of duties."""
+        self.duties = DutyBook(self.agency, self.now, self.today)
 
     async def load(self, conn: AsyncConnection, case_ids: Collection[str]) -> None:
         """Read the serial counter, the cases and their open work; hold the counter."""
         self.next_serial = self._first_serial = await outgoing.next_serial(conn, self.agency.state)
         self._rows = await cases.load(conn, case_ids)
         self._work = {row["id"]: work_view(row) for row in await work.open_of(conn, self._rows)}
+        await self.duties.load(conn, case_ids)
 
     def knows(self, case_id: str | None) -> bool:
         """Tell whether the case is one of ours."""
@@ -159,6 +166,7 @@ class WorkingSet:
         self.next_serial += len(plan.queued)
         for queued in plan.queued:
             self.queued.append(queued)
+            self.duties.sent(queued)
             detail = {"far": queued.far, "serial": f"{queued.serial:012d}"}
             self.note(queued.case_id, "transaction.queued", detail, plan.cause, queued)
             self.record_change(
@@ -224,6 +232,7 @@ class WorkingSet:
         await self._write_cases(conn)
         await self._write_queued(conn)
         await self._write_work(conn)
+        await self.duties.flush(conn)
         await cases.add_events(conn, [self._timeline_row(event) for event in self.timeline])
         await audit.add(conn, [self._audit_row(event) for event in self.audit])
 

@@ -149,6 +149,11 @@ async def count_replies(conn: AsyncConnection, inbound_id: int, count: int) -> N
         )
 
 
+async def raw_of(conn: AsyncConnection, inbound_id: int | None) -> bytes | None:
+    """Return the bytes of a transaction as it came."""
+    return (await conn.execute(select(inbound.c.raw).where(inbound.c.id == inbound_id))).scalar_one_or_none()
+
+
 async def correlation_of(conn: AsyncConnection, inbound_id: int | None) -> str | None:
     """Return the correlation of an incoming transaction."""
     if inbound_id is None:

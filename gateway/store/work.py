@@ -37,6 +37,12 @@ async def of_group(conn: AsyncConnection, item: RowMapping) -> list[RowMapping]:
     return list((await conn.execute(query.order_by(work_item.c.id))).mappings())
 
 
+async def open_for(conn: AsyncConnection, inbound_id: int) -> list[RowMapping]:
+    """Return the open work items that a transaction caused."""
+    query = select(work_item).where(work_item.c.inbound_id == inbound_id, work_item.c.status == "open")
+    return list((await conn.execute(query.order_by(work_item.c.id))).mappings())
+
+
 async def of_case(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list[RowMapping]:
     """Return the newest work items of a case, oldest first."""
     query = select(work_item).where(work_item.c.case_id == case_id)

@@ -221,3 +221,21 @@ async def test_an_event_is_taken_in_once_and_answers_as_published(checked: Any, 
     assert [error["pointer"] for error in refused["errors"]] == ["/kind"]
     await checked("POST", "/v1/cases/NONE/events", template, 404, json=event | {"id": "E-3"})
     assert (await real.ledger_check()).outbound["queued"] == 1
+
+
+async def test_duties_and_how_they_are_kept_are_shown_as_published(
+    checked: Any, client: Any, real: Desk
+) -> None:
+    await client.put("/v1/cases/MN0000123", json=RESPONDING)
+    await client.post("/v1/exchange/batches", data=closing_request())
+    await real.settle_pending()
+    listed = await checked("GET", "/v1/duties?due_within=60&partner=20", "/v1/duties", 200)
+    assert [(each["duty"], each["side"], each["days_left"] >= 0) for each in listed["duties"]] == [
+        ("RS7", "we-owe", True)
+    ]
+    none = await checked("GET", "/v1/duties?overdue=true", "/v1/duties", 200)
+    assert none == {"duties": [], "next": None}
+    path = "/v1/duties/compliance"
+    assert (await checked("GET", f"{path}?month=2026-11", path, 200))["share"] is None
+    wrong = await checked("GET", f"{path}?month=2026-13", path, 400)
+    assert wrong["errors"][0]["parameter"] == "month"

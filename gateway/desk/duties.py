@@ -1,0 +1,204 @@
+"""Open and close duties in the commit of the transactions that cause it, by the one table of kept duties."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.plan import Cause, Queued
+from csenet.gateway.store import duties
+from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
+from csenet.handlers.policy.kept_duties import KeptDuty, Outcome, Way, due_on, is_rejection, kept, opens
+from csenet.handlers.policy.working_days import Calendar
+
+INSTEAD = frozenset({"complete_facts", "reply_not_sent", "send_otherwise"})
+"""Kinds of work that take the place of an answer which could not leave by itself."""
+
+
+@dataclass(slots=True)
+class Closing:
+    """Hold how a duty ended."""
+
+    on: date
+    by: str
+    outcome: Outcome
+    queued: Queued | None = None
+
+
+@dataclass(slots=True)
+class Held:
+    """Hold an open duty; ``number`` is None until it is written."""
+
+    rule: KeptDuty
+    case_id: str | None
+    partner: str
+    opener: str
+    started_on: date
+    due: date
+    cause: Cause
+    queued: Queued | None = None
+    office: str | None = None
+    number: int | None = None
+    closing: Closing | None = None
+
+
+@dataclass(slots=True)
+class DutyBook:
+    """Hold the open duties of the cases of one commit."""
+
+    agency: Agency
+    now: datetime
+    today: date
+    _held: list[Held] = field(default_factory=list)
+
+    async def load(
+        self, conn: AsyncConnection, case_ids: Collection[str], inbound_ids: Collection[int] = ()
+    ) -> None:
+        """Read what is open."""
+        known = {each.number for each in self._held}
+        for row in await duties.open_of(conn, case_ids, inbound_ids):
+            if row["id"] not in known and (held := self._read(row)) is not None:
+                self._held.append(held)
+
+    def _read(self, row: RowMapping) -> Held | None:
+        rule = kept(row["kind"], row["side"])
+        if rule is None:
+            return None
+        return Held(
+            rule=rule,
+            case_id=row["case_id"],
+            partner=row["partner"],
+            opener=row["opened_by"],
+            started_on=row["started_on"],
+            due=row["due"],
+            # Only the number of the transaction is known, and nothing else is asked for.
+            cause=Cause("", self.now, "", row["inbound_id"]),
+            number=row["id"],
+        )
+
+    def received(
+        self, far: str, case_id: str | None, partner: str, on: date, cause: Cause, *, rejected: bool = False
+    ) -> None:
+        """Close what a transaction answers that came on a day, and open what it starts.
+
+        One that we send back opens nothing.
+        """
+        self._closes("received", far, case_id, partner, cause, None)
+        if not rejected:
+            self._opens("received", far, case_id, partner, on, cause, None)
+
+    def sent(self, queued: Queued) -> None:
+        """Close what a transaction of ours answers, and open what it starts."""
+        case_id = queued.case_id or None
+        self._closes("sent", queued.far, case_id, queued.partner, queued.cause, queued)
+        if not is_rejection(queued.far):
+            self._opens("sent", queued.far, case_id, queued.partner, queued.day, queued.cause, queued)
+
+    def work_done(self, item: RowMapping, on: date, *, done: bool) -> None:
+        """Close our duty whose work a person says is done, or declined, unless a transaction closed it."""
+        for held in self._open():
+            ours = held.rule.side == "we-owe"
+            same = held.cause.inbound_id == item["inbound_id"] and item["inbound_id"] is not None
+            if item["inbound_id"] is None:
+                same = item["case_id"] is not None and held.case_id == item["case_id"]
+            about = held.rule.duty == item["duty"] or item["kind"] in INSTEAD
+            if ours and same and about:
+                held.closing = Closing(on, f"work {item['id']}", "done" if done else "declined")
+
+    def close(self, number: int, on: date, by: str, outcome: Outcome) -> None:
+        """Close one duty that was loaded."""
+        for held in self._open():
+            if held.number == number:
+                held.closing = Closing(on, by, outcome)
+
+    def _open(self) -> list[Held]:
+        return [held for held in self._held if held.closing is None]
+
+    def _closes(
+        self, way: Way, far: str, case_id: str | None, partner: str, cause: Cause, queued: Queued | None
+    ) -> None:
+        for held in self._open():
+            if held.partner != partner or not _same_matter(held, case_id, cause, queued):
+                continue
+            outcome = held.rule.outcome(held.opener, way, far)
+            if outcome is not None:
+                held.closing = Closing(self.today, far, outcome, queued)
+
+    def _opens(
+        self,
+        way: Way,
+        far: str,
+        case_id: str | None,
+        partner: str,
+        on: date,
+        cause: Cause,
+        queued: Queued | None,
+    ) -> None:
+        theirs = _calendar(partner) or self.agency.calendar
+        for rule in opens(way, far):
+            due = due_on(rule, on, self.agency.calendar, theirs)
+            self._held.append(Held(rule, case_id, partner, far, on, due, cause, queued))
+
+    async def flush(self, conn: AsyncConnection) -> None:
+        """Write what changed; transactions received and sent have their rows by now."""
+        await duties.add(conn, [self._row(held) for held in self._held if held.number is None])
+        closed = [
+            {"number": held.number, **_closed(held.closing, prefix=False)}
+            for held in self._held
+            if held.number is not None and held.closing is not None
+        ]
+        await duties.close(conn, closed)
+
+    def _row(self, held: Held) -> dict[str, Any]:
+        return {
+            "kind": held.rule.duty,
+            "side": held.rule.side,
+            "case_id": held.case_id,
+            "partner": held.partner,
+            "office": held.office,
+            "opened_by": held.opener,
+            "inbound_id": held.cause.inbound_id,
+            "outbound_id": held.queued.row_id if held.queued else None,
+            "started_on": held.started_on,
+            "due": held.due,
+            "act_on": held.rule.acts_on(held.started_on, held.due),
+            "opened_at": self.now,
+            **_closed(held.closing, prefix=True),
+        }
+
+
+def _closed(closing: Closing | None, *, prefix: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {"on": None, "by": None, "outbound": None, "outcome": None}
+    if closing is not None:
+        outbound = closing.queued.row_id if closing.queued else None
+        values = {"on": closing.on, "by": closing.by, "outbound": outbound, "outcome": closing.outcome}
+    if not prefix:
+        return values
+    names = {"on": "closed_on", "by": "closed_by", "outbound": "closed_outbound_id"}
+    return {names.get(name, name): value for name, value in values.items()}
+
+
+def _same_matter(held: Held, case_id: str | None, cause: Cause, queued: Queued | None) -> bool:
+    """Tell whether a transaction is about the case of a duty, or answers the very one that opened it."""
+    answers = queued is not None and queued.in_reply and _same_cause(held.cause, cause)
+    return answers or (case_id is not None and held.case_id == case_id)
+
+
+def _same_cause(one: Cause, other: Cause) -> bool:
+    return one is other or (one.inbound_id is not None and one.inbound_id == other.inbound_id)
+
+
+@lru_cache(maxsize=128)
+def _calendar(state: str) -> Calendar | None:
+    """Give a state's calendar; None for a code of none, by which then our own days count."""
+    try:
+        return Calendar(state)
+    except UnknownJurisdictionError:
+        return None

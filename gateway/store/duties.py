@@ -1,0 +1,171 @@
+"""Keep the duties: opened, warned of, overdue, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping, Select, bindparam, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.store.tables import outbound
+from csenet.gateway.store.tables_duties import duty
+
+
+class DutyFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Choose duties; ``after`` is the ``next`` of an earlier page."""
+
+    side: str | None = None
+    kind: str | None = None
+    case_id: str | None = None
+    partner: str | None = None
+    open_only: bool = True
+    due_by: date | None = None
+    overdue_on: date | None = None
+    after: int | None = None
+    limit: int = 100
+
+
+async def open_of(
+    conn: AsyncConnection, case_ids: Collection[str], inbound_ids: Collection[int] = ()
+) -> list[RowMapping]:
+    """Return the open duties of these cases, and those that these transactions opened, oldest first."""
+    ways = [duty.c.case_id.in_(sorted(case_ids))] if case_ids else []
+    ways += [duty.c.inbound_id.in_(sorted(inbound_ids))] if inbound_ids else []
+    if not ways:
+        return []
+    query = select(duty).where(or_(*ways), duty.c.closed_on.is_(None)).order_by(duty.c.id)
+    return list((await conn.execute(query)).mappings())
+
+
+async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Open duties; one that was answered in the same commit comes closed."""
+    if rows:
+        await conn.execute(insert(duty), [dict(row) for row in rows])
+
+
+async def close(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Close open duties; each row has ``number, on, by, outbound, outcome``."""
+    if rows:
+        await conn.execute(
+            update(duty)
+            .where(duty.c.id == bindparam("number"), duty.c.closed_on.is_(None))
+            .values(
+                closed_on=bindparam("on"),
+                closed_by=bindparam("by"),
+                closed_outbound_id=bindparam("outbound"),
+                outcome=bindparam("outcome"),
+            ),
+            [dict(row) for row in rows],
+        )
+
+
+async def mark(conn: AsyncConnection, numbers: Collection[int], **moments: Any) -> None:
+    """Note when something was done about duties, by the name of the column."""
+    if numbers:
+        await conn.execute(update(duty).where(duty.c.id.in_(sorted(numbers))).values(**moments))
+
+
+async def taken_back(conn: AsyncConnection, outbound_ids: Collection[int], on: date) -> None:
+    """Undo what transactions of ours did that did not get through.
+
+    What they answered is owed again, with the clock it had; what they opened is owed by nobody.
+    """
+    if not outbound_ids:
+        return
+    numbers = select(outbound.c.id).where(
+        outbound.c.id.in_(sorted(outbound_ids)), outbound.c.status.in_(("refused", "cancelled"))
+    )
+    again = {"closed_on": None, "closed_by": None, "closed_outbound_id": None, "outcome": None}
+    await conn.execute(update(duty).where(duty.c.closed_outbound_id.in_(numbers)).values(**again))
+    gone = {"closed_on": on, "closed_by": "not sent", "outcome": "not sent"}
+    still = duty.c.closed_on.is_(None)
+    await conn.execute(update(duty).where(duty.c.outbound_id.in_(numbers), still).values(**gone))
+
+
+async def by_id(conn: AsyncConnection, number: int) -> RowMapping | None:
+    """Return one duty."""
+    return (await conn.execute(select(duty).where(duty.c.id == number))).mappings().one_or_none()
+
+
+async def listed(conn: AsyncConnection, wanted: DutyFilter) -> list[RowMapping]:
+    """Return duties, first due first; one more than the limit tells that there are more."""
+    query = select(duty).order_by(duty.c.due, duty.c.id).limit(wanted.limit + 1)
+    if wanted.open_only:
+        query = query.where(duty.c.closed_on.is_(None))
+    for name in ("side", "kind", "case_id", "partner"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(duty.c[name] == value)
+    if wanted.due_by is not None:
+        query = query.where(duty.c.due <= wanted.due_by)
+    if wanted.overdue_on is not None:
+        query = query.where(duty.c.due < wanted.overdue_on)
+    if wanted.after is not None:
+        query = await _after(conn, query, wanted.after)
+    return list((await conn.execute(query)).mappings())
+
+
+async def _after(conn: AsyncConnection, query: Select[Any], number: int) -> Select[Any]:
+    last = await by_id(conn, number)
+    if last is None:
+        return query.where(duty.c.id < 0)
+    later = or_(duty.c.due > last["due"], (duty.c.due == last["due"]) & (duty.c.id > number))
+    return query.where(later)
+
+
+async def to_warn(conn: AsyncConnection, due_by: date, today: date, limit: int) -> list[RowMapping]:
+    """Return open duties of ours that fall due soon and were not warned of."""
+    return await _picked(
+        conn,
+        limit,
+        duty.c.side == "we-owe",
+        duty.c.warned_at.is_(None),
+        duty.c.due <= due_by,
+        duty.c.due >= today,
+    )
+
+
+async def to_mark_overdue(conn: AsyncConnection, today: date, limit: int) -> list[RowMapping]:
+    """Return open duties whose time has run and that are not marked so."""
+    return await _picked(conn, limit, duty.c.overdue_at.is_(None), duty.c.due < today)
+
+
+async def to_act_on(conn: AsyncConnection, today: date, limit: int) -> list[RowMapping]:
+    """Return open duties at whose limit the gateway acts by itself and has not yet."""
+    return await _picked(conn, limit, duty.c.acted_at.is_(None), duty.c.act_on <= today)
+
+
+async def overdue_at_partners(conn: AsyncConnection, kinds: Collection[str], limit: int) -> list[RowMapping]:
+    """Return overdue duties of other states, of these kinds."""
+    return await _picked(
+        conn, limit, duty.c.side == "they-owe", duty.c.overdue_at.is_not(None), duty.c.kind.in_(sorted(kinds))
+    )
+
+
+async def _picked(conn: AsyncConnection, limit: int, *where: Any) -> list[RowMapping]:
+    query = select(duty).where(duty.c.closed_on.is_(None), *where)
+    return list((await conn.execute(query.order_by(duty.c.due, duty.c.id).limit(limit))).mappings())
+
+
+async def judged_in(conn: AsyncConnection, first: date, following: date) -> list[RowMapping]:
+    """Return what was closed in time, and what ran out of time, from ``first`` up to before ``following``."""
+    kept = (duty.c.closed_on >= first) & (duty.c.closed_on < following) & (duty.c.closed_on <= duty.c.due)
+    late = or_(duty.c.closed_on.is_(None), duty.c.closed_on > duty.c.due)
+    missed = (duty.c.due >= first) & (duty.c.due < following) & late
+    query = select(duty).where(or_(kept, missed)).order_by(duty.c.due, duty.c.id)
+    return list((await conn.execute(query)).mappings())
+
+
+async def reminded_since(conn: AsyncConnection, case_id: str, far: str, since: datetime) -> bool:
+    """Tell whether a case's partner was asked for the same after a moment, by us or by a person."""
+    asked = select(outbound.c.id).where(
+        outbound.c.case_id == case_id, outbound.c.far == far, outbound.c.created_at > since
+    )
+    tried = select(duty.c.id).where(duty.c.case_id == case_id, duty.c.reminded_at > since)
+    for query in (asked, tried):
+        if (await conn.execute(query.limit(1))).first() is not None:
+            return True
+    return False

@@ -1,0 +1,170 @@
+"""Say which duties are kept with a clock, what opens each and what closes it: one table for both roles.
+
+A duty is ours ("we-owe") or the other state's ("they-owe"). What we owe opens on what we receive and is
+answered by what we send; what they owe opens on what we send. The codes are those of `deadlines.toml` unless
+a row of `kept_duties.toml` says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from csenet.handlers.policy import deadlines
+from csenet.handlers.policy.dated import PARAMETERS, PolicyError, read_table
+from csenet.handlers.policy.rules import Stated, value_on
+from csenet.handlers.policy.working_days import Calendar
+
+Side = Literal["we-owe", "they-owe"]
+Way = Literal["received", "sent"]
+Limit = Literal["", "locate_not_found", "may_close"]
+Outcome = Literal["answered", "done", "declined", "lapsed", "rejected", "not sent"]
+
+SIDES: tuple[Side, ...] = ("we-owe", "they-owe")
+OUTCOMES: tuple[Outcome, ...] = ("answered", "done", "declined", "lapsed", "rejected", "not sent")
+COUNTED: frozenset[Outcome] = frozenset({"answered", "done"})
+"""Outcomes that say the duty was fulfilled; the others count neither as in time nor as late."""
+
+
+class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    duty: str
+    sides: tuple[Side, ...]
+    starts: Way = "received"
+    by: tuple[str, ...] | None = None
+    answers: tuple[str, ...] | None = None
+    also: tuple[str, ...] = ()
+    lapses: tuple[str, ...] = ()
+    same_function: bool = False
+    remind: bool = False
+    limit: Limit = ""
+    limit_rule: str = ""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ends_all: tuple[str, ...]
+    rejection: str
+    row: tuple[_Row, ...]
+
+
+class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
+    """Describe a duty as one side has it.
+
+    `opens_way` and `answer_way` say whether the opening and the answering transactions are received or sent.
+    """
+
+    duty: str
+    side: Side
+    opens_way: Way
+    by: tuple[str, ...]
+    answer_way: Way
+    answers: tuple[str, ...]
+    lapses: tuple[str, ...]
+    same_function: bool = False
+    remind: bool = False
+    limit: Limit = ""
+    limit_rule: str = ""
+
+    def outcome(self, opener: str, way: Way, far: str) -> Outcome | None:
+        """Say what becomes of the duty that `opener` opened when a transaction on its case goes or comes.
+
+        None if it says nothing about the duty.
+        """
+        if self.same_function and not far.startswith(opener[:3]):
+            return "lapsed" if _names(_table().ends_all, far) else None
+        if way == self.answer_way and _names(self.answers, far):
+            return "answered"
+        return "lapsed" if _names(self.lapses, far) or _names(_table().ends_all, far) else None
+
+    def acts_on(self, start: date, due: date) -> date | None:
+        """Tell the day from which the gateway acts by itself, or None where it never does."""
+        if not self.limit or (self.side == "they-owe" and self.limit != "may_close"):
+            return None
+        if not self.limit_rule:
+            return due
+        said = value_on(self.limit_rule, start)
+        days = said.value if isinstance(said, Stated) else None
+        return min(due, start + timedelta(days=days)) if isinstance(days, int) else due
+
+
+def opens(way: Way, far: str) -> tuple[KeptDuty, ...]:
+    """List the duties that a transaction opens which was received or sent."""
+    return tuple(each for each in kept_duties() if each.opens_way == way and _names(each.by, far))
+
+
+def is_rejection(far: str) -> bool:
+    """Tell whether a transaction takes back what it answers."""
+    return far == _table().rejection
+
+
+def kept(duty: str, side: str) -> KeptDuty | None:
+    """Find the row of a duty on one side; None for one that the table does not keep any more."""
+    return next((each for each in kept_duties() if (each.duty, each.side) == (duty, side)), None)
+
+
+def due_on(duty: KeptDuty, start: date, ours: Calendar, theirs: Calendar) -> date:
+    """Find the day on which a duty's time ends, as the state counts that has to act."""
+    return deadlines.due(duty.duty, start, ours if duty.side == "we-owe" else theirs).date
+
+
+def _names(patterns: tuple[str, ...], far: str) -> bool:
+    return any(fnmatchcase(far, pattern) for pattern in patterns)
+
+
+@cache
+def _table() -> _Table:
+    return read_table(PARAMETERS / "kept_duties.toml", _Table)
+
+
+@cache
+def kept_duties() -> tuple[KeptDuty, ...]:
+    """Load the table once, one entry a side."""
+    return load_kept(PARAMETERS / "kept_duties.toml")
+
+
+def load_kept(path: Path) -> tuple[KeptDuty, ...]:
+    """Read and check a table; raises `PolicyError` for a duty without clock or opener, or two alike."""
+    problems: list[str] = []
+    found: list[KeptDuty] = []
+    for row in read_table(path, _Table).row:
+        known = deadlines.duties().get(row.duty)
+        if known is None or not known.limits:
+            problems.append(f"row {row.duty!r}: deadlines.toml has no such duty with a limit")
+            continue
+        for side in row.sides:
+            entry = _entry(row, side, known)
+            if not entry.by:
+                problems.append(f"row {row.duty!r}: nothing opens it")
+            if _stands_twice(found, entry):
+                problems.append(f"row {row.duty!r}: stands twice for {side}")
+            found.append(entry)
+    if problems:
+        raise PolicyError(path.name, problems)
+    return tuple(found)
+
+
+def _stands_twice(found: list[KeptDuty], entry: KeptDuty) -> bool:
+    """Tell whether a duty stands already for the same side."""
+    return any((each.duty, each.side) == (entry.duty, entry.side) for each in found)
+
+
+def _entry(row: _Row, side: Side, known: deadlines.Duty) -> KeptDuty:
+    ours = side == "we-owe"
+    other: dict[Way, Way] = {"received": "sent", "sent": "received"}
+    return KeptDuty(
+        duty=row.duty,
+        side=side,
+        opens_way=row.starts if ours else other[row.starts],
+        by=known.opened_by if row.by is None else row.by,
+        answer_way="sent" if ours else "received",
+        answers=(known.answered_by if row.answers is None else row.answers) + (() if ours else row.also),
+        lapses=row.lapses,
+        same_function=row.same_function,
+        remind=row.remind and not ours,
+        limit=row.limit,
+        limit_rule=row.limit_rule,
+    )

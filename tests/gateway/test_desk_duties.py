@@ -1,0 +1,271 @@
+"""Duties open and close with what causes them, keep their clocks over the year's end, and act in time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import update
+
+from csenet.gateway.clock import ManualClock
+from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.desk.duty_clock import DutyClock
+from csenet.gateway.desk.results import TransactionFilter, WorkFilter
+from csenet.gateway.settings_jobs import DutiesSection
+from csenet.gateway.store import duties as rows
+from csenet.gateway.store.duties import DutyFilter
+from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.tables import outbound
+
+from .conftest import QUIET, arriving, case_block, facts, lines
+
+WISHES = DutiesSection()
+
+
+async def take(desk: Desk, *transactions: bytes, name: str = "in") -> None:
+    receipt = await desk.accept(lines(*transactions), source="test", name=name)
+    await desk.settle(receipt.file_id)
+
+
+async def duties(desk: Desk, **wanted: Any) -> list[Any]:
+    return (await desk.list_duties(DutyFilter(open_only=False, **wanted))).duties
+
+
+async def one(desk: Desk, **wanted: Any) -> Any:
+    found = await duties(desk, **wanted)
+    assert len(found) == 1, found
+    return found[0]
+
+
+async def run(desk: Desk, **wishes: Any) -> dict[str, int]:
+    return await DutyClock(desk, DutiesSection(**wishes)).run()
+
+
+async def work(desk: Desk, kind: str) -> list[Any]:
+    return (await desk.list_work_items(WorkFilter(kind=kind, status="open"))).items
+
+
+async def went(desk: Desk) -> list[str]:
+    page = await desk.list_transactions(TransactionFilter(direction="outbound"))
+    return [each.far for each in page.items]
+
+
+def closing(far: str, serial: int, **more: Any) -> bytes:
+    """Write a notice or an instruction about closing."""
+    return arriving(far, serial, blocks="1000000", body=case_block(), **more)
+
+
+def about_somebody(far: str) -> bytes:
+    """Write a question about a person of a number and name that no case of ours has."""
+    person = "UNKNOWN".ljust(21) + "ANN".ljust(16) + "".ljust(17) + "900129999"
+    return arriving(far, 1, blocks="1100000", body=case_block() + person.ljust(181))
+
+
+def at(clock: ManualClock, day: str, hour: int = 18) -> None:
+    """Move the clock to noon, Minnesota time, of a day."""
+    clock.set(datetime.fromisoformat(day).replace(hour=hour, tzinfo=UTC))
+
+
+async def test_what_is_answered_at_once_opens_and_closes_in_one_commit(desk: Desk) -> None:
+    await take(desk, arriving("CSI R FRINF", 1, "NOSUCH", "KS9"))
+    duty = await one(desk, kind="CSI1")
+    assert (duty.side, duty.partner, duty.case_id) == ("we-owe", "20", "NOSUCH")
+    assert (duty.started_on, duty.due) == (date(2026, 11, 20), date(2026, 11, 27))
+    assert (duty.closed_on, duty.outcome) == (date(2026, 11, 20), "answered")
+    assert duty.closed_by == "CSI P FUINF"
+    assert duty.in_time is True
+
+
+async def test_ten_working_days_pass_over_christmas_and_new_year(desk: Desk, clock: ManualClock) -> None:
+    at(clock, "2026-12-23")
+    await desk.put_case("MN1", facts("responding", withholding_active=True))
+    await take(desk, closing("MSC P GSC17", 1, day="20261223"))
+    duty = await one(desk, kind="RS7")
+    assert (duty.due, duty.days_left) == (date(2027, 1, 8), 16)
+    stop, close = (await desk.list_work_items(WorkFilter(status="open"))).items
+    at(clock, "2027-01-05")
+    await desk.complete_work(stop.id, date(2027, 1, 5))
+    assert (await one(desk, kind="RS7")).closed_on is None, "half of the work is no answer"
+    at(clock, "2027-01-08")
+    await desk.complete_work(close.id, date(2027, 1, 8))
+    duty = await one(desk, kind="RS7")
+    assert (duty.closed_by, duty.outcome, duty.in_time) == ("MSC P GSC18", "answered", True)
+
+
+@pytest.mark.parametrize(
+    ("partner", "due"),
+    # Kansas and Texas close for Christmas Eve or the day after Christmas, Hawaii for neither.
+    [("20", date(2027, 1, 11)), ("48", date(2027, 1, 11)), ("15", date(2027, 1, 8))],
+)
+async def test_what_they_owe_runs_by_their_working_days(
+    desk: Desk, clock: ManualClock, partner: str, due: date
+) -> None:
+    at(clock, "2026-12-23")
+    other = facts(withholding_active=False) | {"other_fips": f"{partner}00000"}
+    await desk.put_case("MN1", other)
+    await desk.submit({"case_id": "MN1", "far": "MSC P GSC17"})
+    assert (await one(desk, kind="RS7", side="they-owe")).due == due
+
+
+async def test_their_answer_closes_what_they_owe(desk: Desk, clock: ManualClock) -> None:
+    await desk.put_case("MN1", facts())
+    await desk.submit({"case_id": "MN1", "far": "MSC P GSC17"})
+    at(clock, "2026-12-01")
+    await take(desk, closing("MSC P GSC18", 5, day="20261201"))
+    duty = await one(desk, kind="RS7")
+    assert (duty.side, duty.outcome, duty.closed_on) == ("they-owe", "answered", date(2026, 12, 1))
+
+
+async def test_a_rejected_question_opens_nothing(desk: Desk) -> None:
+    await take(desk, arriving("MSC R GRUPD", 1, case_id="NOBODY"))
+    assert "MSC P REJCT" in await went(desk)
+    assert await duties(desk) == []
+
+
+async def test_a_refused_answer_is_owed_again_with_the_clock_it_had(desk: Desk) -> None:
+    await take(desk, arriving("CSI R FRINF", 1, "NOSUCH", "KS9"))
+    async with desk.store.begin() as conn:
+        await rows.taken_back(conn, [1], date(2026, 11, 21))
+    assert (await one(desk, kind="CSI1")).outcome == "answered", "it still may get through"
+    async with desk.store.begin() as conn:
+        await conn.execute(update(outbound).values(status="refused"))
+        await rows.taken_back(conn, [1], date(2026, 11, 21))
+    duty = await one(desk, kind="CSI1")
+    assert (duty.closed_on, duty.outcome, duty.due) == (None, None, date(2026, 11, 27))
+
+
+async def test_done_by_hand_counts_and_declining_does_not(desk: Desk, clock: ManualClock) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    await desk.put_case("MN2", facts("responding"))
+    await take(desk, closing("MSC P GSC15", 1), arriving("MSC R GRPOC", 2, case_id="MN2"))
+    for item in (await desk.list_work_items(WorkFilter(status="open"))).items:
+        outcome = "declined" if item.kind == "close_case" else "done"
+        await desk.complete_work(item.id, date(2026, 11, 20), outcome)
+    found = {each.duty: (each.outcome, each.in_time) for each in await duties(desk)}
+    assert found == {"RS11": ("declined", None), "AN1": ("done", True)}
+
+
+async def test_a_warning_comes_once_before_the_due_date_and_survives_a_restart(
+    location: Any, clock: ManualClock
+) -> None:
+    store = await open_store(location)
+    desk = Desk(store, agency_of("27"), clock, QUIET)
+    await desk.put_case("MN2", facts("responding"))
+    await take(desk, arriving("MSC R GRPOC", 2, case_id="MN2"))
+    due = (await one(desk, kind="AN1")).due
+    assert due == date(2027, 1, 6)
+    at(clock, "2026-12-31")
+    assert (await run(desk))["warned"] == 0
+    await store.close()
+    store = await open_store(location)
+    desk = Desk(store, agency_of("27"), clock, QUIET)
+    at(clock, "2027-01-01")
+    assert (await run(desk))["warned"] == 1
+    assert (await run(desk))["warned"] == 0
+    at(clock, "2027-01-06", hour=23)
+    assert (await run(desk))["overdue"] == 0, "a deadline is kept through its last day"
+    at(clock, "2027-01-07")
+    assert (await run(desk))["overdue"] == 1
+    view = await desk.get_case("MN2")
+    assert view is not None
+    told = [each.event for each in view.timeline if each.event.startswith("duty.")]
+    assert told == ["duty.due_soon", "duty.overdue"]
+    await store.close()
+
+
+async def test_a_search_without_result_is_answered_at_our_limit(desk: Desk, clock: ManualClock) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    await take(desk, about_somebody("LO1 R BLANK"))
+    assert [each.kind for each in await work(desk, "locate")] == ["locate"]
+    duty = await one(desk, kind="LO1")
+    assert (duty.due, duty.act_on) == (date(2027, 2, 3), date(2026, 12, 20))
+    at(clock, "2026-12-19")
+    assert (await run(desk))["acted"] == 0
+    at(clock, "2026-12-20")
+    assert (await run(desk))["acted"] == 1
+    assert (await run(desk))["acted"] == 0
+    assert await went(desk) == ["LO1 P LUALL"]
+    assert await work(desk, "locate") == []
+    duty = await one(desk, kind="LO1")
+    assert (duty.closed_by, duty.outcome) == ("LO1 P LUALL", "answered")
+    assert (await desk.ledger_check()).balanced
+
+
+async def test_a_notice_that_was_not_answered_lets_a_person_close(desk: Desk, clock: ManualClock) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    sent = await desk.submit(
+        {
+            "case_id": "MN1",
+            "far": "MSC P GSC14",
+            "header": {"action_resolution_date": "2027-01-19"},
+        }
+    )
+    assert sent.transactions[0].far == "MSC P GSC14"
+    at(clock, "2027-01-18")
+    assert (await run(desk))["acted"] == 0
+    at(clock, "2027-01-19")
+    assert (await run(desk))["acted"] == 1
+    (item,) = await work(desk, "close_after_notice")
+    assert (item.case_id, item.duty) == ("MN1", "RS9")
+    assert "GSC13" in item.title
+
+
+async def test_an_overdue_partner_is_reminded_once_and_not_again_within_the_setting(
+    desk: Desk, clock: ManualClock
+) -> None:
+    await desk.put_case("MN1", facts())
+    await desk.submit({"case_id": "MN1", "far": "MSC P GSC17"})
+    at(clock, "2026-12-07")
+    assert (await run(desk))["reminded"] == 0
+    at(clock, "2026-12-09")
+    assert await run(desk) == {"warned": 0, "overdue": 1, "acted": 0, "reminded": 1}
+    assert await went(desk) == ["MSC P GSC17", "MSC R GRUPD"]
+    (item,) = await work(desk, "chase_answer")
+    assert item.case_id == "MN1"
+    at(clock, "2027-01-07")
+    assert (await run(desk))["reminded"] == 0
+    at(clock, "2027-01-08", hour=19)
+    assert (await run(desk))["reminded"] == 1
+
+
+async def test_reminders_can_be_switched_off(desk: Desk, clock: ManualClock) -> None:
+    await desk.put_case("MN1", facts())
+    await desk.submit({"case_id": "MN1", "far": "MSC P GSC17"})
+    at(clock, "2026-12-09")
+    assert (await run(desk, reminders=False))["reminded"] == 0
+    assert await went(desk) == ["MSC P GSC17"]
+
+
+async def test_a_month_counts_each_duty_once_with_the_cases_behind_the_number(
+    desk: Desk, clock: ManualClock
+) -> None:
+    for number in (1, 2, 3):
+        await desk.put_case(f"MN{number}", facts("responding"))
+    await take(desk, *(arriving("MSC R GRPOC", n, case_id=f"MN{n}") for n in (1, 2, 3)))
+    items = (await desk.list_work_items(WorkFilter(status="open"))).items
+    at(clock, "2026-12-10")
+    await desk.complete_work(items[0].id, date(2026, 12, 10))
+    at(clock, "2027-02-02")
+    await desk.complete_work(items[1].id, date(2027, 2, 2))
+    december = await desk.compliance(date(2026, 12, 1))
+    january = await desk.compliance(date(2027, 1, 15))
+    february = await desk.compliance(date(2027, 2, 1))
+    assert (december.in_time, december.late, december.share) == (1, 0, 1.0)
+    assert (january.in_time, january.late, january.share) == (0, 2, 0.0)
+    assert [each.case_id for each in january.cases] == ["MN2", "MN3"]
+    assert (february.in_time, february.late, february.share) == (0, 0, None)
+    by_duty = [each for each in december.groups if each.by == "duty"]
+    assert [(each.name, each.median_days) for each in by_duty] == [("AN1", 20.0)]
+
+
+async def test_the_list_pages_by_due_date(desk: Desk, store: Store) -> None:
+    for number in (1, 2, 3):
+        await desk.put_case(f"MN{number}", facts("responding"))
+    await take(desk, *(arriving("MSC R GRPOC", n, case_id=f"MN{n}") for n in (1, 2, 3)))
+    first = await desk.list_duties(DutyFilter(limit=2))
+    rest = await desk.list_duties(DutyFilter(limit=2, after=int(first.next or 0)))
+    assert [each.case_id for each in first.duties + rest.duties] == ["MN1", "MN2", "MN3"]
+    assert rest.next is None
+    assert msgspec.json.encode(first)
