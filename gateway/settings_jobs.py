@@ -13,6 +13,7 @@ from csenet.gateway.settings_kinds import Section, length_of_time
 class JobsSection(Section):
     """Say how often the gateway does what it does by the clock."""
 
+    annual_interest: bool = False
     ledger_check_every: Annotated[timedelta, BeforeValidator(length_of_time)] = timedelta(minutes=1)
     duties_every: Annotated[timedelta, BeforeValidator(length_of_time)] = timedelta(hours=1)
 

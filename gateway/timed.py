@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 LEDGER_CHECK = "ledger_check"
 DUTIES = "duties"
+ANNUAL_INTEREST = "annual_interest"
+_NIGHT = time(3, 30)
 
 
 def timed_jobs(settings: Settings) -> tuple[Job, ...]:
     """Give the jobs as the settings want them."""
-    return (
+    jobs = (
         Job(
             LEDGER_CHECK,
             settings.jobs.ledger_check_every,
@@ -32,6 +35,28 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
             "warn of duties, mark what is overdue, remind partners, act where a time has run",
         ),
     )
+    annual = Job(
+        ANNUAL_INTEREST,
+        _NIGHT,
+        tell_annual_interest,
+        "tell interest in each case whose last notice is a year old",
+    )
+    return (*jobs, annual) if settings.jobs.annual_interest else jobs
+
+
+async def tell_annual_interest(turn: Turn) -> Mapping[str, Any]:
+    """Tell interest where a notice has fallen due, a hundred cases to a commit."""
+    looked, sent, work, after = 0, 0, 0, ""
+    while True:
+        page = await turn.desk.annual_interest(
+            turn.desk.clock.today().year, after, actor=ANNUAL_INTEREST, hold=turn.hold
+        )
+        looked += page.looked
+        sent += sum(line.outcome == "sent" for line in page.lines)
+        work += sum(line.outcome == "work" for line in page.lines)
+        if page.next is None:
+            return {"looked": looked, "sent": sent, "work": work}
+        after = page.next
 
 
 async def keep_duties(turn: Turn, settings: DutiesSection) -> Mapping[str, Any]:

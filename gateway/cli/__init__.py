@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "policy": "policy:policy",
     "submit": "submit:submit",
     "event": "event:event",
+    "run": "run:runs",
     "show": "show:show",
     "far": "far:far",
     "layout": "layout:layout",

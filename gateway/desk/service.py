@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
-from csenet.gateway.desk import duty_views, events, parking, requests, views, views_today
+from csenet.gateway.desk import annual, duty_views, events, parking, requests, views, views_today
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.annual import AnnualPage
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.events import Told
@@ -220,6 +221,35 @@ class Desk:
         if not dry_run:
             self._told(workset)
         return answers
+
+    async def annual_count(self) -> int:
+        """Count the cases that the yearly run of interest looks at."""
+        async with self.store.read() as conn:
+            return await annual.count(conn)
+
+    async def annual_interest(
+        self,
+        year: int,
+        after: str = "",
+        *,
+        limit: int = CHUNK,
+        dry_run: bool = False,
+        actor: str = "case system",
+        hold: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> AnnualPage:
+        """Tell the yearly interest of the next cases, in one commit; ``hold`` proves that it is our turn."""
+
+        async def tell(conn: AsyncConnection) -> tuple[AnnualPage, WorkingSet]:
+            if hold is not None:
+                await hold(conn)
+            workset = self._workset()
+            page = await annual.step(conn, workset, year, after, limit, actor, dry_run=dry_run)
+            return page, workset
+
+        page, workset = await self.store.together(tell)
+        if not dry_run:
+            self._told(workset)
+        return page
 
     async def complete_work(
         self, item_id: int, on: date, outcome: str | None = None, *, actor: str = "case system"
