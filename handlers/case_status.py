@@ -29,7 +29,7 @@ def requested(tx: Transaction, context: Context, task: Task) -> Decision:
 
     Any state may ask, also about a case it has no part in, or one that is closed.
     """
-    if tx.header.case_id is None:
+    if tx.header.case_id is None and context.record is None:
         title = f"{title_of(tx.far)}: our case ID is blank, so tell the asker otherwise that nothing is known"
         why = reason("case_status.id_blank")
         return decide(item(tx, context, task.kind, title, why, duty=task.duty))

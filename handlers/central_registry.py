@@ -7,12 +7,17 @@ when it is incomplete.
 
 from __future__ import annotations
 
+from datetime import date
+
+import msgspec
+
 from csenet.codecs import describe
 from csenet.codecs.blocks import Information, struct_fields
 from csenet.codecs.codes import FarCode, elements
+from csenet.codecs.errors import Problem, Severity
 from csenet.codecs.transaction import Transaction
 from csenet.handlers.checks import record_of
-from csenet.handlers.context import Context
+from csenet.handlers.context import CaseRecord, Context, WorkView
 from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.facts import REPEATED
 from csenet.handlers.filling import STRUCTS
@@ -58,33 +63,82 @@ def _words(block: str) -> str:
 
 
 def referred(tx: Transaction, context: Context, task: Task) -> Decision:
-    """Acknowledge a request where the agency lets the gateway do it, else have it acknowledged in time."""
+    """Acknowledge a request where the agency lets the gateway do it, else have it acknowledged in time.
+
+    The same request once more opens no second work while the first is open; later it is acknowledged again.
+    """
+    if (again := _again(context)) is not None:
+        return again
     missing = lacking(tx, "required")
     said = context.profile.answer(SWITCH, context.today)
     on_its_own = isinstance(said, Stated) and said.value is True
-    complete = reason("referral.incomplete" if missing else "referral.complete")
     record = context.record if on_its_own else None
     # The acknowledgment names both cases and tells that ours is open.
     if record is None or record.state.status != "open" or tx.header.other_case_id is None:
         return _by_hand(tx, context, task, missing)
     due, timing = due_by(task.duty, context, context.received_on)
+    acknowledged = _acknowledgment(tx, record, context, _line(missing), due, task.duty)
+    decision = merge(Decision(reasons=(said.why, *timing)), acknowledged)
+    return decision if context.earlier is not None else merge(decision, decide(_next(tx, context)))
+
+
+def _again(context: Context) -> Decision | None:
+    """Note that the same request came before and waits; nothing where it did not, or no longer waits."""
+    if context.earlier is None or not context.earlier.work_open:
+        return None
+    note = f"the same request came before under serial number {context.earlier.serial}"
+    return Decision(notes=(note,), reasons=(reason("referral.again"),))
+
+
+def _acknowledgment(
+    tx: Transaction,
+    record: CaseRecord,
+    context: Context,
+    asking: str,
+    due: date | None,
+    duty: str | None,
+) -> Decision:
+    """Acknowledge a request on a case: ask for what is missing, or say that nothing is."""
+    information = Information(status_change_code="O", information_text_line_1=asking)
     answer = Answer(
-        code=FarCode(function=tx.far.function, action="A", reason="AADIN" if missing else "ANOAD"),
-        information=Information(status_change_code="O", information_text_line_1=_line(missing))
-        if missing
-        else None,
+        code=FarCode(function=tx.far.function, action="A", reason="AADIN" if asking else "ANOAD"),
+        information=information if asking else None,
         other_case_id=tx.header.other_case_id,
         due=due,
-        duty=task.duty,
+        duty=duty,
         details={"answers": about(tx)["serial"]},
     )
-    decision = Decision(reasons=(complete, said.why, *timing))
-    work = decide(_next(tx, context))
-    return merge(merge(decision, reply_or_work(answer, record, context)), work)
+    complete = reason("referral.incomplete" if asking else "referral.complete")
+    return merge(Decision(reasons=(complete,)), reply_or_work(answer, record, context))
+
+
+def acknowledge(work: WorkView, context: Context, *, done: bool) -> Decision | Problem:
+    """Acknowledge when a person has put the request to a case; `done=False` says that it was done otherwise.
+
+    The text of that person is asked for in place of the list of what is missing.
+    """
+    tx, record = context.request, context.record
+    if not done or tx is None:
+        note = f"work item {work.id}: the request was acknowledged in another way"
+        return Decision(notes=(note,), reasons=(reason("referral.acknowledged_otherwise"),))
+    if record is None:
+        text = (
+            "name the case of ours to which the request was put, or decline if it was acknowledged otherwise"
+        )
+        return Problem(code="work.case_id.needed", severity=Severity.ERROR, message=text, field="case_id")
+    asking = context.text.upper() or _line(lacking(tx, "required"))
+    put = msgspec.structs.replace(context, fits=())
+    decision = merge(
+        Decision(reasons=(reason("referral.acknowledged"),)),
+        _acknowledgment(tx, record, context, asking, work.due, None),
+    )
+    return merge(decision, decide(_next(tx, put)))
 
 
 def review_wanted(tx: Transaction, context: Context, task: Task) -> Decision:
     """Have an offset or an order reviewed; the outcome of the review is the answer, and a person gives it."""
+    if (again := _again(context)) is not None:
+        return again
     answers = " or ".join(str(code) for code in describe.note(tx.far).answer)
     details = {**_listed(tx), "answer": answers}
     title = f"{title_of(tx.far)}: {task.title}"
@@ -99,7 +153,9 @@ def _next(tx: Transaction, context: Context) -> WorkItem:
 
 
 def _by_hand(tx: Transaction, context: Context, task: Task, missing: tuple[str, ...]) -> Decision:
-    where = "find or open its case" if context.record is None else "it names a case of ours"
+    where = "find or open its case" if context.record is None else "it belongs to a case of ours"
+    if context.fits:
+        where = "choose its case among those that fit, or open one"
     asking = ", asking for what is missing" if missing else ""
     title = f"{title_of(tx.far)}: {where}, acknowledge it{asking} and pass it on"
     details = _listed(tx)
@@ -110,6 +166,8 @@ def _by_hand(tx: Transaction, context: Context, task: Task, missing: tuple[str, 
     ]
     if earlier:
         details["earlier_item"] = str(earlier[0].id)
+    if context.earlier is not None:
+        details["earlier_serial"] = context.earlier.serial
     details["answer"] = f"{tx.far.function} A {'AADIN' if missing else 'ANOAD'}"
     why = reason("referral.incomplete" if missing else "referral.complete")
     work = item(
@@ -132,7 +190,9 @@ def _listed(tx: Transaction) -> dict[str, str]:
 
 
 def _line(missing: tuple[str, ...]) -> str:
-    """Ask for what is missing by name, or where the line is too short for that, by number and block."""
+    """Ask for what is missing by name, or where the line is too short, by number; empty for nothing."""
+    if not missing:
+        return ""
     named = f"PLEASE SEND: {', '.join(missing)}".upper()
     if len(named) <= LINE_WIDTH:
         return named

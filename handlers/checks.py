@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
-from csenet.codecs.codes import VALID
+from csenet.codecs.codes import VALID, FarCode
 from csenet.codecs.transaction import Transaction
 from csenet.handlers import managing
 from csenet.handlers.context import CaseRecord, Context
 from csenet.handlers.decision import Decision
+from csenet.handlers.matching import REQUESTS
 from csenet.handlers.policy.agreements import may_exchange
 from csenet.handlers.policy.rules import Stated, reason
 from csenet.handlers.work import decide, item, sender_state, title_of
@@ -49,7 +50,7 @@ def agreement_allows(tx: Transaction, context: Context) -> Decision | None:
 
 def case_id_given(tx: Transaction, context: Context) -> Decision | None:
     """Stop a transaction without our case ID: the case must be found by other data."""
-    if tx.header.case_id is not None:
+    if tx.header.case_id is not None or context.record is not None:
         return None
     title = f"{title_of(tx.far)}: our case ID is blank, find the case by other data"
     return decide(item(tx, context, "review", title, "missing_case_id_is_not_rejected"))
@@ -57,8 +58,14 @@ def case_id_given(tx: Transaction, context: Context) -> Decision | None:
 
 def case_known(tx: Transaction, context: Context) -> Decision | None:
     """Reject a transaction whose case ID names no case of ours."""
-    named = tx.header.case_id is not None
-    return managing.reject(tx, context) if named and context.record is None else None
+    if tx.header.case_id is None or context.record is not None:
+        return None
+    if context.fits and asks_for_work(tx.far):
+        return None
+    if context.fits:
+        title = f"{title_of(tx.far)}: several cases of ours have this ID but for its padding, choose one"
+        return decide(item(tx, context, "review", title, reason("match.several")))
+    return managing.reject(tx, context)
 
 
 def partner_of_case(tx: Transaction, context: Context) -> Decision | None:
@@ -86,6 +93,11 @@ def case_open(tx: Transaction, context: Context) -> Decision | None:
     title = f"{title_of(tx.far)}: arrived on a closed case"
     closed_on = {"closed_on": state.closed_on.isoformat()} if state.closed_on is not None else {}
     return decide(item(tx, context, "case_closed", title, "closed_case_is_not_changed", details=closed_on))
+
+
+def asks_for_work(code: FarCode) -> bool:
+    """Tell whether a code begins a matter before the central registry, which finds the case for it."""
+    return code.action == "R" and code.function in REQUESTS
 
 
 CHECKS: tuple[Check, ...] = (

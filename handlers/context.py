@@ -14,6 +14,7 @@ import msgspec
 
 from csenet.codecs.blocks import Collection
 from csenet.codecs.codes import FarCode
+from csenet.codecs.transaction import Transaction
 from csenet.handlers.decision import CaseChange
 from csenet.handlers.facts import Balances, CaseFacts, FactsError, Role, facts_from_json, facts_to_json
 from csenet.handlers.policy.agreements import Agreements
@@ -31,6 +32,7 @@ __all__ = [
     "CaseRecord",
     "CaseState",
     "Context",
+    "EarlierRequest",
     "FactsError",
     "Offset",
     "ReceivedBalances",
@@ -133,6 +135,17 @@ class SentTransaction(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
+class EarlierRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold that a request of the same content came before, under another serial number.
+
+    `work_open` tells whether the work on it still waits; `work_item` is its number where it has one.
+    """
+
+    serial: str
+    work_open: bool
+    work_item: int | None = None
+
+
 class WorkView(msgspec.Struct, frozen=True, kw_only=True):
     """Hold a work item as the store knows it."""
 
@@ -151,7 +164,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     `jurisdiction` is our seven-character FIPS code; `record` is the case our case ID names, or `None` when
     we know no such case; `received_on` is the day the transaction reached us, `today` the day of the
-    decision; `sent` is the transaction of ours that an incoming rejection names.
+    decision; `sent` is the transaction of ours that an incoming rejection names, `sent_before` what
+    we sent on the case that bears on a new request. `candidates` are cases that might be meant,
+    `matched_by` says why one of them is, `fits` are the IDs of several. `earlier` is the same request under
+    another serial number. `request` is the transaction that opened the work which is being completed, `text`
+    what the person who completed it wants to say.
     """
 
     jurisdiction: str
@@ -162,6 +179,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     received_on: date
     record: CaseRecord | None = None
     sent: SentTransaction | None = None
+    sent_before: tuple[SentTransaction, ...] = ()
+    candidates: tuple[CaseRecord, ...] = ()
+    matched_by: Why | None = None
+    fits: tuple[str, ...] = ()
+    earlier: EarlierRequest | None = None
+    request: Transaction | None = None
+    text: str = ""
     open_work: tuple[WorkView, ...] = ()
 
     @property

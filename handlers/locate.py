@@ -14,11 +14,12 @@ import msgspec
 from csenet.codecs.blocks import Case, Information, NcpIdentification, NcpLocate
 from csenet.codecs.codes import FarCode
 from csenet.codecs.transaction import Transaction
-from csenet.handlers.context import CaseRecord, CaseState, Context, law
+from csenet.handlers.context import CaseRecord, CaseState, Context, WorkView, law
 from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.disclosing import replaced
 from csenet.handlers.facts import CaseFacts, Role
 from csenet.handlers.filling import reviewed
+from csenet.handlers.matching import same_person
 from csenet.handlers.policy.rules import Stated, Why, reason, value_on
 from csenet.handlers.replies import Answer, disclosure_reasons, reply_or_work
 from csenet.handlers.work import LINE_WIDTH, Task, about, decide, due_by, item, sender_fips, title_of
@@ -27,6 +28,16 @@ _CONFIRMED = "Y"
 _NOTHING = "LO1 P LUALL"
 _OTHER = "LO1 P LSOTH"
 _DECEASED = "LO1 P LUAPD"
+_LADDER = (
+    _DECEASED,
+    "LO1 P LSALL",
+    "LO1 P LSADR",
+    "LO1 P LSEMP",
+    "LO1 P LICAD",
+    "LO1 P LICEM",
+    _OTHER,
+)
+"""The answers, the one that says most first."""
 _CONTACT = tuple(name for name in Case.__struct_fields__ if name.startswith("contact_"))
 _WHO = ("name_last", "name_first", "ssn", "date_of_birth")
 
@@ -36,18 +47,48 @@ def requested(tx: Transaction, context: Context, task: Task) -> Decision:
     asked = tx.ncp_identification or NcpIdentification()
     if asked.ssn is None and asked.date_of_birth is None:
         return _nothing(tx, context, task, law("locate_needs_a_key", context))
-    record = context.record
-    if record is None or not same_person(asked, record.facts.ncp_identification):
+    known = _cases_of(asked, context)
+    if not known:
         return decide(_search(tx, context, task, reason("locate.not_matched")))
-    said = _DECEASED if record.facts.parent_deceased else None
-    said = said or _best(record.facts.ncp_locate, context.today)
-    if said is None:
+    answers = [(said, record) for record in known if (said := _says(record, context.today)) is not None]
+    if not answers:
         return decide(_search(tx, context, task, reason("locate.nothing_on_file")))
-    theirs = for_asker(record, tx)
-    may_tell = reviewed(FarCode.parse(said), theirs, context.today)
-    if replaced(may_tell, said) is not None:
-        return _nothing(tx, context, task, *disclosure_reasons(may_tell, theirs))
-    return _told(said, theirs, tx, context, task)
+    said, record = min(answers, key=lambda each: _LADDER.index(each[0]))
+    # Whoever is protected in one case is protected in all: the first case that may not tell decides.
+    for each in known:
+        theirs = for_asker(each, tx)
+        may_tell = reviewed(FarCode.parse(said), theirs, context.today)
+        if replaced(may_tell, said) is not None:
+            return _nothing(tx, context, task, *disclosure_reasons(may_tell, theirs))
+    return _told(said, for_asker(record, tx), tx, context, task)
+
+
+def _cases_of(asked: NcpIdentification, context: Context) -> list[CaseRecord]:
+    """Give the case that was named if its parent is exactly the person asked for, and all others found so."""
+    named = () if context.record is None else (context.record,)
+    others = (each for each in context.candidates if each not in named)
+    return [each for each in (*named, *others) if same_person(asked, each.facts.ncp_identification)]
+
+
+def _says(record: CaseRecord, today: date) -> str | None:
+    return _DECEASED if record.facts.parent_deceased else _best(record.facts.ncp_locate, today)
+
+
+def searched(work: WorkView, context: Context, task: Task, *, done: bool) -> Decision | None:
+    """Answer when a person ended the search: from the facts when done, else that nothing was found.
+
+    None where the facts still tell nothing: then there is nothing that could be told as found.
+    """
+    tx = context.request
+    if tx is None:
+        return Decision(
+            notes=(f"work item {work.id} ({work.kind}) has no request to answer",),
+            reasons=(reason("work.completed"),),
+        )
+    if not done:
+        return _nothing(tx, context, task, reason("locate.nothing_found"))
+    answered = requested(tx, context, task)
+    return None if any(each.kind == task.kind for each in answered.work_items) else answered
 
 
 def _told(said: str, theirs: CaseRecord, tx: Transaction, context: Context, task: Task) -> Decision:
@@ -76,24 +117,6 @@ def _answer(said: str, tx: Transaction, context: Context, task: Task) -> Answer:
         duty=task.duty,
         details={"asked_by": about(tx)["serial"]},
     )
-
-
-def same_person(asked: NcpIdentification, ours: NcpIdentification | None) -> bool:
-    """Tell whether two entries are of one person for certain.
-
-    Numbers decide where both have them, alias numbers included; else name and birth date must be the same.
-    """
-    if ours is None:
-        return False
-    if asked.ssn is not None and ours.ssn is not None:
-        return bool(_numbers(asked) & _numbers(ours))
-    names = ("name_last", "name_first", "date_of_birth")
-    pairs = [(getattr(asked, name), getattr(ours, name)) for name in names]
-    return all(one is not None and str(one).upper() == str(other).upper() for one, other in pairs)
-
-
-def _numbers(person: NcpIdentification) -> set[str]:
-    return {number for number in (person.ssn, person.alias_ssn_1, person.alias_ssn_2) if number is not None}
 
 
 def _best(known: NcpLocate | None, today: date) -> str | None:

@@ -14,7 +14,7 @@ from csenet.codecs.blocks import Information
 from csenet.codecs.codes import FarCode
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.handlers.checks import record_of
-from csenet.handlers.context import CaseRecord, Context
+from csenet.handlers.context import CaseRecord, Context, WorkView
 from csenet.handlers.decision import CaseChange, Decision, WorkItem, merge
 from csenet.handlers.policy.advances import Advance, advance_of, milestone_words
 from csenet.handlers.policy.rules import reason
@@ -125,3 +125,21 @@ def status_line(record: CaseRecord) -> tuple[str, tuple[str, ...]]:
             line = longer
     note = f"the status line had no room for {left} earlier steps of the case"
     return line, (note,) if left else ()
+
+
+def answered(work: WorkView, context: Context) -> Decision:
+    """Tell the other state what the person who did the work wants to say; without a text nobody is told."""
+    done = Decision(
+        notes=(f"work item {work.id} ({work.kind}) was completed",), reasons=(reason("work.completed"),)
+    )
+    if context.record is None or not context.text:
+        return done
+    answer = Answer(
+        code=GSPUD,
+        information=Information(status_change_code="O", information_text_line_1=context.text.upper()),
+        other_case_id=None if context.request is None else context.request.header.other_case_id,
+        due=work.due,
+        details={"answers": work.details.get("serial", "")},
+    )
+    said = Decision(reasons=(reason("progress.answered"),))
+    return merge(said, reply_or_work(answer, context.record, context))

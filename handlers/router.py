@@ -10,22 +10,27 @@ from datetime import date
 
 from csenet.codecs.errors import Problem, Severity
 from csenet.codecs.transaction import Transaction
-from csenet.handlers import closure
+from csenet.handlers import central_registry, closure, locate, progress
 from csenet.handlers.checks import first_objection
 from csenet.handlers.context import Context, WorkView
-from csenet.handlers.decision import Decision, Refusal
+from csenet.handlers.decision import Decision, Refusal, merge
+from csenet.handlers.matching import identify
 from csenet.handlers.origination import originate, originate_written
-from csenet.handlers.policy.rules import reason
-from csenet.handlers.routes import OTHERS, ROUTES
+from csenet.handlers.routes import LOCATE, OTHERS, ROUTES
+from csenet.handlers.work import LINE_WIDTH
 
 __all__ = ["ROUTES", "completed", "dispatch", "originate", "originate_written"]
 
 
 def dispatch(tx: Transaction, context: Context) -> Decision:
     """Decide what an incoming transaction causes. There is always an outcome and a reason for it."""
+    context = identify(tx, context)
     route = ROUTES.get(tx.far, OTHERS)
     objection = first_objection(tx, context, route.without)
-    return objection if objection is not None else route.handler(tx, context, route.task)
+    decision = objection if objection is not None else route.handler(tx, context, route.task)
+    if context.matched_by is None:
+        return decision
+    return merge(Decision(reasons=(context.matched_by,)), decision)
 
 
 def completed(
@@ -43,6 +48,8 @@ def completed(
     """
     if on > context.today:
         return _refused("work.on.future", "the day the work was done cannot lie in the future")
+    if len(context.text) > LINE_WIDTH:
+        return _refused("work.text.length", f"the text may have {LINE_WIDTH} characters at most")
     group = closure.reason_of(work)
     if group in closure.ANSWERS and context.record is not None:
         if done:
@@ -50,10 +57,16 @@ def completed(
         if group in closure.ELECTIVE:
             return closure.declined(work)
         return _refused("work.outcome.choice", "this work is a duty and cannot be declined")
-    return Decision(
-        notes=(f"work item {work.id} ({work.kind}) was completed on {on}",),
-        reasons=(reason("work.completed"),),
-    )
+    if work.kind == central_registry.ACKNOWLEDGE:
+        said = central_registry.acknowledge(work, context, done=done)
+        return said if isinstance(said, Decision) else Refusal(problems=(said,))
+    if work.kind == LOCATE.kind:
+        found = locate.searched(work, context, LOCATE, done=done)
+        text = (
+            "the facts tell nothing that could be answered: put them first, or decline if nothing was found"
+        )
+        return found if found is not None else _refused("work.outcome.facts", text)
+    return progress.answered(work, context)
 
 
 def _refused(code: str, text: str) -> Refusal:

@@ -47,6 +47,7 @@ NEW_REQUEST = frozenset({case_id_given, case_open})
 AFTER_CLOSING = frozenset({case_open})
 """For what matters on a closed case, too."""
 UPDATE = "update_case"
+LOCATE = Task("locate", "LO1")
 STATUS = Task("answer_status_request", "CR3", "say how the case stands")
 
 
@@ -72,7 +73,7 @@ def _limited_services() -> tuple[Route, ...]:
 
 
 TABLE: tuple[Route, ...] = (
-    Route("LO1 R *", locate.requested, Task("locate", "LO1"), ANY_STATE),
+    Route("LO1 R *", locate.requested, LOCATE, ANY_STATE),
     Route("LO1 P LUAPD", progress.advanced),
     Route("LO1 P LUALL", news.update_case, Task("locate_again", "LO2")),
     Route("LO1 P LSALL", news.update_case, Task(UPDATE, "IW1")),

@@ -79,8 +79,13 @@ def item(
         duty=duty,
         reasons=tuple(law(why, context) if isinstance(why, str) else why for why in whys) + timing,
         group=group,
-        details=about(tx) | (details or {}),
+        details=about(tx) | _candidates(context) | (details or {}),
     )
+
+
+def _candidates(context: Context) -> dict[str, str]:
+    """Name the cases among which a person chooses."""
+    return {"candidates": ", ".join(context.fits)} if context.fits else {}
 
 
 def due_by(duty: str | None, context: Context, start: date) -> tuple[date | None, tuple[Why, ...]]:

@@ -63,7 +63,14 @@ class CaseDesk(Protocol):
         ...
 
     async def complete_work(
-        self, item_id: int, on: date, outcome: str | None = None, *, actor: str
+        self,
+        item_id: int,
+        on: date,
+        outcome: str | None = None,
+        *,
+        actor: str,
+        case_id: str | None = None,
+        text: str | None = None,
     ) -> WorkItemView:
         """Complete a work item; raises NotFound, Rejected, Conflict."""
         ...

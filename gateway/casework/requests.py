@@ -13,6 +13,7 @@ from aiohttp import web
 
 from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, rejected
 from csenet.gateway.people.reading import LONGEST_PURPOSE, SHORTEST_PURPOSE, Look
+from csenet.handlers.work import LINE_WIDTH
 
 T = TypeVar("T")
 
@@ -201,6 +202,13 @@ def one_of(choices: Iterable[str]) -> Callable[[Any], str]:
 def short_text(value: Any) -> str:
     """Let printable text of at most 64 characters pass."""
     if not isinstance(value, str) or not 0 < len(value) <= 64 or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def line_text(value: Any) -> str:
+    """Let printable text of one information line pass."""
+    if not isinstance(value, str) or not 0 < len(value) <= LINE_WIDTH or not value.isprintable():
         raise ValueError
     return value
 

@@ -16,6 +16,7 @@ from csenet.gateway.desk import duty_views, event_results, results
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
 from csenet.handlers.decision import Why
+from csenet.handlers.work import LINE_WIDTH
 
 _TEMPLATE: Final = "#/components/schemas/{name}"
 _ANSWERS: Final = (
@@ -76,8 +77,15 @@ def components() -> dict[str, Schema]:
         required=["case_id", "far"],
     )
     found["Completion"] = _object(
-        "Say on which day something was done, today at the latest, or declined where that is a choice.",
-        {"on": DATE, "outcome": {"type": "string", "enum": list(OUTCOMES), "default": "done"}},
+        "Say on which day something was done, today at the latest, or declined where that is a choice. "
+        "`case_id` names the case of ours to which a request was put that named none; `text` is what the "
+        "other state is told where the answer has a line for it.",
+        {
+            "on": DATE,
+            "outcome": {"type": "string", "enum": list(OUTCOMES), "default": "done"},
+            "case_id": {"type": "string", "minLength": 1, "maxLength": 15},
+            "text": {"type": "string", "minLength": 1, "maxLength": LINE_WIDTH},
+        },
         required=["on"],
     )
     found["Resend"] = _resend()

@@ -127,10 +127,14 @@ async def complete_work_item(request: web.Request) -> web.Response:
     body = Finder(await requests.read_object(request), in_body=True)
     on = body.take("on", requests.iso_date, "a date such as 2026-11-24", required=True)
     outcome = body.take("outcome", requests.one_of(OUTCOMES), f"one of {', '.join(OUTCOMES)}")
+    case_id = body.take("case_id", requests.short_text, "a case ID of ours")
+    text = body.take("text", requests.line_text, "one line of 1 to 80 printable characters")
     body.finish()
     if on is None:
         raise AssertionError("finish lets no missing date pass")
-    item = await request.app[DESK].complete_work(item_id, on, outcome, actor=request[PERSON].name)
+    item = await request.app[DESK].complete_work(
+        item_id, on, outcome, actor=request[PERSON].name, case_id=case_id, text=text
+    )
     return reply(item)
 
 

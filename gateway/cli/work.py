@@ -64,11 +64,26 @@ def list_(
 @work.command(epilog=example("csenet work complete 1 --config gateway.toml"))
 @click.argument("item", type=int, metavar="ID")
 @day_option("--on", help="The day on which it was done; today if left out.")
+@click.option("--declined", is_flag=True, help="It was not done, or done in another way.")
+@click.option("--case", "case_id", metavar="ID", help="The case of ours to which a request was put.")
+@click.option("--text", metavar="LINE", help="What the other state is told: one line, 80 characters.")
 @config_option
 @json_option
 @click.pass_context
-def complete(ctx: click.Context, item: int, on: date | None, config: Path, as_json: bool) -> None:
+def complete(
+    ctx: click.Context,
+    item: int,
+    on: date | None,
+    declined: bool,
+    case_id: str | None,
+    text: str | None,
+    config: Path,
+    as_json: bool,
+) -> None:
     """Say that work item ID was done, and let the answer to the other state leave if it waits for that.
+
+    With --declined it was not done, where that is a choice, or done without the gateway: a request was
+    acknowledged by letter, a search found nothing.
 
     Saying it twice is harmless.  Exit 1 if it is refused, with every reason.
     """
@@ -76,7 +91,7 @@ def complete(ctx: click.Context, item: int, on: date | None, config: Path, as_js
     from csenet.gateway.errors import Rejected
 
     try:
-        view: Any = run(call(config, lambda desk: _complete(desk, item, on)))
+        view: Any = run(call(config, lambda desk: _complete(desk, item, on, declined, case_id, text)))
     except Rejected as error:
         raise _refused(error) from None
     if as_json:
@@ -85,11 +100,15 @@ def complete(ctx: click.Context, item: int, on: date | None, config: Path, as_js
         click.echo(f"work item {view.id} ({view.kind}): {view.status} on {view.completed_on}")
 
 
-async def _complete(desk: Any, item: int, on: date | None) -> Any:
+async def _complete(
+    desk: Any, item: int, on: date | None, declined: bool, case_id: str | None, text: str | None
+) -> Any:
     """Complete an item on a day, or today where the agency is."""
     from csenet.gateway.cli.store import ACTOR
 
-    return await desk.complete_work(item, on or desk.clock.today(), actor=ACTOR)
+    outcome = "declined" if declined else None
+    day = on or desk.clock.today()
+    return await desk.complete_work(item, day, outcome, actor=ACTOR, case_id=case_id, text=text)
 
 
 def _refused(error: Any) -> Refused:

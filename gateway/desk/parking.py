@@ -37,7 +37,7 @@ async def resume(
         if number is None or arrival.row["status"] == "parked":
             continue
         resumed += 1
-        changed = {name: arrival.row[name] for name in ("status", "decided_at", "decision")}
+        changed = {name: arrival.row[name] for name in ("status", "decided_at", "decision", "case_id")}
         await journal.decide_parked(conn, number, {**changed, "replies": arrival.replies})
         await work.complete_of(conn, number, PARKED_WORK, workset.today, workset.now)
     return resumed

@@ -18,6 +18,7 @@ from csenet.codecs.blocks import Header
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.transaction import Transaction
+from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.duties import INSTEAD
 from csenet.gateway.desk.plan import Cause, Plan, queue
@@ -238,9 +239,20 @@ def _wrong_partner(tx: Transaction, record: CaseRecord | None) -> list[Problem]:
 
 
 async def complete_work(
-    conn: AsyncConnection, workset: WorkingSet, item_id: int, on: date, outcome: str | None, actor: str
+    conn: AsyncConnection,
+    workset: WorkingSet,
+    item_id: int,
+    on: date,
+    outcome: str | None,
+    actor: str,
+    *,
+    case_id: str | None = None,
+    text: str | None = None,
 ) -> tuple[WorkItemView, Plan | None]:
-    """Complete a work item and let follow what follows; a completed one is shown as it is."""
+    """Complete a work item and let follow what follows; a completed one is shown as it is.
+
+    `case_id` says to which case of ours work without one was put, `text` what the other state is told.
+    """
     row = await work.by_id(conn, item_id)
     if row is None:
         raise NotFound("no such work item")
@@ -250,19 +262,25 @@ async def complete_work(
         return work_item_view(row), None
     received_on = workset.agency.date_of(row["opened_at"])
     _check_completion(on, outcome, received_on, workset.today)
-    await workset.load(conn, {row["case_id"]} if row["case_id"] else set())
+    about = await _case_of_work(conn, row["case_id"], case_id)
+    await workset.load(conn, {about} if about else set())
     if row["inbound_id"] is not None:
         await workset.duties.load(conn, (), [row["inbound_id"]])
-    view = work_view(row)
+    view = msgspec.structs.replace(work_view(row), case_id=about)
     workset.hold_work(view)
     siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
     came = await journal.correlation_of(conn, row["inbound_id"])
     cause = Cause(came or f"work-{item_id}", workset.now, actor, row["inbound_id"])
-    context = workset.context(row["case_id"], received_on)
+    raw = await journal.raw_of(conn, row["inbound_id"])
+    context = msgspec.structs.replace(
+        workset.context(about, received_on), request=None if raw is None else reread(raw), text=text or ""
+    )
     decided = router.completed(view, on, siblings, context, done=_DONE[outcome])
     if isinstance(decided, Refusal):
         raise TransactionRejected(decided.problems)
     plan = workset.plan(decided, cause)
+    if about != row["case_id"] and about is not None:
+        await work.put_to_case(conn, item_id, about)
     workset.close_work(item_id, on, cause)
     workset.adopt(plan)
     if _is_last(row, siblings, plan):
@@ -281,6 +299,18 @@ def _is_last(row: RowMapping, siblings: tuple[WorkView, ...], plan: Plan) -> boo
     others = [each for each in siblings if each.id != row["id"] and each.status == "open"]
     follows = any(item.kind in INSTEAD for item in plan.work)
     return not others and not follows and (row["duty"] is not None or row["kind"] in INSTEAD)
+
+
+async def _case_of_work(conn: AsyncConnection, opened_for: str | None, named: str | None) -> str | None:
+    """Return the case of a work item: the one it was opened for if we know it, else the one that is named."""
+    if named is None:
+        return opened_for
+    key = case_key(named)
+    if opened_for is not None and opened_for != key and await cases.with_ids(conn, {opened_for}):
+        raise Rejected([("case_id", "this work belongs to another case")])
+    if not await cases.with_ids(conn, {key}):
+        raise Rejected([("case_id", "there is no such case: put its facts first")])
+    return key
 
 
 def _check_completion(on: date, outcome: str | None, received_on: date, today: date) -> None:

@@ -252,16 +252,27 @@ class Desk:
         return page
 
     async def complete_work(
-        self, item_id: int, on: date, outcome: str | None = None, *, actor: str = "case system"
+        self,
+        item_id: int,
+        on: date,
+        outcome: str | None = None,
+        *,
+        actor: str = "case system",
+        case_id: str | None = None,
+        text: str | None = None,
     ) -> WorkItemView:
         """Say that a work item was done on a day, or ``declined`` where that is a choice.
+
+        ``case_id`` is the case to which a request was put, ``text`` what the other state is told.
 
         Repeating it changes nothing.  Raises ``NotFound``, ``Rejected``, or ``Conflict`` for another day.
         """
 
         async def complete(conn: AsyncConnection) -> tuple[WorkItemView, WorkingSet | None]:
             workset = self._workset()
-            view, plan = await requests.complete_work(conn, workset, item_id, on, outcome, actor)
+            view, plan = await requests.complete_work(
+                conn, workset, item_id, on, outcome, actor, case_id=case_id, text=text
+            )
             return view, None if plan is None else workset
 
         view, workset = await self.store.together(complete)

@@ -15,6 +15,7 @@ from csenet.codecs import transaction as codec
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.flatfile import Record
 from csenet.codecs.transaction import Transaction
+from csenet.gateway.desk import finding
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.checking import incoming_problems
 from csenet.gateway.desk.plan import Cause, Plan
@@ -23,8 +24,9 @@ from csenet.gateway.store import journal, outgoing
 from csenet.gateway.store.journal import Key
 from csenet.handlers import decision as decisions
 from csenet.handlers import router
-from csenet.handlers.context import Context, SentTransaction
+from csenet.handlers.context import Context, EarlierRequest, SentTransaction
 from csenet.handlers.decision import Decision, WorkItem
+from csenet.handlers.matching import identify
 from csenet.handlers.policy.kept_duties import is_rejection
 
 EXCHANGE = "exchange"
@@ -48,6 +50,12 @@ def key_of(transaction: Transaction | None) -> Key | None:
     return (sender, serial) if sender and serial else None
 
 
+def _content_key(transaction: Transaction) -> Key | None:
+    """Return the sender of a request and what in it stays the same when it is sent again."""
+    sender = transaction.header.other_fips_state
+    return (sender, finding.content_of(transaction)) if sender and finding.is_request(transaction) else None
+
+
 class Settler:
     """Settle one chunk of records within one transaction."""
 
@@ -58,15 +66,31 @@ class Settler:
         self.keys: dict[Key, str] = {}
         self.parked: set[str] = set()
         self.sent: dict[int, RowMapping] = {}
+        self.candidates: dict[Key, tuple[str, ...]] = {}
+        self.earlier: dict[Key, EarlierRequest] = {}
 
     async def load(self, conn: AsyncConnection, transactions: Sequence[Transaction]) -> None:
         """Read all that the decisions on these transactions can need."""
         cases = {tx.header.case_id for tx in transactions if tx.header.case_id}
         await self.workset.load(conn, cases)
         self.keys = await journal.known_keys(conn, {key for tx in transactions if (key := key_of(tx))})
-        self.parked = await journal.parked_cases(conn, cases)
+        found = await finding.candidates(conn, transactions, self.workset.knows)
+        self.candidates = {
+            key: ids for place, ids in found.items() if (key := key_of(transactions[place])) is not None
+        }
+        might = {case_id for ids in found.values() for case_id in ids}
+        await self.workset.load_more(conn, might)
+        self.parked = await journal.parked_cases(conn, cases | might)
+        await self._load_earlier(conn, transactions)
         serials = {serial for tx in transactions if (serial := rejected_serial(tx)) is not None}
         self.sent = await outgoing.by_serial(conn, serials)
+
+    async def _load_earlier(self, conn: AsyncConnection, transactions: Sequence[Transaction]) -> None:
+        contents = {content for tx in transactions if (content := _content_key(tx)) is not None}
+        for content, row in (await journal.earlier_requests(conn, contents)).items():
+            self.earlier[content] = EarlierRequest(
+                serial=row["serial"], work_open=row["work_item"] is not None, work_item=row["work_item"]
+            )
 
     def take(self, file: RowMapping, record: Record) -> Arrival:
         """Settle one record and return it with its status."""
@@ -88,33 +112,55 @@ class Settler:
             return arrival
         arrival.row["problems"] = problems_json(problems) or None
         self.keys[key] = fingerprint
-        self.workset.keys.append((arrival, {"sender": key[0], "serial": key[1], "fingerprint": fingerprint}))
+        content = _content_key(transaction)
+        marks = {"sender": key[0], "serial": key[1], "fingerprint": fingerprint}
+        self.workset.keys.append((arrival, {**marks, "content": content and content[1]}))
         self.decide(arrival, transaction)
         return arrival
 
     def decide(self, arrival: Arrival, transaction: Transaction) -> None:
         """Decide a transaction, or park it when its case waits or its handler fails."""
-        row, case_id = arrival.row, transaction.header.case_id
+        row = arrival.row
+        context = self._context(arrival, transaction)
+        case_id = context.record.case_id if context.record is not None else transaction.header.case_id
+        if context.record is not None:
+            row["case_id"] = case_id
         if case_id in self.parked:
             row["status"] = "parked"
             row["decision"] = {"parked": "an earlier transaction of the case is parked"}
-            self._received(arrival, transaction, {})
+            self._received(arrival, {})
             return
         try:
-            received_on = self.agency.received_on(arrival.cause.intake_at)
-            context = self.workset.context(case_id, received_on, self._sent(transaction))
             decision = router.dispatch(transaction, context)
             plan = self.workset.plan(decision, arrival.cause)
             written = decision_json(decision)
         except Exception as error:
             # One handler's mistake must not stop the others; the message is left out, it may quote a person.
-            self._park(arrival, transaction, error)
+            self._park(arrival, error)
             return
         row.update(status="decided", decided_at=self.workset.now, decision=written)
         arrival.replies = sum(queued.in_reply for queued in plan.queued)
-        self._received(arrival, transaction, {"notes": list(decision.notes)} if decision.notes else {})
+        self._received(arrival, {"notes": list(decision.notes)} if decision.notes else {})
         self._duties(arrival, transaction, context, plan)
         self.workset.adopt(plan)
+        content = _content_key(transaction)
+        if content is not None and decision.work_items:
+            # What comes again in the same file finds the work on it open.
+            self.earlier[content] = EarlierRequest(serial=transaction.serial or "", work_open=True)
+
+    def _context(self, arrival: Arrival, transaction: Transaction) -> Context:
+        """Put together what the handlers may know, the case it is about found among candidates if need be."""
+        received_on = self.agency.received_on(arrival.cause.intake_at)
+        case_id, sent = transaction.header.case_id, self._sent(transaction)
+        might = self.candidates.get(key_of(transaction) or ("", ""), ())
+        context = identify(transaction, self.workset.context(case_id, received_on, sent, might))
+        if context.record is not None and context.matched_by is not None:
+            found = self.workset.context(context.record.case_id, received_on, sent)
+            context = msgspec.structs.replace(found, matched_by=context.matched_by)
+        earlier = self.earlier.get(_content_key(transaction) or ("", ""))
+        if earlier is None or earlier.serial == transaction.serial:
+            return context
+        return msgspec.structs.replace(context, earlier=earlier)
 
     def _duties(self, arrival: Arrival, transaction: Transaction, context: Context, plan: Plan) -> None:
         """Open and close duties by what came, before what we send about it does."""
@@ -132,7 +178,7 @@ class Settler:
         row = self.sent.get(rejected_serial(transaction) or 0)
         return None if row is None else sent_transaction(row, self.agency)
 
-    def _received(self, arrival: Arrival, transaction: Transaction, more: dict[str, Any]) -> None:
+    def _received(self, arrival: Arrival, more: dict[str, Any]) -> None:
         row = arrival.row
         detail = {
             "far": row["far"],
@@ -141,7 +187,7 @@ class Settler:
             "status": row["status"],
             **more,
         }
-        self.workset.note(transaction.header.case_id, "transaction.received", detail, arrival.cause)
+        self.workset.note(row["case_id"], "transaction.received", detail, arrival.cause)
         self._audit(arrival)
 
     def _audit(self, arrival: Arrival) -> None:
@@ -165,12 +211,12 @@ class Settler:
             self._open(arrival, CONFLICT_WORK, title, {})
         self._audit(arrival)
 
-    def _park(self, arrival: Arrival, transaction: Transaction, error: Exception) -> None:
+    def _park(self, arrival: Arrival, error: Exception) -> None:
         failure = describe(error)
         arrival.row.update(status="parked", decision={"parked": failure})
-        if transaction.header.case_id:
-            self.parked.add(transaction.header.case_id)
-        self._received(arrival, transaction, {})
+        if arrival.row["case_id"]:
+            self.parked.add(arrival.row["case_id"])
+        self._received(arrival, {})
         if arrival.cause.inbound_id is not None:
             return  # it was parked before, and its work item is open
         title = "A transaction could not be handled: its case waits until the program is mended"

@@ -102,6 +102,13 @@ class WorkingSet:
         self._work = {row["id"]: work_view(row) for row in await work.open_of(conn, self._rows)}
         await self.duties.load(conn, case_ids)
 
+    async def load_more(self, conn: AsyncConnection, case_ids: Collection[str]) -> None:
+        """Read further cases and their open work."""
+        more = await cases.load(conn, [each for each in case_ids if each not in self._rows])
+        self._rows = {**self._rows, **more}
+        self._work |= {row["id"]: work_view(row) for row in await work.open_of(conn, more)}
+        await self.duties.load(conn, more)
+
     def knows(self, case_id: str | None) -> bool:
         """Tell whether the case is one of ours."""
         return case_id in self._rows
@@ -123,8 +130,15 @@ class WorkingSet:
         self._changed.add(record.case_id)
         self._told.add(record.case_id)
 
-    def context(self, case_id: str | None, received_on: date, sent: SentTransaction | None = None) -> Context:
-        """Put together what a handler may know."""
+    def context(
+        self,
+        case_id: str | None,
+        received_on: date,
+        sent: SentTransaction | None = None,
+        candidates: Collection[str] = (),
+    ) -> Context:
+        """Put together what a handler may know; ``candidates`` are cases that might be meant."""
+        might = (self.record(each) for each in candidates)
         return Context(
             jurisdiction=self.agency.fips,
             profile=self.agency.profile,
@@ -134,6 +148,7 @@ class WorkingSet:
             today=self.today,
             received_on=received_on,
             sent=sent,
+            candidates=tuple(record for record in might if record is not None),
             open_work=self.open_work(case_id),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.tables import case_file, timeline
@@ -47,3 +47,24 @@ async def events(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list
     """Return the newest events of a case, oldest first."""
     query = select(timeline).where(timeline.c.case_id == case_id).order_by(timeline.c.id.desc()).limit(limit)
     return list(reversed(list((await conn.execute(query)).mappings())))
+
+
+async def with_ids(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]:
+    """Return which of these IDs are cases of ours."""
+    if not case_ids:
+        return set()
+    found = await conn.execute(select(case_file.c.case_id).where(case_file.c.case_id.in_(sorted(case_ids))))
+    return set(found.scalars())
+
+
+async def ids_with_states(
+    conn: AsyncConnection, states: Collection[str], *, after: str = "", limit: int = 500
+) -> list[str]:
+    """List cases with these states (two-digit FIPS codes) in order of their IDs, from behind ``after`` on."""
+    query = (
+        select(case_file.c.case_id)
+        .where(func.substr(case_file.c.other_fips, 1, 2).in_(sorted(states)), case_file.c.case_id > after)
+        .order_by(case_file.c.case_id)
+        .limit(limit)
+    )
+    return list((await conn.execute(query)).scalars())

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, select, tuple_, update
+from sqlalchemy import RowMapping, and_, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.tables import inbound, inbound_file, transaction_key
+from csenet.gateway.store.tables import inbound, inbound_file, transaction_key, work_item
 
 Key = tuple[str, str]
 """A transaction's key: two-digit FIPS code of the sending state and serial number."""
@@ -81,6 +81,32 @@ async def known_keys(conn: AsyncConnection, keys: Collection[Key]) -> dict[Key, 
     return {(row.sender, row.serial): row.fingerprint for row in found}
 
 
+async def earlier_requests(conn: AsyncConnection, contents: Collection[Key]) -> dict[Key, RowMapping]:
+    """Return a request seen before by sender and content: the one still unanswered, else the newest.
+
+    What follows once it was answered (``process_referral``) does not count as work on it.
+    """
+    if not contents:
+        return {}
+    waits = and_(
+        work_item.c.inbound_id == transaction_key.c.inbound_id,
+        work_item.c.status == "open",
+        work_item.c.kind != "process_referral",
+    )
+    query = (
+        select(
+            transaction_key.c.sender,
+            transaction_key.c.content,
+            transaction_key.c.serial,
+            work_item.c.id.label("work_item"),
+        )
+        .outerjoin(work_item, waits)
+        .where(tuple_(transaction_key.c.sender, transaction_key.c.content).in_(sorted(contents)))
+        .order_by(work_item.c.id.is_not(None), transaction_key.c.inbound_id, work_item.c.id)
+    )
+    return {(row["sender"], row["content"]): row for row in (await conn.execute(query)).mappings()}
+
+
 async def error_records(conn: AsyncConnection, serials: Collection[str]) -> set[str]:
     """Return the fingerprints of error records already seen for these serial numbers of ours."""
     if not serials:
@@ -150,8 +176,11 @@ async def count_replies(conn: AsyncConnection, inbound_id: int, count: int) -> N
 
 
 async def raw_of(conn: AsyncConnection, inbound_id: int | None) -> bytes | None:
-    """Return the bytes of a transaction as it came."""
-    return (await conn.execute(select(inbound.c.raw).where(inbound.c.id == inbound_id))).scalar_one_or_none()
+    """Return the bytes of an incoming transaction."""
+    if inbound_id is None:
+        return None
+    found = await conn.execute(select(inbound.c.raw).where(inbound.c.id == inbound_id))
+    return found.scalar_one_or_none()
 
 
 async def correlation_of(conn: AsyncConnection, inbound_id: int | None) -> str | None:

@@ -96,8 +96,11 @@ transaction_key = Table(
     Column("serial", String(12), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("inbound_id", ROW_ID, ForeignKey("inbound.id"), nullable=False),
+    # Of a request: what stays the same when it is sent again under another serial number.
+    Column("content", String(64)),
     sqlite_with_rowid=False,
 )
+Index("transaction_key_content", transaction_key.c.sender, transaction_key.c.content)
 
 case_file = Table(
     "case_file",

@@ -71,6 +71,11 @@ async def complete(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> 
     )
 
 
+async def put_to_case(conn: AsyncConnection, item_id: int, case_id: str) -> None:
+    """Say to which case of ours an item belongs that was opened without one."""
+    await conn.execute(update(work_item).where(work_item.c.id == item_id).values(case_id=case_id))
+
+
 async def complete_of(conn: AsyncConnection, inbound_id: int, kind: str, on: date, at: datetime) -> None:
     """Complete what was opened for an incoming transaction under ``kind``."""
     await conn.execute(

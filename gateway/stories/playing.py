@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from csenet.codecs.transaction import Direction
+from csenet.codecs.transaction import Direction, Transaction
 from csenet.codecs.validation import validate
 from csenet.gateway.stories.reading import Cast, Expected, Story
 from csenet.handlers.context import Context, WorkView, apply
@@ -30,7 +30,7 @@ def play(cast: Cast, story: Story) -> Played:
     found = [*_compared(decision, story, story), *_authorities(decision, story)]
     after = None
     if story.done is not None:
-        said = _finish(decision, context, story)
+        said = _finish(decision, tx, context, story, cast)
         if isinstance(said, Refusal):
             found.append(f"done: refused for {', '.join(each.code for each in said.problems)}")
         else:
@@ -39,19 +39,24 @@ def play(cast: Cast, story: Story) -> Played:
     return Played(decision, after, tuple(found))
 
 
-def _finish(decision: Decision, context: Context, story: Story) -> Decision | Refusal:
+def _finish(
+    decision: Decision, tx: Transaction, context: Context, story: Story, cast: Cast
+) -> Decision | Refusal:
     """Complete the first work item the story opened."""
-    if story.done is None or not decision.work_items:
+    done = story.done
+    if done is None or not decision.work_items:
         raise ValueError("a story that is to be finished opens work")
-    record = context.record
+    record = cast.record(done.role, done.facts, {}) if done.put_to_case else context.record
     for change in decision.case_changes:
         record = None if record is None else apply(record, change)
     item = decision.work_items[0]
     work = WorkView(
         id=1, kind=item.kind, case_id=item.case_id, group=item.group, due=item.due, details=item.details
     )
-    context = msgspec.structs.replace(context, record=record, today=story.done.on)
-    return completed(work, story.done.on, (), context, done=story.done.outcome == "done")
+    context = msgspec.structs.replace(
+        context, record=record, today=done.on, candidates=(), request=tx, text=done.text
+    )
+    return completed(work, done.on, (), context, done=done.outcome == "done")
 
 
 def _compared(decision: Decision, told: Expected, story: Story) -> Iterator[str]:

@@ -24,6 +24,7 @@ from csenet.handlers.context import (
     CaseRecord,
     CaseState,
     Context,
+    EarlierRequest,
     SentTransaction,
     WorkView,
     facts_from_json,
@@ -52,10 +53,17 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Done(Expected, frozen=True, kw_only=True):
-    """Hold the day on which the first work the story opened is done, how it ends, and what follows then."""
+    """Hold the day on which the first work the story opened is done, how it ends, and what follows then.
+
+    `put_to_case` says that the case of the cast was opened for it meanwhile or found, with its own `facts`.
+    """
 
     on: date
     outcome: str = "done"
+    put_to_case: bool = False
+    text: str = ""
+    role: str = "responding"
+    facts: dict[str, Any] = {}
 
 
 class Story(Expected, frozen=True, kw_only=True):
@@ -80,6 +88,8 @@ class Story(Expected, frozen=True, kw_only=True):
     switches: dict[str, bool] = {}
     open_work: tuple[dict[str, Any], ...] = ()
     sent: dict[str, Any] = {}
+    candidates: tuple[dict[str, Any], ...] = ()
+    earlier: dict[str, Any] = {}
     done: Done | None = None
 
 
@@ -115,7 +125,7 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def surroundings(self, story: Story) -> Context:
         """Make the case and what is known around it."""
-        record = self._record(story) if story.role else None
+        record = self.record(story.role, story.facts, story.state) if story.role else None
         held = [
             WorkView(id=number, case_id=self.case_id, **msgspec.convert(work, dict[str, Any]))
             for number, work in enumerate(story.open_work, 1)
@@ -130,15 +140,24 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             today=story.on,
             received_on=story.on,
             sent=self._sent(story),
+            candidates=tuple(self._candidate(each) for each in story.candidates),
+            earlier=EarlierRequest(**story.earlier) if story.earlier else None,
             open_work=tuple(held),
         )
 
-    def _record(self, story: Story) -> CaseRecord:
-        whole = {"role": story.role} | self.facts | _plain(story.facts)
+    def record(
+        self, role: str, facts: dict[str, Any], state: dict[str, Any], case_id: str = ""
+    ) -> CaseRecord:
+        """Make the case of the cast with what is special about it."""
+        whole = {"role": role} | self.facts | _plain(facts)
         given = {name: value for name, value in whole.items() if value not in ("", None)}
-        facts = facts_from_json(self.case_id, given)
-        values = msgspec.to_builtins(initial_state(facts)) | _plain(story.state)
-        return CaseRecord(facts=facts, state=msgspec.convert(values, CaseState))
+        read = facts_from_json(case_id or self.case_id, given)
+        values = msgspec.to_builtins(initial_state(read)) | _plain(state)
+        return CaseRecord(facts=read, state=msgspec.convert(values, CaseState))
+
+    def _candidate(self, each: dict[str, Any]) -> CaseRecord:
+        role, case_id = each.get("role", "responding"), each.get("case_id", "")
+        return self.record(role, each.get("facts", {}), each.get("state", {}), case_id)
 
     def _sent(self, story: Story) -> SentTransaction | None:
         if not story.sent:

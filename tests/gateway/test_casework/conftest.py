@@ -134,9 +134,17 @@ class FakeDesk:
         return ITEM if item_id == ITEM.id else None
 
     async def complete_work(
-        self, item_id: int, on: date, outcome: str | None = None, *, actor: str
+        self,
+        item_id: int,
+        on: date,
+        outcome: str | None = None,
+        *,
+        actor: str,
+        case_id: str | None = None,
+        text: str | None = None,
     ) -> WorkItemView:
-        self.note("complete_work", item_id=item_id, on=on, outcome=outcome, actor=actor)
+        said = {name: value for name, value in (("case_id", case_id), ("text", text)) if value is not None}
+        self.note("complete_work", item_id=item_id, on=on, outcome=outcome, actor=actor, **said)
         return ITEM
 
     async def today(self, since: datetime) -> Today:
