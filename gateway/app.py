@@ -32,6 +32,7 @@ from csenet.gateway.links import (
     windows_of,
 )
 from csenet.gateway.lock import DataLock
+from csenet.gateway.observe.notify import READY, STOPPING, ServiceManager
 from csenet.gateway.observe.observed import Observed
 from csenet.gateway.timed import timed_jobs
 from csenet.gateway.wiring import desk_of
@@ -52,7 +53,7 @@ log = structlog.get_logger("csenet.gateway.app")
 
 # Seconds that each part of a stop may take; together below the ten after which people kill.
 _CLOSE_WAYS_IN = 2.0
-_WAYS_IN = ("intake", "fetching", "partners", "jobs", "sampler")
+_WAYS_IN = ("intake", "fetching", "partners", "jobs", "sampler", "watchdog")
 _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
@@ -101,6 +102,7 @@ class GatewayApp:
         await self._finish("settle", _FINISH_CHUNK)
         self._no_more_delivery.set()
         await self._finish("courier", _FINISH_BATCH)
+        await self.observed.close()
         if self.store is not None:
             await self.store.close()
             self.store = None
@@ -129,16 +131,22 @@ class GatewayApp:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ask, number)
         loop.set_exception_handler(_log_stray)
+        manager = ServiceManager()
         try:
-            await first_of(asked.wait(), self._start_and_wait())
+            await first_of(asked.wait(), self._start_and_wait(manager))
         finally:
+            manager.tell(STOPPING)
             await self.stop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
-    async def _start_and_wait(self) -> None:
+    async def _start_and_wait(self, manager: ServiceManager) -> None:
         """Start, which may be stopped half-way when much was left unfinished, and go on."""
         await self.start()
+        manager.tell(READY, f"STATUS=listens on port {self.port}")
+        if manager.watches:
+            telling = manager.keep_telling(self.observed.health.not_alive, self._no_more_intake)
+            self._spawn("watchdog", telling)
         await self.wait()
 
     async def _start(self) -> None:

@@ -15,6 +15,7 @@ from csenet.gateway.settings_kinds import (
     Section,
     Weekday,
     known_time_zone,
+    plain_url,
     span,
 )
 
@@ -50,6 +51,7 @@ class ObserveSection(Section):
     backup_folder: Path | None = None
     backup_limit: LengthOfTime = timedelta(hours=26)
     time_server: TimeServer | None = None
+    traces_url: Annotated[str, AfterValidator(plain_url)] | None = None
 
     @model_validator(mode="after")
     def _token(self) -> ObserveSection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from csenet.gateway.clock import Clock
     from csenet.gateway.desk import Desk
     from csenet.gateway.observe.sampling import Sampler
+    from csenet.gateway.observe.traces import Tracing
     from csenet.gateway.partners_book import PartnerBook
     from csenet.gateway.settings import Settings
 
@@ -31,6 +33,9 @@ class Observed:
         self.health = Health(settings, tasks)
         self.sampler: Sampler | None = None
         self._listeners: list[Listener] = [Counting(self.metrics)]
+        self._tracing = _tracing_of(settings)
+        if self._tracing is not None:
+            self._listeners.append(self._tracing)
         self._lag = LoopLag()
 
     def log(self, log: Any) -> Any:
@@ -79,8 +84,24 @@ class Observed:
         """Measure no more."""
         self._lag.stop()
 
+    async def close(self) -> None:
+        """Export the traces that are left, once nothing happens any more."""
+        if self._tracing is not None:
+            tracing, self._tracing = self._tracing, None
+            await asyncio.to_thread(tracing.close)
+
     def _tell_build(self, desk: Desk) -> None:
         from importlib.metadata import version
 
         about = {"version": version("csenet-gateway"), "jurisdiction": desk.agency.state}
         self.metrics.set("csenet_build_info", 1, store=desk.store.dialect, **about)
+
+
+def _tracing_of(settings: Settings) -> Tracing | None:
+    """Begin tracing where it is set; nothing of it is imported otherwise."""
+    url = settings.observe.traces_url
+    if url is None:
+        return None
+    from csenet.gateway.observe.traces import Tracing
+
+    return Tracing(settings.gateway.jurisdiction, url)

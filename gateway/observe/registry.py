@@ -29,7 +29,7 @@ from csenet.gateway.store.tables import FILE_KINDS, INBOUND_STATUSES
 OTHER: Final = "other"
 OURS: Final = "ours"
 WAITING: Final = ("held", "queued", "sending", "dead")
-TASKS: Final = ("courier", "settle", "intake", "fetching", "partners", "jobs", "sampler")
+TASKS: Final = ("courier", "settle", "intake", "fetching", "partners", "jobs", "sampler", "watchdog")
 PARTS: Final = ("delivery", "exchange", "file", "gateway", "http", "intake", "job", "ledger", "partners")
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
