@@ -142,7 +142,16 @@ class _Loader:
         self._check_folders(merged)
         if self._found or settings is None:
             raise SettingsError(text for _, text in sorted(self._found, key=lambda pair: pair[0]))
+        settings._origins.update(self._origins())
         return settings
+
+    def _origins(self) -> dict[str, str]:
+        """Say where each key that was written came from; the environment's wins."""
+        found = {".".join(key): f"{self._file.name}, line {line}" for key, line in self._lines.items()}
+        for name in self._variables:
+            key = name[len(ENV_PREFIX) :].lower().split(ENV_DELIMITER)
+            found[".".join(key)] = f"environment, {name}"
+        return found
 
     def _from_environment(self) -> dict[str, Any]:
         """Read the variables of known sections into a tree."""

@@ -12,6 +12,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import assets, menu, words
+from csenet.gateway.people.person import PERSON
 
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("console_clock")
 NAME: Final = web.AppKey("console_jurisdiction", str)
@@ -50,6 +51,9 @@ def _common(request: web.Request) -> dict[str, Any]:
         "menu": menu.offered(request),
         "here": "",
         "live": False,
+        "instance": "",
+        "person": request.get(PERSON),
+        "csrf": "",
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from csenet.gateway.clock import Clock
-from csenet.gateway.console import assets, pages, today
+from csenet.gateway.console import assets, pages, routes, today
+from csenet.gateway.console.sources import SOURCES, Sources
 from csenet.gateway.console.today import FIGURES, Figures, FiguresDesk
 from csenet.gateway.delivery.windows import Windows
 
@@ -18,8 +19,14 @@ def add_console(
     jurisdiction_name: str,
     windows: Windows | None = None,
 ) -> None:
-    """Add pages and files; ``windows`` says when batches leave, which is always if left out."""
+    """Add Today and the files; ``windows`` says when batches leave, which is always if left out."""
     pages.set_up(app, clock=clock, jurisdiction_name=jurisdiction_name)
     app[FIGURES] = Figures(desk, clock, windows)
     app.router.add_get("/", today.get_today)
     app.router.add_get(assets.ROUTE, assets.get_asset)
+
+
+def add_pages(app: web.Application, sources: Sources) -> None:
+    """Add every page that needs a name; only for an application that knows who asks."""
+    app[SOURCES] = sources
+    routes.add_routes(app)

@@ -22,6 +22,7 @@ from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.events import Told
 from csenet.gateway.desk.files import FileSettling
+from csenet.gateway.desk.operating import Operating
 from csenet.gateway.desk.results import (
     CaseView,
     LedgerReport,
@@ -49,7 +50,7 @@ _LONGEST_NAME = 255
 _LOOK_AGAIN = 2.0
 
 
-class Desk:
+class Desk(Operating):
     """Do the gateway's work for one agency."""
 
     def __init__(self, store: Store, agency: Agency, clock: Clock, log: Any = None) -> None:

@@ -141,7 +141,7 @@ def _outbound_part(wanted: TransactionFilter) -> Any:
     return query
 
 
-async def _by_keys(conn: AsyncConnection, keys: Sequence[RowMapping], state: str) -> list[TransactionView]:
+async def _by_keys(conn: AsyncConnection, keys: Sequence[Any], state: str) -> list[TransactionView]:
     came = [key["id"] for key in keys if key["way"] == 0]
     went = [key["id"] for key in keys if key["way"] == 1]
     found: dict[tuple[int, int], TransactionView] = {}
@@ -236,3 +236,20 @@ def _named(inbound_id: int | None, outbound_id: int | None) -> str | None:
     if outbound_id is not None:
         return f"out-{outbound_id}"
     return None if inbound_id is None else f"in-{inbound_id}"
+
+
+async def by_numbers(
+    conn: AsyncConnection, numbers: Sequence[tuple[int, int]], state: str
+) -> list[TransactionView]:
+    """Describe transactions named by direction (0 in, 1 out) and row number, in the order given."""
+    return await _by_keys(conn, [{"way": way, "id": number} for way, number in numbers], state)
+
+
+async def raw(conn: AsyncConnection, view_id: str) -> bytes | None:
+    """Read the bytes of a transaction as they came or went."""
+    way, _, number = view_id.partition("-")
+    table = {"in": inbound, "out": outbound}.get(way)
+    if table is None or not number.isdigit():
+        return None
+    row = (await conn.execute(select(table).where(table.c.id == int(number)))).mappings().one_or_none()
+    return None if row is None else bytes(row["raw"])

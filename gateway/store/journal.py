@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, and_, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.tables import inbound, inbound_file, transaction_key, work_item
+from csenet.gateway.store.tables import inbound, inbound_file, inbound_problem, transaction_key, work_item
 
 Key = tuple[str, str]
 """A transaction's key: two-digit FIPS code of the sending state and serial number."""
@@ -126,7 +126,15 @@ async def add_inbound(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) 
     # Asking for the order of the rows as well would make SQLite insert them one by one.
     keys = insert(inbound).returning(inbound.c.id, inbound.c.correlation)
     made = await conn.execute(keys, [dict(row) for row in rows])
-    return {row.correlation: int(row.id) for row in made}
+    numbers = {row.correlation: int(row.id) for row in made}
+    codes = [
+        {"code": code, "inbound_id": numbers[row["correlation"]]}
+        for row in rows
+        for code in dict.fromkeys(problem["code"] for problem in row["problems"] or ())
+    ]
+    if codes:
+        await conn.execute(insert(inbound_problem), codes)
+    return numbers
 
 
 async def add_keys(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -80,6 +80,26 @@ inbound = Table(
 Index("inbound_case", inbound.c.case_id, inbound.c.id)
 Index("inbound_key", inbound.c.sender, inbound.c.serial)
 Index("inbound_received", inbound.c.received_at)
+# Searches walk one direction by number; what nearly every row has (decided, delivered) needs no index.
+Index("inbound_sender", inbound.c.sender, inbound.c.id)
+Index("inbound_far", inbound.c.far, inbound.c.id)
+_is_unusual = text("status <> 'decided'")
+Index(
+    "inbound_unusual",
+    inbound.c.status,
+    inbound.c.id,
+    sqlite_where=_is_unusual,
+    postgresql_where=_is_unusual,
+)
+
+# The codes of the problems found in a transaction, to search by: what the problems say is content.
+inbound_problem = Table(
+    "inbound_problem",
+    metadata,
+    Column("code", String(128), primary_key=True),
+    Column("inbound_id", ROW_ID, ForeignKey("inbound.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
 _is_parked = text("status = 'parked'")
 Index(
     "inbound_parked",
@@ -169,6 +189,17 @@ Index("outbound_case", outbound.c.case_id, outbound.c.id)
 Index("outbound_batch", outbound.c.batch_id)
 Index("outbound_reply", outbound.c.in_reply_to)
 Index("outbound_delivered", outbound.c.delivered_at)
+Index("outbound_created", outbound.c.created_at)
+Index("outbound_partner", outbound.c.partner, outbound.c.id)
+Index("outbound_far", outbound.c.far, outbound.c.id)
+_is_unlike_most = text("status <> 'delivered'")
+Index(
+    "outbound_unusual",
+    outbound.c.status,
+    outbound.c.id,
+    sqlite_where=_is_unlike_most,
+    postgresql_where=_is_unlike_most,
+)
 _is_refused = text("refused_at IS NOT NULL")
 Index("outbound_refused", outbound.c.refused_at, sqlite_where=_is_refused, postgresql_where=_is_refused)
 # Settled rows pile up for ever; claiming must not walk past them.

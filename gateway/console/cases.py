@@ -1,0 +1,111 @@
+"""Show cases: the list, and one at a glance with both sides, transactions, work, interest, and who looked."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from csenet.codecs import codes
+from csenet.gateway.console import forms, pages
+from csenet.gateway.console.sources import Asked
+from csenet.gateway.desk import views_queues, views_search
+from csenet.gateway.desk.views_search import Search
+from csenet.gateway.people.masking import MASK
+from csenet.gateway.people.reading import Look, need
+from csenet.gateway.people.rights import Right
+from csenet.handlers.facts import FactsError, facts_from_json
+from csenet.handlers.policy.arrears import account_of
+from csenet.handlers.policy.interest import LedgerError
+from csenet.handlers.policy.interest_engine import statement
+from csenet.handlers.policy.interest_statement import AccountStatement
+from csenet.handlers.policy.interest_terms import ledger_terms
+from csenet.handlers.policy.rules import NotStated
+
+PATH: Final = "/console/cases"
+_FILTERS: Final = {
+    "case_id": forms.case_id,
+    "partner": forms.state,
+    "role": forms.one_of("initiating", "responding"),
+    "after": forms.case_id,
+}
+
+
+async def get_list(request: web.Request) -> web.Response:
+    """List cases by ID."""
+    asked = Asked(request)
+    need(asked.person, Right.LISTS_READ)
+    filters = forms.Filters(request.query, _FILTERS)
+    rows: list[Any] = []
+    following = None
+    if not filters.problems:
+        given = dict(filters.values)
+        starts = given.pop("case_id", None)
+        async with asked.store.read() as conn:
+            rows, following = await views_queues.case_list(
+                conn,
+                starts=starts,
+                partner=given.get("partner"),
+                role=given.get("role"),
+                after=given.get("after"),
+            )
+    context = {
+        "here": "cases",
+        "filters": filters,
+        "rows": rows,
+        "next": following,
+        "path": PATH,
+        "states": [(fips, each.name) for fips, each in codes.jurisdictions().items()],
+    }
+    return pages.render(request, "cases.html", context)
+
+
+async def get_case(request: web.Request) -> web.Response:
+    """Show one case at a glance, masked."""
+    asked = Asked(request)
+    case_id = request.match_info["case_id"]
+    case = await asked.reader.case(asked.person, case_id, Look(channel="console"))
+    if case is None:
+        raise web.HTTPNotFound
+    agency = asked.desk.agency
+    async with asked.store.read() as conn:
+        wanted = Search(case_id=case.case_id, limit=30)
+        transactions = await views_search.search(conn, wanted, state=agency.state, zone=agency.zone)
+        looked = []
+        if asked.person.may(Right.AUDIT_READ):
+            looked = await views_queues.audit_list(conn, about=f"case {case.case_id}", limit=20)
+    said = _interest(asked, case.facts)
+    context: dict[str, Any] = {
+        "here": "cases",
+        "case": case,
+        "transactions": transactions,
+        "open_work": [item for item in case.work_items if item.status == "open"],
+        "done_work": [item for item in case.work_items if item.status != "open"],
+        "timeline": list(reversed(case.timeline))[:40],
+        "learnt": {
+            name: value
+            for name, value in case.state.items()
+            if value not in (None, False, "", [], {}, MASK) and name not in ("status", "received_balances")
+        },
+        "blocks": [name for name, value in case.facts.items() if isinstance(value, dict | list)],
+        "statement": said if isinstance(said, AccountStatement) else None,
+        "question": said.why.text if isinstance(said, NotStated) else said if isinstance(said, str) else "",
+        "looked": looked,
+        "may_see_who": asked.person.may(Right.AUDIT_READ),
+    }
+    return pages.render(request, "case.html", context)
+
+
+def _interest(asked: Asked, facts: dict[str, Any]) -> AccountStatement | NotStated | str:
+    """Work out what is owed today under our terms, from the ledger in the facts, which names nobody."""
+    ledger = facts.get("ledger")
+    if not ledger:
+        return ""
+    try:
+        read = facts_from_json("", {"role": "initiating", "other_fips": "0000000", "ledger": ledger})
+        if read.ledger is None:
+            return ""
+        terms = ledger_terms(asked.state)
+        return statement(account_of(read.ledger), terms, asked.clock.today())
+    except (FactsError, LedgerError):
+        return "The ledger cannot be worked out as it stands."

@@ -1,0 +1,100 @@
+"""Show one transaction whole: what it says, what happened to it and why, and how it stands in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from csenet.codecs import describe
+from csenet.codecs import transaction as codec
+from csenet.codecs.codes import FarCode
+from csenet.codecs.model import Direction
+from csenet.gateway.console import content, pages
+from csenet.gateway.console.sources import Asked
+from csenet.gateway.desk import views, views_story
+from csenet.gateway.desk.results import TransactionDetail
+from csenet.gateway.people.reading import SHORTEST_PURPOSE, Look
+from csenet.gateway.people.rights import Right
+
+_ID: Final = re.compile(r"(in|out)-[1-9][0-9]{0,17}")
+
+
+async def get_transaction(request: web.Request) -> web.Response:
+    """Show a transaction, masked."""
+    return await _show(Asked(request), Look(channel="console"))
+
+
+async def post_clear(request: web.Request) -> web.Response:
+    """Show a transaction in clear to those who may and say why; each time is on record."""
+    form = await request.post()
+    purpose = str(form.get("purpose", "")).strip()
+    asked = Asked(request)
+    if len(purpose) < SHORTEST_PURPOSE:
+        return await _show(
+            asked, Look(channel="console"), wrong=f"Say why, in {SHORTEST_PURPOSE} letters or more."
+        )
+    return await _show(asked, Look(unmask=True, purpose=purpose, channel="console"))
+
+
+async def _show(asked: Asked, look: Look, wrong: str = "") -> web.Response:
+    name = asked.request.match_info["transaction_id"]
+    if _ID.fullmatch(name) is None:
+        raise web.HTTPNotFound
+    detail = await asked.reader.transaction(asked.person, name, look)
+    if detail is None:
+        raise web.HTTPNotFound
+    async with asked.store.read() as conn:
+        story = await views_story.story(conn, detail, asked.state)
+        raw = await views.raw(conn, name)
+        whole = await views.transaction(conn, name, asked.state)
+    said = sentence(whole)
+    shown = detail.transaction or {}
+    way = direction_of(detail)
+    context: dict[str, Any] = {
+        "here": "transactions",
+        "detail": detail,
+        "title": describe.title(FarCode.parse(detail.far))
+        if detail.far
+        else "A transaction that cannot be read",
+        "sentence": said,
+        "note": note(detail.far),
+        "story": story,
+        "blocks": content.blocks(shown, way) if shown else [],
+        "strips": content.strips(raw, shown, way, clear=look.unmask) if shown and raw else [],
+        "whole": content.whole(raw) if look.unmask and raw and not shown else [],
+        "ruler": content.ruler(),
+        "json": content.json(shown) if shown else "",
+        "xml": content.xml(shown) if shown else "",
+        "clear": look.unmask,
+        "purpose": look.purpose,
+        "may_unmask": asked.person.may(Right.CONTENT_UNMASK),
+        "may_read_cases": asked.person.may(Right.CONTENT_READ),
+        "wrong": wrong,
+    }
+    return pages.render(asked.request, "transaction.html", context)
+
+
+def direction_of(detail: TransactionDetail) -> Direction:
+    """Tell in which form a transaction is kept; what came may have come in a sending state's own form."""
+    header: Mapping[str, Any] = (detail.transaction or {}).get("header", {})
+    stamped = "date_received" in header or "time_received" in header
+    return Direction.FROM_SERVER if detail.direction == "inbound" and stamped else Direction.TO_SERVER
+
+
+def sentence(detail: TransactionDetail | None) -> str:
+    """Say in a sentence what a transaction asks for or tells; it names no person."""
+    if detail is None or not detail.transaction:
+        return "Its bytes are kept as they came, but they are no transaction."
+    way = Direction.FROM_SERVER if detail.direction == "inbound" else Direction.TO_SERVER
+    return describe.sentence(codec.from_json(detail.transaction), way)
+
+
+def note(far: str | None) -> describe.Note | None:
+    """Find what a receiver does with a code."""
+    try:
+        return describe.note(FarCode.parse(far or ""))
+    except (LookupError, ValueError):
+        return None

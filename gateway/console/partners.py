@@ -1,0 +1,123 @@
+"""Show partners: what is agreed, certificates and when they end, traffic, and how the way out fares."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from aiohttp import web
+
+from csenet.codecs import codes
+from csenet.gateway.console import pages
+from csenet.gateway.console.sources import Asked
+from csenet.gateway.console.today import FIGURES
+from csenet.gateway.console.words import FUNCTIONS
+from csenet.gateway.desk import views_queues
+from csenet.gateway.partners import window
+from csenet.gateway.people.reading import need
+from csenet.gateway.people.rights import Right
+from csenet.gateway.store import destinations
+from csenet.handlers.policy.agreements import Agreements
+from csenet.handlers.policy.rules import NotStated, Stated
+
+PATH: Final = "/console/partners"
+
+
+async def get_list(request: web.Request) -> web.Response:
+    """List partners with their traffic, and show the way out."""
+    asked = Asked(request)
+    need(asked.person, Right.FIGURES_READ)
+    now = asked.clock.now()
+    async with asked.store.read() as conn:
+        week = await views_queues.partner_traffic(conn, now - timedelta(days=7))
+        exchange = await destinations.load(conn)
+    ends = _ends(asked)
+    known = [fips for fips in codes.jurisdictions() if fips != asked.state]
+    busy = [fips for fips in known if fips in week or fips in ends]
+    summary = await request.app[FIGURES].summary()
+    context: dict[str, Any] = {
+        "here": "partners",
+        "path": PATH,
+        "busy": sorted(
+            busy, key=lambda fips: -(week.get(fips, {}).get("came", 0) + week.get(fips, {}).get("went", 0))
+        ),
+        "quiet": [fips for fips in known if fips not in busy],
+        "week": week,
+        "ends": ends,
+        "soon": now + timedelta(days=30),
+        "exchange": exchange,
+        "summary": summary,
+        "may_operate": asked.person.may(Right.DELIVERY_OPERATE),
+    }
+    return pages.render(request, "partners.html", context)
+
+
+def _ends(asked: Asked) -> dict[str, Any]:
+    """Give the day on which each partner's first certificate ends that is in use."""
+    table = asked.partners
+    ends: dict[str, Any] = {}
+    for each in table.credentials if table else ():
+        until = window(each.pin)[1]
+        if until > asked.clock.now():
+            ends[each.jurisdiction] = min(until, ends.get(each.jurisdiction, until))
+    return ends
+
+
+async def get_partner(request: web.Request) -> web.Response:
+    """Show one partner."""
+    asked = Asked(request)
+    need(asked.person, Right.FIGURES_READ)
+    fips = request.match_info["fips"]
+    if fips not in codes.jurisdictions():
+        raise web.HTTPNotFound
+    now, today = asked.clock.now(), asked.clock.today()
+    async with asked.store.read() as conn:
+        day = (await views_queues.partner_traffic(conn, now - timedelta(days=1))).get(fips, {})
+        week = (await views_queues.partner_traffic(conn, now - timedelta(days=7))).get(fips, {})
+        heard = await views_queues.last_heard(conn, fips)
+        stuck = [
+            each
+            for status in ("dead", "held", "parked")
+            for each in await views_queues.stuck(conn, status, partner=fips)
+        ]
+    table = asked.partners
+    certificates = [
+        {
+            "use": ", ".join(sorted(each.use)),
+            "since": window(each.pin)[0],
+            "until": window(each.pin)[1],
+            "sha256": each.fingerprint,
+            "file": each.file,
+        }
+        for each in (table.credentials if table else ())
+        if each.jurisdiction == fips
+    ]
+    context: dict[str, Any] = {
+        "here": "partners",
+        "fips": fips,
+        "agreement": [
+            (name, text, *_agreed(asked.desk.agency.agreements, fips, name, today))
+            for name, text in FUNCTIONS.items()
+        ],
+        "certificates": certificates,
+        "version": table.version if table else None,
+        "day": day,
+        "week": week,
+        "heard": heard,
+        "stuck": stuck,
+        "soon": now + timedelta(days=30),
+    }
+    return pages.render(request, "partner.html", context)
+
+
+def _agreed(agreements: Agreements, fips: str, function: str, day: date) -> tuple[str, str, str]:
+    """Say what may be sent and received, and why."""
+    send = agreements.may_exchange(fips, function, "send", day)
+    receive = agreements.may_exchange(fips, function, "receive", day)
+    return _word(send), _word(receive), f"{send.why.text} ({send.why.citation})"
+
+
+def _word(answer: Stated | NotStated) -> str:
+    if isinstance(answer, NotStated):
+        return "not stated"
+    return "yes" if answer.value else "no"

@@ -1,0 +1,56 @@
+"""List every page that needs a name once: its place, what answers it, and what stands in the menu.
+
+Which right each needs is in `gateway/people/rights.toml`; a page without a row there is nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from csenet.gateway.console import (
+    cases,
+    dead,
+    detail,
+    law,
+    partners,
+    record,
+    settings_page,
+    transactions,
+    work,
+)
+from csenet.gateway.console.errors import as_page
+
+View = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ROUTES: Final[tuple[tuple[str, str, View], ...]] = (
+    ("GET", "/console/transactions", transactions.get_list),
+    ("GET", "/console/transactions/export", transactions.get_export),
+    ("GET", "/console/transactions/{transaction_id}", detail.get_transaction),
+    ("POST", "/console/transactions/{transaction_id}/clear", detail.post_clear),
+    ("GET", "/console/transactions/{transaction_id}/diff", transactions.get_diff),
+    ("GET", "/console/cases", cases.get_list),
+    ("GET", "/console/cases/{case_id}", cases.get_case),
+    ("GET", "/console/work", work.get_work),
+    ("POST", "/console/work/complete", work.post_complete),
+    ("GET", "/console/dead", dead.get_dead),
+    ("POST", "/console/dead/act", dead.post_act),
+    ("GET", "/console/dead/result", dead.get_result),
+    ("POST", "/console/delivery", dead.post_delivery),
+    ("GET", "/console/partners", partners.get_list),
+    ("GET", "/console/partners/{fips}", partners.get_partner),
+    ("GET", "/console/law", law.get_list),
+    ("GET", "/console/law/changes", law.get_changes),
+    ("GET", "/console/law/questions", law.get_questions),
+    ("GET", "/console/law/{rule}", law.get_entry),
+    ("GET", "/console/audit", record.get_audit),
+    ("GET", "/console/settings", settings_page.get_settings),
+)
+
+
+def add_routes(app: web.Application) -> None:
+    """Add all pages; what goes wrong on one is told as a page."""
+    for method, path, view in ROUTES:
+        app.router.add_route(method, path, as_page(view))

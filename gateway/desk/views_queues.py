@@ -1,0 +1,319 @@
+"""List what waits for somebody: stuck transactions, open work, cases; each page by page in its own order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.desk import views
+from csenet.gateway.desk.results import WorkItemView
+from csenet.gateway.store import outbox
+from csenet.gateway.store.tables import audit, case_file, inbound, outbound, work_item
+
+_LATE: Final = date.max
+
+
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """Describe a transaction that waits for a person."""
+
+    id: str
+    status: str
+    far: str | None
+    partner: str | None
+    case_id: str | None
+    serial: str
+    attempts: int
+    reason: str | None
+    since: datetime
+
+
+async def stuck(
+    conn: AsyncConnection,
+    status: str,
+    *,
+    partner: str | None = None,
+    code: str | None = None,
+    case_id: str | None = None,
+    reason: str | None = None,
+    limit: int = 1000,
+) -> list[Stuck]:
+    """List dead, held or parked transactions, oldest first."""
+    if status == "parked":
+        return await _parked(conn, partner=partner, code=code, case_id=case_id, limit=limit)
+    query = (
+        select(
+            *(
+                outbound.c[name]
+                for name in ("id", "far", "partner", "case_id", "serial", "attempts", "reason", "created_at")
+            )
+        )
+        .where(outbox.IN_INDEX, outbox.status_is(status))
+        .order_by(outbound.c.serial)
+        .limit(limit)
+    )
+    for column, value in (
+        (outbound.c.partner, partner),
+        (outbound.c.case_id, case_id),
+        (outbound.c.reason, reason),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if code is not None:
+        query = query.where(outbound.c.far.startswith(code, autoescape=True))
+    return [
+        Stuck(
+            id=f"out-{row.id}",
+            status=status,
+            far=row.far,
+            partner=row.partner,
+            case_id=row.case_id,
+            serial=str(row.serial),
+            attempts=row.attempts,
+            reason=row.reason,
+            since=row.created_at,
+        )
+        for row in await conn.execute(query)
+    ]
+
+
+async def _parked(
+    conn: AsyncConnection, *, partner: str | None, code: str | None, case_id: str | None, limit: int
+) -> list[Stuck]:
+    query = (
+        select(*(inbound.c[name] for name in ("id", "far", "sender", "case_id", "serial", "received_at")))
+        .where(text("inbound.status = 'parked'"))
+        .order_by(inbound.c.id)
+        .limit(limit)
+    )
+    for column, value in ((inbound.c.sender, partner), (inbound.c.case_id, case_id)):
+        if value is not None:
+            query = query.where(column == value)
+    if code is not None:
+        query = query.where(inbound.c.far.startswith(code, autoescape=True))
+    return [
+        Stuck(
+            id=f"in-{row.id}",
+            status="parked",
+            far=row.far,
+            partner=row.sender,
+            case_id=row.case_id,
+            serial=(row.serial or "").lstrip("0"),
+            attempts=0,
+            reason=None,
+            since=row.received_at,
+        )
+        for row in await conn.execute(query)
+    ]
+
+
+async def reasons(conn: AsyncConnection) -> dict[str, int]:
+    """Count the classes of failure of what is dead or held."""
+    query = (
+        select(outbound.c.reason, func.count())
+        .where(outbox.IN_INDEX, outbound.c.status.in_(("dead", "held")), outbound.c.reason.is_not(None))
+        .group_by(outbound.c.reason)
+        .order_by(func.count().desc())
+    )
+    return {str(reason): int(count) for reason, count in await conn.execute(query)}
+
+
+async def statuses_of(
+    conn: AsyncConnection, numbers: Sequence[int]
+) -> list[tuple[int, str, str, str | None]]:
+    """Return number, code, status and reason of transactions of ours, in order."""
+    found: list[tuple[int, str, str, str | None]] = []
+    for part in outbox.chunks(sorted(numbers)):
+        query = select(outbound.c.id, outbound.c.far, outbound.c.status, outbound.c.reason)
+        rows = await conn.execute(query.where(outbound.c.id.in_(part)).order_by(outbound.c.id))
+        found += [(int(row.id), row.far, row.status, row.reason) for row in rows]
+    return found
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold one page of work, the most urgent first; ``next`` leads on."""
+
+    items: list[WorkItemView]
+    partners: dict[int, str]
+    next: str | None
+    total: int
+    overdue: int
+
+
+async def work_queue(
+    conn: AsyncConnection,
+    today: date,
+    *,
+    status: str = "open",
+    kind: str | None = None,
+    case_id: str | None = None,
+    partner: str | None = None,
+    due: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Queue:
+    """List work by due date; ``due`` is ``overdue``, ``today``, ``week`` or ``none`` for what has no date."""
+    conditions: list[ColumnElement[bool]] = [work_item.c.status == status]
+    if kind is not None:
+        conditions.append(work_item.c.kind == kind)
+    if case_id is not None:
+        conditions.append(work_item.c.case_id == case_id)
+    if partner is not None:
+        theirs = select(case_file.c.case_id).where(case_file.c.other_fips.startswith(partner))
+        conditions.append(work_item.c.case_id.in_(theirs))
+    if due is not None:
+        conditions.append(_due(today, due))
+    late = and_(*conditions, work_item.c.due < today)
+    overdue = int((await conn.execute(select(func.count()).select_from(work_item).where(late))).scalar_one())
+    total = int(
+        (await conn.execute(select(func.count()).select_from(work_item).where(*conditions))).scalar_one()
+    )
+    when = func.coalesce(work_item.c.due, _LATE)
+    query = select(work_item, case_file.c.other_fips).outerjoin(
+        case_file, case_file.c.case_id == work_item.c.case_id
+    )
+    query = query.where(*conditions).order_by(when, work_item.c.id).limit(limit + 1)
+    if after is not None and (mark := _after(after)) is not None:
+        query = query.where(or_(when > mark[0], and_(when == mark[0], work_item.c.id > mark[1])))
+    rows = list((await conn.execute(query)).mappings())
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Queue(
+        items=[views.work_item_view(row) for row in rows[:limit]],
+        partners={row["id"]: row["other_fips"][:2] for row in rows[:limit] if row["other_fips"]},
+        next=f"{(last['due'] or _LATE).isoformat()}_{last['id']}" if last else None,
+        total=total,
+        overdue=overdue,
+    )
+
+
+def _after(mark: str) -> tuple[date, int] | None:
+    day, _, number = mark.partition("_")
+    try:
+        return date.fromisoformat(day), int(number)
+    except ValueError:
+        return None
+
+
+def _due(today: date, word: str) -> ColumnElement[bool]:
+    due: ColumnElement[Any] = work_item.c.due
+    if word == "overdue":
+        return due < today
+    if word == "today":
+        return due == today
+    if word == "none":
+        return due.is_(None)
+    return and_(due >= today, due <= date.fromordinal(today.toordinal() + 7))
+
+
+async def kinds(conn: AsyncConnection) -> list[str]:
+    """List the kinds of open work."""
+    query = select(work_item.c.kind).where(work_item.c.status == "open").distinct().order_by(work_item.c.kind)
+    return [str(kind) for kind in (await conn.execute(query)).scalars()]
+
+
+async def due_by_day(conn: AsyncConnection) -> list[tuple[date, int]]:
+    """Count open work by due date."""
+    query = (
+        select(work_item.c.due, func.count())
+        .where(work_item.c.status == "open", work_item.c.due.is_not(None))
+        .group_by(work_item.c.due)
+        .order_by(work_item.c.due)
+    )
+    return [(day, int(count)) for day, count in await conn.execute(query)]
+
+
+async def case_list(
+    conn: AsyncConnection,
+    *,
+    starts: str | None,
+    partner: str | None,
+    role: str | None,
+    after: str | None,
+    limit: int = 50,
+) -> tuple[list[Mapping[str, Any]], str | None]:
+    """List cases by their ID, without facts, each with its open work; also the mark of the next page."""
+    columns = ("case_id", "role", "other_fips", "other_case_id", "version", "updated_at")
+    open_work = (
+        select(func.count())
+        .where(work_item.c.case_id == case_file.c.case_id, work_item.c.status == "open")
+        .scalar_subquery()
+        .label("work")
+    )
+    query = (
+        select(*(case_file.c[name] for name in columns), open_work)
+        .order_by(case_file.c.case_id)
+        .limit(limit + 1)
+    )
+    if starts is not None:
+        query = query.where(case_file.c.case_id >= starts, case_file.c.case_id < starts + "\uffff")
+    if partner is not None:
+        query = query.where(case_file.c.other_fips.startswith(partner))
+    if role is not None:
+        query = query.where(case_file.c.role == role)
+    if after is not None:
+        query = query.where(case_file.c.case_id > after)
+    rows: list[Mapping[str, Any]] = [dict(row) for row in (await conn.execute(query)).mappings()]
+    return rows[:limit], rows[limit - 1]["case_id"] if len(rows) > limit else None
+
+
+async def audit_list(
+    conn: AsyncConnection,
+    *,
+    actor: str | None = None,
+    action: str | None = None,
+    about: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Mapping[str, Any]]:
+    """List the record of who did and saw what, newest first; ``action`` may be the beginning of one."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if actor is not None:
+        query = query.where(audit.c.actor == actor)
+    if action is not None:
+        query = query.where(audit.c.action.startswith(action, autoescape=True))
+    if about is not None:
+        query = query.where(audit.c.object == about)
+    if since is not None:
+        query = query.where(audit.c.at >= since)
+    if until is not None:
+        query = query.where(audit.c.at < until)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def partner_traffic(conn: AsyncConnection, since: datetime) -> dict[str, dict[str, Any]]:
+    """Count what came from and went to each partner since a moment, and when each was last heard of."""
+    found: dict[str, dict[str, Any]] = {}
+    came = (
+        select(inbound.c.sender, func.count(), func.max(inbound.c.received_at))
+        .where(inbound.c.received_at >= since, inbound.c.sender.is_not(None))
+        .group_by(inbound.c.sender)
+    )
+    went = (
+        select(outbound.c.partner, func.count(), func.max(outbound.c.delivered_at))
+        .where(outbound.c.delivered_at >= since)
+        .group_by(outbound.c.partner)
+    )
+    for names, query in ((("came", "heard"), came), (("went", "told"), went)):
+        for partner, count, last in await conn.execute(query):
+            found.setdefault(partner, {}).update(zip(names, (count, last), strict=True))
+    return found
+
+
+async def last_heard(conn: AsyncConnection, partner: str) -> tuple[datetime, str] | None:
+    """Return when a partner's newest transaction came, and its id."""
+    query = (
+        select(inbound.c.received_at, inbound.c.id)
+        .where(inbound.c.sender == partner)
+        .order_by(inbound.c.id.desc())
+        .limit(1)
+    )
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else (row.received_at, f"in-{row.id}")
