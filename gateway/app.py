@@ -98,6 +98,7 @@ class GatewayApp:
         await asyncio.gather(*ways_in, self._close_http())
         self._no_more_settling.set()
         if self.desk is not None:
+            self.desk.at_once = False
             self.desk.arrived.set()
         await self._finish("settle", _FINISH_CHUNK)
         self._no_more_delivery.set()
@@ -157,6 +158,7 @@ class GatewayApp:
         self._take_partners(self.desk, self.clock)
         await self.desk.settle_pending()
         courier = self._courier(self.desk, self.store, self.clock)
+        self.desk.departing, self.desk.at_once = courier.embark, True
         self._spawn("courier", courier.run(self._no_more_delivery))
         self._spawn("settle", self._settle(self.desk))
         self._spawn("jobs", Jobs(self.desk, timed_jobs(self.settings), told).run(self._no_more_intake))
@@ -190,6 +192,8 @@ class GatewayApp:
         settings = CourierSettings(
             jurisdiction=self.settings.gateway.jurisdiction,
             batch_size=delivery.batch_size,
+            parallel=delivery.parallel,
+            per_minute=delivery.per_minute,
             first_delay_seconds=delivery.first_delay_seconds,
             max_delay_seconds=delivery.max_delay_seconds,
             give_up_after_seconds=delivery.give_up_after.total_seconds(),

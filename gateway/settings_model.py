@@ -185,6 +185,8 @@ class DeliverySection(Section):
     sftp: DeliverySftp | None = None
     windows: DeliveryWindows = DeliveryWindows()
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    parallel: Annotated[int, Field(ge=1, le=64)] = 8
+    per_minute: Annotated[float, Field(gt=0)] | None = None
     first_delay_seconds: Annotated[float, Field(gt=0)] = patience.FIRST_DELAY
     max_delay_seconds: Annotated[float, Field(gt=0)] = patience.MAX_DELAY
     give_up_after: Annotated[timedelta, BeforeValidator(length_of_time)] = timedelta(

@@ -26,6 +26,8 @@ from csenet.gateway.store.outbox import OutboundRow
 from csenet.handlers.policy.rules import Why
 
 BATCH = 100
+PARALLEL = 8
+"""As the settings have it where nothing else is set."""
 
 
 class Bed:
@@ -55,7 +57,7 @@ class Bed:
             self.store,
             transport or HttpTransport(self.url),
             self.clock,
-            CourierSettings(jurisdiction=traffic.HOME, batch_size=batch_size),
+            CourierSettings(jurisdiction=traffic.HOME, batch_size=batch_size, parallel=PARALLEL),
             self._log,
             refusals=refusals,
             ready=self.desk.outbox_ready,
@@ -71,6 +73,7 @@ class Bed:
     async def in_service(self, courier: Courier) -> AsyncIterator[None]:
         """Settle and deliver in the background, as the service does."""
         stop = asyncio.Event()
+        self.desk.departing, self.desk.at_once = courier.embark, True
 
         async def settle() -> None:
             while not stop.is_set():

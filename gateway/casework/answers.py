@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from csenet.gateway.desk.results import TransactionView, WorkItemView
-from csenet.gateway.store.outbox import DeadRow
+from csenet.gateway.store.dead import DeadRow
 
 
 class TransactionPage(msgspec.Struct, frozen=True, kw_only=True):

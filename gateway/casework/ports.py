@@ -23,8 +23,8 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views_today import Today
 from csenet.gateway.people.reading import Reader
+from csenet.gateway.store.dead import DeadRow
 from csenet.gateway.store.duties import DutyFilter
-from csenet.gateway.store.outbox import DeadRow
 
 
 class CaseDesk(Protocol):

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.codecs.model import Direction
 from csenet.gateway.store import outbox, withdrawn
-from csenet.gateway.store.claims import Window
-from csenet.gateway.store.outbox import OpenBatch, OutboundRow
+from csenet.gateway.store.claims import Window, claimable
+from csenet.gateway.store.outbox import Draft, OpenBatch, OutboundRow
 
 
 class Reason(Protocol):
@@ -37,6 +37,13 @@ async def nothing_refused(
     return {}
 
 
+class Sealed(msgspec.Struct, frozen=True):
+    """Hold a batch just sealed and its first and last serial numbers; none for one opened once more."""
+
+    batch: OpenBatch
+    serials: tuple[int, int] | None = None
+
+
 class Composer(msgspec.Struct, frozen=True, kw_only=True):
     """Seal batches for one state (two digits), of at most ``batch_size`` transactions.
 
@@ -51,18 +58,22 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Refusals
     window: Window = msgspec.field(default_factory=Window)
 
-    async def next_batch(
-        self, conn: AsyncConnection, at: datetime, up_to: int | None = None
-    ) -> OpenBatch | None:
-        """Seal the next batch inside the caller's transaction; None if nothing can leave.
+    async def next_batches(
+        self, conn: AsyncConnection, at: datetime, room: int, up_to: int | None = None
+    ) -> list[Sealed]:
+        """Seal up to ``room`` batches inside the caller's transaction; none if nothing can leave.
 
         ``up_to`` leaves later serial numbers for another time.
         """
-        while rows := await self.window.claim(conn, self.batch_size, up_to):
+        while rows := await self.window.claim(conn, self.batch_size * room, up_to):
             leaving = await self._permitted(conn, rows, at)
             if leaving:
                 return await self._seal(conn, leaving, at)
-        return None
+        return []
+
+    async def something_waits(self, conn: AsyncConnection, up_to: int | None = None) -> bool:
+        """Say whether a batch could be sealed."""
+        return bool(await claimable(conn, 1, up_to=up_to))
 
     async def _permitted(
         self, conn: AsyncConnection, rows: Sequence[OutboundRow], at: datetime
@@ -84,20 +95,36 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _seal(
         self, conn: AsyncConnection, leaving: Sequence[OutboundRow], at: datetime
-    ) -> OpenBatch | None:
+    ) -> list[Sealed]:
         whole = await _whole_batches(conn, leaving)
         first = leaving[0].batch_id
         if first in whole:
-            return await outbox.reopen_batch(conn, first)
+            again = await outbox.reopen_batch(conn, first)
+            return [] if again is None else [Sealed(again)]
         rows = list(takewhile(lambda row: row.batch_id not in whole, leaving))
-        return await outbox.add_batch(
-            conn,
-            jurisdiction=self.jurisdiction,
-            framing=self.framing.value,
-            payload=encode([row.raw for row in rows], self.framing, Direction.TO_SERVER, self.encoding),
-            rows=rows,
-            at=at,
+        drafts = [Draft(self._encoded(part), part) for part in self._parts(rows)]
+        made = await outbox.add_batches(
+            conn, drafts, jurisdiction=self.jurisdiction, framing=self.framing.value, at=at
         )
+        return [
+            Sealed(batch, (draft.rows[0].serial, draft.rows[-1].serial))
+            for batch, draft in zip(made, drafts, strict=True)
+        ]
+
+    def _encoded(self, rows: Sequence[OutboundRow]) -> bytes:
+        return encode([row.raw for row in rows], self.framing, Direction.TO_SERVER, self.encoding)
+
+    def _parts(self, rows: Sequence[OutboundRow]) -> list[list[OutboundRow]]:
+        """Cut rows into batches; the rows of a case go into one of them, or wait for another time."""
+        elsewhere: set[str] = set()
+        parts = []
+        for start in range(0, len(rows), self.batch_size):
+            wanted = rows[start : start + self.batch_size]
+            part = [row for row in wanted if row.case_id is None or row.case_id not in elsewhere]
+            elsewhere.update(row.case_id for row in part if row.case_id is not None)
+            if part:
+                parts.append(part)
+        return parts
 
 
 async def hold(conn: AsyncConnection, row: OutboundRow, why: Sequence[Reason], at: datetime) -> None:

@@ -18,9 +18,10 @@ class Shut(Exception):  # noqa: N818 - an answer, not an error
 
 
 class Passage(msgspec.Struct, frozen=True):
-    """Allow batches to leave, all of them or those of serial numbers up to ``up_to``."""
+    """Allow batches to leave, all of them or those of serial numbers up to ``up_to``; one if ``probing``."""
 
     up_to: int | None = None
+    probing: bool = False
 
 
 class Gate:
@@ -48,9 +49,10 @@ class Gate:
         known = await destinations.load(conn)
         if not known.lets_pass(now):
             return None
+        probing = known.state != "closed"
         if self._windows.is_open(now):
-            return Passage()
-        return None if known.flush_serial is None else Passage(known.flush_serial)
+            return Passage(probing=probing)
+        return None if known.flush_serial is None else Passage(known.flush_serial, probing)
 
     async def emptied(self, conn: AsyncConnection, passage: Passage) -> None:
         """Note that nothing more can leave; what was let out by hand is then through."""

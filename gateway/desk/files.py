@@ -8,7 +8,7 @@ each of these commits; the others wait, and one of them goes on where a dead one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -24,6 +24,7 @@ from csenet.gateway.desk.results import NotFound, SettleCount
 from csenet.gateway.desk.settling import Settler
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import journal, leases
+from csenet.gateway.store.committer import savepoint
 from csenet.gateway.store.engine import Store
 
 LEASE_SECONDS: Final = 15.0
@@ -32,25 +33,32 @@ LEASE_SECONDS: Final = 15.0
 _LOOK_AGAIN: Final = 0.5
 
 T = TypeVar("T")
+FileRow = RowMapping | dict[str, Any]
+Departing = Callable[[AsyncConnection], Awaitable[Callable[[], None]]]
 
 
 class FileSettling:
-    """Settle what was accepted, for one desk; ``told`` is called with the working set of each commit."""
+    """Settle what was accepted, for one desk; ``told`` is called with the working set of each commit.
+
+    ``departing`` is asked inside a commit that queued something, and what it returns is called after it.
+    """
 
     def __init__(
         self,
         store: Store,
-        agency: Agency,
+        agency: Callable[[], Agency],
         clock: Clock,
         log: Any,
         told: Callable[[WorkingSet], SettleCount],
+        departing: Departing,
     ) -> None:
-        """Remember where and for whom."""
+        """Remember where and for whom; the agency is asked for anew each time, as agreements change."""
         self._store = store
         self._agency = agency
         self._clock = clock
         self._log = log
         self._told = told
+        self._departing = departing
         self._fence: int | None = None
 
     async def settle(self, up_to: int | None, size: int) -> SettleCount:
@@ -60,17 +68,104 @@ class FileSettling:
         file settled, by whomever.
         """
         total = SettleCount()
-        async with self._store.read() as conn:
+        async with self._store.glance() as conn:
             if up_to is not None and not await journal.knows_file(conn, up_to):
                 raise NotFound("no such file")
-            waiting = await journal.pending_files(conn, up_to)
-        for file_id in waiting:
-            while not await self._settle_file(file_id, size, total):
-                if up_to is None:
-                    return total
+        while waiting := await self._waiting(up_to):
+            if waiting[0].small:
+                settled = await self._settle_small([each.id for each in waiting if each.small], size, total)
+            else:
+                settled = await self._settle_file(waiting[0].id, size, total)
+            if settled:
+                # The courier and the API get their turn between two commits.
+                await asyncio.sleep(0)
+            elif up_to is None:
+                break
+            else:
                 await self._clock.sleep(_LOOK_AGAIN)
-            total.files += 1
         return total
+
+    async def settle_at_once(
+        self, conn: AsyncConnection, file: FileRow, size: int
+    ) -> Callable[[], SettleCount] | None:
+        """Settle a small file inside the commit that keeps it, if nothing waits before it.
+
+        None, and nothing done, if it has to wait like any other.  What is returned tells of it and is to be
+        called once the commit is on disk.
+        """
+        if not journal.is_small(file["kind"], file["size"]):
+            return None
+        records = list(flatfile.read_all(file["raw"]))
+        if len(records) > size or await journal.others_wait(conn, file["id"]):
+            return None
+        try:
+            async with savepoint(conn):
+                fence = await self._lease(conn)
+                workset, launch = await self._settle_in(conn, [(file, records)])
+                await self._let_go(conn, fence)
+        except (leases.Fenced, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # It is kept all the same, and meets whatever is wrong once more on the ordinary way.
+            self._fence = None
+            self._log.warning("file.not_settled_at_once", error_type=type(error).__name__)
+            return None
+        self._fence = None
+        return lambda: self._after(workset, launch, [(file, records)])
+
+    async def _waiting(self, up_to: int | None) -> list[journal.Waiting]:
+        async with self._store.glance() as conn:
+            return await journal.waiting_files(conn, up_to)
+
+    async def _settle_small(self, ids: Sequence[int], size: int, total: SettleCount) -> bool:
+        """Settle several small files in one commit; False if another gateway is at it."""
+        try:
+            async with self._store.begin() as conn:
+                fence = await self._lease(conn)
+                taken = await _whole_files(conn, ids, size)
+                workset, launch = await self._settle_in(conn, taken)
+                await self._let_go(conn, fence)
+        except leases.Fenced:
+            self._fence = None
+            return False
+        self._fence = None
+        if not taken:
+            # Few bytes, but more records than one commit takes, or settled in part already.
+            return await self._settle_file(ids[0], size, total)
+        total.add(self._after(workset, launch, taken))
+        total.files += len(taken)
+        return True
+
+    async def _settle_in(
+        self, conn: AsyncConnection, files: Sequence[tuple[FileRow, list[flatfile.Record]]]
+    ) -> tuple[WorkingSet, Callable[[], None]]:
+        """Settle whole files inside a transaction."""
+        agency = self._agency()
+        workset = WorkingSet(agency, self._clock.now(), self._clock.today())
+        settler = Settler(agency, workset)
+        fresh = [(file, record) for file, records in files for record in records]
+        await settler.load(
+            conn, [record.transaction for _, record in fresh if record.transaction is not None]
+        )
+        for file, record in fresh:
+            settler.take(file, record)
+        await workset.flush(conn)
+        for file, records in files:
+            await _close(conn, file, workset, records, last=True)
+        return workset, await self._embark(conn, workset)
+
+    async def _embark(self, conn: AsyncConnection, workset: WorkingSet) -> Callable[[], None]:
+        return await self._departing(conn) if workset.queued else _nothing
+
+    def _after(
+        self,
+        workset: WorkingSet,
+        launch: Callable[[], None],
+        files: Sequence[tuple[FileRow, list[flatfile.Record]]],
+    ) -> SettleCount:
+        launch()
+        count = self._told(workset)
+        for file, records in files:
+            self._log.info("file.settled", file_id=file["id"], transactions=len(records))
+        return count
 
     async def _settle_file(self, file_id: int, size: int, total: SettleCount) -> bool:
         """Settle what is left of a file and add it to ``total``; False if another gateway is at it."""
@@ -93,6 +188,7 @@ class FileSettling:
         except leases.Fenced:
             self._fence = None
             return False
+        total.files += 1
         self._log.info("file.settled", file_id=file_id, transactions=count)
         return True
 
@@ -100,13 +196,15 @@ class FileSettling:
         self, file: RowMapping, records: Sequence[flatfile.Record], last: bool
     ) -> SettleCount:
         async with self._working(last) as (conn, workset):
-            settler = Settler(self._agency, workset)
+            settler = Settler(workset.agency, workset)
             fresh = await _not_settled(conn, file, records)
             await settler.load(conn, [each.transaction for each in fresh if each.transaction is not None])
             for record in fresh:
                 settler.take(file, record)
             await workset.flush(conn)
             await _close(conn, file, workset, records, last)
+            launch = await self._embark(conn, workset)
+        launch()
         return self._told(workset)
 
     async def _settle_errors(self, file: RowMapping, records: Sequence[ErrorLine], last: bool) -> SettleCount:
@@ -125,11 +223,15 @@ class FileSettling:
         """Open the commit of one chunk, with the lease in it; let go of it with the last chunk of a file."""
         async with self._store.begin() as conn:
             fence = await self._lease(conn)
-            yield conn, WorkingSet(self._agency, self._clock.now(), self._clock.today())
-            if last and fence is not None:
-                await leases.release(conn, leases.SETTLE, 0, self._store.holder, fence)
+            yield conn, WorkingSet(self._agency(), self._clock.now(), self._clock.today())
+            if last:
+                await self._let_go(conn, fence)
         # Only now: a token of a transaction that was undone may be given to somebody else.
         self._fence = None if last else fence
+
+    async def _let_go(self, conn: AsyncConnection, fence: int | None) -> None:
+        if fence is not None:
+            await leases.release(conn, leases.SETTLE, 0, self._store.holder, fence)
 
     async def _lease(self, conn: AsyncConnection) -> int | None:
         if not self._store.shared:
@@ -157,14 +259,33 @@ def _chunks(records: Iterable[T], size: int) -> Iterator[tuple[list[T], bool]]:
         chunk = following
 
 
-async def _not_settled(conn: AsyncConnection, file: RowMapping, records: Sequence[T]) -> list[T]:
+def _nothing() -> None:
+    """Do nothing: nothing leaves."""
+
+
+async def _whole_files(
+    conn: AsyncConnection, ids: Sequence[int], size: int
+) -> list[tuple[FileRow, list[flatfile.Record]]]:
+    """Return files from the first on, with their records, as long as one commit takes them whole."""
+    taken: list[tuple[FileRow, list[flatfile.Record]]] = []
+    room = size
+    for file in await journal.files_by_id(conn, ids):
+        records = list(flatfile.read_all(file["raw"]))
+        room -= len(records)
+        if room < 0 or await journal.last_position(conn, file["id"]) > 0:
+            break
+        taken.append((file, records))
+    return taken
+
+
+async def _not_settled(conn: AsyncConnection, file: FileRow, records: Sequence[T]) -> list[T]:
     """Leave out what another process settled in the meantime."""
     done = await journal.last_position(conn, file["id"])
     return [record for record in records if getattr(record, "position", 0) > done]
 
 
 async def _close(
-    conn: AsyncConnection, file: RowMapping, workset: WorkingSet, records: Sequence[Any], last: bool
+    conn: AsyncConnection, file: FileRow, workset: WorkingSet, records: Sequence[Any], last: bool
 ) -> None:
     if last:
         count = records[-1].position if records else await journal.last_position(conn, file["id"])

@@ -21,7 +21,7 @@ from csenet.gateway.desk.annual import AnnualPage
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.events import Told
-from csenet.gateway.desk.files import FileSettling
+from csenet.gateway.desk.files import Departing, FileSettling
 from csenet.gateway.desk.operating import Operating
 from csenet.gateway.desk.results import (
     CaseView,
@@ -38,10 +38,10 @@ from csenet.gateway.desk.results import (
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.store import audit, duties, journal, ledger, outbox, work
+from csenet.gateway.store import audit, dead, duties, journal, ledger, work
+from csenet.gateway.store.dead import DeadRow
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.outbox import DeadRow
 
 CHUNK = 100
 """How many records one commit settles."""
@@ -64,7 +64,13 @@ class Desk(Operating):
         self.arrived = asyncio.Event()
         """Set after a commit that accepted something to settle."""
         self._settling = asyncio.Lock()
-        self._files = FileSettling(store, agency, clock, self.log, self._told)
+        self.at_once = False
+        """Lets a small file that comes alone be decided by the commit that keeps it, as in service."""
+        self.departing: Departing = _nothing_departs
+        """Asked inside a commit that queued something; what it returns is called after the commit."""
+        self._files = FileSettling(
+            store, lambda: self.agency, clock, self.log, self._told, lambda conn: self.departing(conn)
+        )
 
     async def accept(self, raw: bytes, *, source: str, name: str) -> Receipt:
         """Keep bytes as they came and return the receipt once they are on disk.
@@ -75,10 +81,10 @@ class Desk(Operating):
         empty = not raw.strip()
         kind = "errors" if not empty and errorfile.is_error_file(raw) else "transactions"
 
-        async def keep(conn: AsyncConnection) -> Receipt:
+        async def keep(conn: AsyncConnection) -> tuple[Receipt, Callable[[], object] | None]:
             known = await journal.file_by_digest(conn, sha256)
             if known is not None:
-                return _receipt(known, duplicate=True)
+                return _receipt(known, duplicate=True), None
             now = self.clock.now()
             values: dict[str, Any] = {
                 "name": _readable(name),
@@ -95,11 +101,22 @@ class Desk(Operating):
             file_id = await journal.add_file(conn, values)
             about = {"at": now, "actor": source, "action": "file.accepted", "object": f"file {file_id}"}
             await audit.add(conn, [{**about, "detail": {"sha256": sha256, "size": len(raw)}}])
-            return _receipt({**values, "id": file_id})
+            file = {**values, "id": file_id}
+            settled = None if busy or empty else await self._files.settle_at_once(conn, file, CHUNK)
+            return _receipt(file), settled
 
-        receipt = await self.store.together(keep)
+        # Alone, a file is decided by the commit that keeps it; in a crowd it must not keep others waiting.
+        busy = not self.at_once or self._settling.locked() or self.store.busy
+        if busy:
+            receipt, settled = await self.store.together(keep)
+        else:
+            async with self._settling:
+                receipt, settled = await self.store.together(keep)
         if not receipt.duplicate:
             self.log.info("file.accepted", file_id=receipt.file_id, kind=kind, sha256=sha256, size=len(raw))
+        if settled is not None:
+            settled()
+        elif not receipt.duplicate:
             self.arrived.set()
         return receipt
 
@@ -335,13 +352,13 @@ class Desk(Operating):
     async def dead_list(self) -> list[DeadRow]:
         """List what was given up after the limit of attempts."""
         async with self.store.read() as conn:
-            return await outbox.dead_rows(conn)
+            return await dead.dead_rows(conn)
 
     async def dead_resend(self, ids: Sequence[int] | None = None, *, actor: str = "operator") -> int:
         """Queue dead transactions again, all if ``ids`` is None; those not dead are left as they are."""
         async with self.store.begin() as conn:
             now = self.clock.now()
-            count = await outbox.resend_dead(conn, ids, at=now, today=self.clock.today())
+            count = await dead.resend_dead(conn, ids, at=now, today=self.clock.today())
             await audit.add(conn, [self._by_hand("dead.resend", actor, ids, count)])
         self.log.info("dead.resend", count=count)
         self.outbox_ready.set()
@@ -351,7 +368,7 @@ class Desk(Operating):
         """Withdraw dead transactions for good, which lets later ones of their cases go."""
         async with self.store.begin() as conn:
             now = self.clock.now()
-            count = await outbox.cancel_dead(conn, ids, reason=reason, at=now, today=self.clock.today())
+            count = await dead.cancel_dead(conn, ids, reason=reason, at=now, today=self.clock.today())
             await duties.taken_back(conn, ids, self.clock.today())
             await audit.add(conn, [self._by_hand("dead.cancel", actor, ids, count)])
         self.log.info("dead.cancel", count=count)
@@ -362,7 +379,7 @@ class Desk(Operating):
         """Have policy asked again about transactions kept back, all if ``ids`` is None."""
         async with self.store.begin() as conn:
             now = self.clock.now()
-            count = await outbox.release_held(conn, ids, at=now, today=self.clock.today())
+            count = await dead.release_held(conn, ids, at=now, today=self.clock.today())
             await audit.add(conn, [self._by_hand("held.release", actor, ids, count)])
         self.log.info("held.release", count=count)
         self.outbox_ready.set()
@@ -421,6 +438,10 @@ class Desk(Operating):
         if workset.queued:
             self.outbox_ready.set()
         return count
+
+
+async def _nothing_departs(_conn: AsyncConnection) -> Callable[[], None]:
+    return lambda: None
 
 
 _Filter = TypeVar("_Filter", TransactionFilter, WorkFilter, DutyFilter)

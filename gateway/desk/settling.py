@@ -92,7 +92,7 @@ class Settler:
                 serial=row["serial"], work_open=row["work_item"] is not None, work_item=row["work_item"]
             )
 
-    def take(self, file: RowMapping, record: Record) -> Arrival:
+    def take(self, file: RowMapping | dict[str, Any], record: Record) -> Arrival:
         """Settle one record and return it with its status."""
         cause = Cause(correlation(file["id"], record.position), file["received_at"], EXCHANGE)
         arrival = Arrival(cause, arrival_row(file, record, cause))
@@ -231,7 +231,7 @@ class Settler:
         self.workset.open_item(item, arrival.cause)
 
 
-def arrival_row(file: RowMapping, record: Record, cause: Cause) -> dict[str, Any]:
+def arrival_row(file: RowMapping | dict[str, Any], record: Record, cause: Cause) -> dict[str, Any]:
     """Start the row of a transaction; a damaged one tells what its header still shows."""
     header = record.header if record.transaction is None else record.transaction.header
     return {

@@ -63,7 +63,7 @@ class Arrival:
     replies: int = 0
 
 
-def work_view(row: RowMapping) -> WorkView:
+def work_view(row: RowMapping | dict[str, Any]) -> WorkView:
     """Read a work item the way handlers know it."""
     return WorkView(**{name: row[name] for name in WorkView.__struct_fields__})
 
@@ -77,7 +77,7 @@ class WorkingSet:
     today: date
     next_serial: int = 0
     _first_serial: int = 0
-    _rows: dict[str, RowMapping] = field(default_factory=dict)
+    _rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     _records: dict[str, CaseRecord] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)

@@ -13,6 +13,8 @@ Keys = Mapping[str, Any]
 Step = Callable[["Counting", Keys], None]
 
 _ERRORS: Final = ("error", "critical")
+# More batches are never under way at once.
+_UNDER_WAY: Final = 256
 
 
 class Counting:
@@ -48,8 +50,10 @@ class Counting:
 
     def attempt(self, keys: Keys) -> None:
         """Remember when a try began."""
-        # One batch is under way at a time; what an earlier one left behind is of no use.
-        self._begun = {_word(keys.get("batch")): self._now()}
+        if len(self._begun) > _UNDER_WAY:
+            # What was left behind is of no use.
+            self._begun.clear()
+        self._begun[_word(keys.get("batch"))] = self._now()
 
     def ended(self, outcome: str, keys: Keys) -> None:
         """Count a try and how long it took."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import adding
 from csenet.gateway.store.tables import audit
+
+_ADD: Final = adding(audit, left_out=("id",))
 
 
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows of ``at, actor, action, object, detail``."""
-    if rows:
-        await conn.execute(insert(audit), [{"detail": None, **row} for row in rows])
+    await _ADD.many(conn, rows)
 
 
 async def newest(conn: AsyncConnection, limit: int = 100) -> list[RowMapping]:

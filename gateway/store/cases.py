@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.tables import case_file, timeline
 
+_KNOWN: Final = Prepared(select(case_file).where(among(case_file.c.case_id, "ids")))
+_ADD_EVENTS: Final = adding(timeline, left_out=("id",))
 
-async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, RowMapping]:
+
+async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the cases among ``case_ids`` that are known."""
     if not case_ids:
         return {}
-    found = await conn.execute(select(case_file).where(case_file.c.case_id.in_(sorted(case_ids))))
-    return {str(row["case_id"]): row for row in found.mappings()}
+    return {row["case_id"]: row for row in await _KNOWN.mappings(conn, ids=list(case_ids))}
 
 
 async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> None:
@@ -39,8 +42,7 @@ async def save(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None
 
 async def add_events(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append to the timelines of cases."""
-    if rows:
-        await conn.execute(insert(timeline), [dict(row) for row in rows])
+    await _ADD_EVENTS.many(conn, rows)
 
 
 async def events(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list[RowMapping]:

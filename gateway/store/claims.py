@@ -8,18 +8,20 @@ bytes, which the destination recognises.  On an embedded database there is one c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from sqlalchemy import and_, exists, literal_column, or_, select, text
+from sqlalchemy import Select, and_, bindparam, exists, literal_column, or_, select, text, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import leases, outbox
+from csenet.gateway.store.committer import T, Work
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import OpenBatch, OutboundRow
+from csenet.gateway.store.prepared import Prepared
 from csenet.gateway.store.tables import delivery_batch, lease, outbound
 
 # An open question about a row keeps every later row of its case waiting.
@@ -34,6 +36,32 @@ class _Now(Protocol):
         ...
 
 
+def _claim() -> Select[Any]:
+    before = outbound.alias("before")
+    overtakes = exists(
+        select(literal_column("1")).where(
+            before.c.case_id == outbound.c.case_id, before.c.serial < outbound.c.serial, _BLOCKING
+        )
+    )
+    return (
+        select(*outbox.row_columns())
+        .where(
+            outbox.IN_INDEX,
+            outbox.status_is("queued"),
+            outbound.c.serial > bindparam("above"),
+            outbound.c.serial <= bindparam("until"),
+            ~overtakes,
+        )
+        .order_by(outbound.c.serial)
+        .limit(bindparam("number"))
+        .with_for_update(of=outbound, skip_locked=True)
+    )
+
+
+_CLAIM: Final = Prepared(_claim())
+_NO_END: Final = 2**62
+
+
 async def claimable(
     conn: AsyncConnection, limit: int, above: int = 0, up_to: int | None = None
 ) -> list[OutboundRow]:
@@ -43,24 +71,8 @@ async def claimable(
     database the rows stay locked until the caller's transaction ends, and rows that another one has locked
     are passed over.
     """
-    before = outbound.alias("before")
-    overtakes = exists(
-        select(literal_column("1")).where(
-            before.c.case_id == outbound.c.case_id, before.c.serial < outbound.c.serial, _BLOCKING
-        )
-    )
-    query = (
-        select(*outbox.row_columns())
-        .where(outbox.IN_INDEX, outbox.status_is("queued"), ~overtakes)
-        .order_by(outbound.c.serial)
-        .limit(limit)
-        .with_for_update(of=outbound, skip_locked=True)
-    )
-    if above:
-        query = query.where(outbound.c.serial > above)
-    if up_to is not None:
-        query = query.where(outbound.c.serial <= up_to)
-    rows = [OutboundRow(**found) for found in (await conn.execute(query)).mappings()]
+    until = _NO_END if up_to is None else up_to
+    rows = await _CLAIM.structs(conn, OutboundRow, above=above, until=until, number=limit)
     return rows if not above and conn.dialect.name == "sqlite" else await _in_order(conn, rows)
 
 
@@ -117,10 +129,15 @@ class BatchClaims:
         # In real time whatever the clock says: the others' patience is real as well.
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def oldest(self, conn: AsyncConnection) -> OpenBatch | None:
-        """Take over the oldest open batch that nobody works at, or return None."""
+    async def oldest(self, conn: AsyncConnection, besides: Collection[int] = ()) -> OpenBatch | None:
+        """Take over the oldest open batch that nobody works at, or return None.
+
+        ``besides`` names those that this courier is at already.
+        """
+        others = delivery_batch.c.id.not_in(besides) if besides else true()
         if not self._store.shared:
-            return await outbox.open_batch(conn)
+            found = (await conn.execute(outbox.open_batches().where(others).limit(1))).mappings().first()
+            return None if found is None else OpenBatch(**found)
         free = or_(
             lease.c.until.is_(None),
             lease.c.until <= self._clock.now(),
@@ -128,9 +145,9 @@ class BatchClaims:
         )
         query = (
             outbox.open_batches()
+            .where(others)
             .outerjoin(lease, and_(lease.c.kind == leases.BATCH, lease.c.number == delivery_batch.c.id))
             .where(free)
-            .order_by(delivery_batch.c.id)
             .limit(1)
             .with_for_update(of=delivery_batch, skip_locked=True)
         )
@@ -164,6 +181,16 @@ class BatchClaims:
             yield conn
             if settled and self._store.shared:
                 await leases.finish(conn, *self._named(batch_id))
+
+    async def within(self, batch_id: int, work: Work[T], *, wait: float = 0.0, settled: bool = False) -> T:
+        """Do a piece of work about a batch in a transaction like that of ``holding``.
+
+        On an embedded database it shares its commit with all else that waits.
+        """
+        if not self._store.shared:
+            return await self._store.together(work)
+        async with self.holding(batch_id, wait=wait, settled=settled) as conn:
+            return await work(conn)
 
     @asynccontextmanager
     async def kept(self, batch_id: int) -> AsyncIterator[None]:

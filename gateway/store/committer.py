@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.store.embedded import InPlaceConnection
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -71,6 +73,11 @@ class Committer:
         result: T = await order.done
         return result
 
+    @property
+    def busy(self) -> bool:
+        """Say whether a commit is under way or asked for."""
+        return self._running is not None or bool(self._waiting)
+
     async def close(self) -> None:
         """Wait until nothing is under way."""
         while self._running is not None:
@@ -119,12 +126,29 @@ class Committer:
 async def _attempt(connection: AsyncConnection, order: _Order) -> None:
     """Do one of several pieces of work, so that its failure leaves the others' changes alone."""
     try:
-        async with connection.begin_nested():
+        async with savepoint(connection):
             order.result = await order.work(connection)
     except Exception as error:
         if _spoils_all(error):
             raise
         order.error = error
+
+
+@asynccontextmanager
+async def savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Undo what the block did if it raises."""
+    if not isinstance(connection, InPlaceConnection):
+        async with connection.begin_nested():
+            yield
+        return
+    connection.run("SAVEPOINT one_of_several", ())
+    try:
+        yield
+    except BaseException:
+        connection.run("ROLLBACK TO one_of_several", ())
+        connection.run("RELEASE one_of_several", ())
+        raise
+    connection.run("RELEASE one_of_several", ())
 
 
 def _spoils_all(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit, outbox
+from csenet.gateway.store.prepared import Prepared
 from csenet.gateway.store.tables import destination, outbound, work_item
 
 EXCHANGE: Final = "exchange"
@@ -45,12 +46,17 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "closed" or self.probe_at is None or self.probe_at <= at
 
 
+_QUERY: Final = select(*(destination.c[name] for name in Destination.__struct_fields__)).where(
+    destination.c.name == EXCHANGE
+)
+_LOAD: Final = Prepared(_QUERY)
+_LOCK: Final = Prepared(_QUERY.with_for_update())
+
+
 async def load(conn: AsyncConnection, *, lock: bool = False) -> Destination:
     """Return how things stand; ``lock`` keeps other gateways from changing it meanwhile."""
-    columns = [destination.c[name] for name in Destination.__struct_fields__]
-    query = select(*columns).where(destination.c.name == EXCHANGE)
-    found = (await conn.execute(query.with_for_update() if lock else query)).mappings().first()
-    return Destination() if found is None else Destination(**found)
+    found = await (_LOCK if lock else _LOAD).structs(conn, Destination)
+    return found[0] if found else Destination()
 
 
 async def enter(conn: AsyncConnection, at: datetime, probe_interval: float) -> bool:

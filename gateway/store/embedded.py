@@ -19,6 +19,7 @@ from sqlalchemy import Connection, CursorResult, event, pool
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util.concurrency import await_
 
@@ -171,6 +172,31 @@ class InPlaceConnection(AsyncConnection):
         """Execute at once what is written for the driver."""
         connection: Connection = self._proxied
         return connection.exec_driver_sql(statement, parameters, execution_options)
+
+    def run(self, sql: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
+        """Run a statement on the driver itself; failures are told as SQLAlchemy tells them."""
+        try:
+            return self._driver().execute(sql, values)
+        except sqlite3.Error as error:
+            raise _told(sql, error) from error
+
+    def run_many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        """Run a statement on the driver itself, once for each row."""
+        try:
+            self._driver().executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise _told(sql, error) from error
+
+    def _driver(self) -> sqlite3.Connection:
+        connection: Connection = self._proxied
+        found = connection.connection.driver_connection
+        return cast(sqlite3.Connection, found)
+
+
+def _told(sql: str, error: sqlite3.Error) -> DBAPIError:
+    # Without the values: they are content.
+    told = DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
+    return cast(DBAPIError, told)
 
 
 class InPlaceEngine(AsyncEngine):

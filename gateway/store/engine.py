@@ -29,7 +29,7 @@ from csenet.gateway.store.errors import StoreError
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0009"
+SCHEMA_HEAD = "0010"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4
@@ -57,6 +57,11 @@ class Store:
         """Return ``sqlite`` or ``postgresql``."""
         return self._writer.dialect.name
 
+    @property
+    def busy(self) -> bool:
+        """Say whether somebody waits for a commit."""
+        return self._committer.busy
+
     @asynccontextmanager
     async def begin(self, *, alone: bool = True) -> AsyncIterator[AsyncConnection]:
         """Run the block as one transaction: committed, and on disk, when it ends; undone when it raises.
@@ -78,6 +83,12 @@ class Store:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Read one consistent state; keep the block short, an open reader makes the log grow."""
         async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """Read a few rows by their keys; in place on an embedded database, where a thread takes longer."""
+        async with self.read() if self.shared else self.begin() as connection:
             yield connection
 
     async def together(self, work: Work[T]) -> T:

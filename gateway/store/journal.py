@@ -4,23 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import RowMapping, and_, func, insert, select, tuple_, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
 from csenet.gateway.store.tables import inbound, inbound_file, inbound_problem, transaction_key, work_item
 
 Key = tuple[str, str]
 """A transaction's key: two-digit FIPS code of the sending state and serial number."""
 
-_FILE = tuple(column for column in inbound_file.c if column.name != "raw")
+SMALL: Final = 65_536
+"""In bytes: files up to this size share a commit."""
+
+NO_END: Final = 2**62
+_AT_ONCE: Final = 100
 
 
-async def file_by_digest(conn: AsyncConnection, sha256: str) -> RowMapping | None:
+class Waiting(NamedTuple):
+    """Name a file that is not wholly settled."""
+
+    id: int
+    small: bool
+
+
+_BY_FILE: Final = inbound.c.file_id == bindparam("file")
+_FILE: Final = tuple(column for column in inbound_file.c if column.name != "raw")
+_BY_DIGEST: Final = Prepared(select(*_FILE).where(inbound_file.c.sha256 == bindparam("sha256")))
+_ADD_FILE: Final = Prepared(
+    insert(inbound_file).returning(inbound_file.c.id),
+    [column.name for column in inbound_file.c if column.name != "id"],
+)
+_IS_WAITING: Final = text("state = 'received'")
+_WAITING: Final = Prepared(
+    select(inbound_file.c.id, inbound_file.c.kind, inbound_file.c.size)
+    .where(_IS_WAITING, inbound_file.c.id <= bindparam("until"))
+    .order_by(inbound_file.c.id)
+    .limit(_AT_ONCE)
+)
+_THESE_WAITING: Final = Prepared(
+    select(inbound_file).where(among(inbound_file.c.id, "ids"), _IS_WAITING).order_by(inbound_file.c.id)
+)
+_LAST_POSITION: Final = Prepared(select(func.max(inbound.c.position)).where(_BY_FILE))
+_CLOSE_FILE: Final = Prepared(
+    update(inbound_file)
+    .where(inbound_file.c.id == bindparam("file"))
+    .values(state="settled", count=bindparam("records"), settled_at=bindparam("at"))
+)
+_KEYS: Final = Prepared(
+    select(transaction_key.c.sender, transaction_key.c.serial, transaction_key.c.fingerprint).where(
+        among(transaction_key.c.sender, "senders"), among(transaction_key.c.serial, "serials")
+    )
+)
+_PARKED_CASES: Final = Prepared(
+    # As a literal, or SQLite would not use the partial index.
+    select(inbound.c.case_id).where(text("status = 'parked'"), among(inbound.c.case_id, "ids")).distinct()
+)
+_ADD_INBOUND: Final = adding(inbound)
+_ADD_KEYS: Final = adding(transaction_key)
+_ADD_PROBLEMS: Final = adding(inbound_problem)
+
+
+async def file_by_digest(conn: AsyncConnection, sha256: str) -> Mapping[str, Any] | None:
     """Return the file with these bytes, without the bytes."""
-    found = await conn.execute(select(*_FILE).where(inbound_file.c.sha256 == sha256))
-    return found.mappings().one_or_none()
+    found = await _BY_DIGEST.mappings(conn, sha256=sha256)
+    return found[0] if found else None
 
 
 async def file_by_id(conn: AsyncConnection, file_id: int) -> RowMapping | None:
@@ -37,31 +86,48 @@ async def knows_file(conn: AsyncConnection, file_id: int) -> bool:
 
 async def add_file(conn: AsyncConnection, values: Mapping[str, Any]) -> int:
     """Keep a file as it came and return its number."""
-    made = await conn.execute(insert(inbound_file).values(**values).returning(inbound_file.c.id))
-    return int(made.scalar_one())
+    return int(await _ADD_FILE.scalar(conn, **values))
 
 
-async def pending_files(conn: AsyncConnection, up_to: int | None = None) -> list[int]:
-    """List the files not wholly settled, oldest first."""
-    query = select(inbound_file.c.id).where(inbound_file.c.state == "received").order_by(inbound_file.c.id)
-    if up_to is not None:
-        query = query.where(inbound_file.c.id <= up_to)
-    return [int(row.id) for row in await conn.execute(query)]
+def is_small(kind: str, size: int) -> bool:
+    """Say whether a file may share its commit with others."""
+    return kind == "transactions" and size <= SMALL
+
+
+async def waiting_files(conn: AsyncConnection, up_to: int | None = None) -> list[Waiting]:
+    """Name the oldest files not wholly settled: one that is large, or some that are small."""
+    rows = await _WAITING.all(conn, until=NO_END if up_to is None else up_to)
+    found: list[Waiting] = []
+    room = SMALL
+    for number, kind, size in rows:
+        small = is_small(kind, size)
+        room -= size
+        if found and (not small or room < 0):
+            break
+        found.append(Waiting(number, small))
+        if not small:
+            break
+    return found
+
+
+async def others_wait(conn: AsyncConnection, file_id: int) -> bool:
+    """Say whether files that came before this one are not wholly settled."""
+    return await _WAITING.first(conn, until=file_id - 1) is not None
+
+
+async def files_by_id(conn: AsyncConnection, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return those of the files that are not wholly settled, with their bytes, oldest first."""
+    return await _THESE_WAITING.mappings(conn, ids=list(ids))
 
 
 async def last_position(conn: AsyncConnection, file_id: int) -> int:
     """Return the place in the file up to which it is settled; 0 when nothing is."""
-    found = await conn.execute(select(func.max(inbound.c.position)).where(inbound.c.file_id == file_id))
-    return int(found.scalar_one() or 0)
+    return int(await _LAST_POSITION.scalar(conn, file=file_id) or 0)
 
 
 async def close_file(conn: AsyncConnection, file_id: int, count: int, at: datetime) -> None:
     """Note that each record of the file has its row."""
-    await conn.execute(
-        update(inbound_file)
-        .where(inbound_file.c.id == file_id)
-        .values(state="settled", count=count, settled_at=at)
-    )
+    await _CLOSE_FILE.run(conn, file=file_id, records=count, at=at)
 
 
 async def tally(conn: AsyncConnection, file_id: int) -> dict[str, int]:
@@ -76,9 +142,10 @@ async def known_keys(conn: AsyncConnection, keys: Collection[Key]) -> dict[Key, 
     """Return the fingerprints under which these keys were seen before."""
     if not keys:
         return {}
-    columns = tuple_(transaction_key.c.sender, transaction_key.c.serial)
-    found = await conn.execute(select(transaction_key).where(columns.in_(sorted(keys))))
-    return {(row.sender, row.serial): row.fingerprint for row in found}
+    serials = list({serial for _, serial in keys})
+    # A number is hardly ever used by several states at once: that is sorted out here.
+    found = await _KEYS.all(conn, senders=list({sender for sender, _ in keys}), serials=serials)
+    return {(sender, serial): print_ for sender, serial, print_ in found if (sender, serial) in keys}
 
 
 async def earlier_requests(conn: AsyncConnection, contents: Collection[Key]) -> dict[Key, RowMapping]:
@@ -123,36 +190,29 @@ async def add_inbound(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) 
     """Keep transactions and return their numbers by correlation."""
     if not rows:
         return {}
-    # Asking for the order of the rows as well would make SQLite insert them one by one.
-    keys = insert(inbound).returning(inbound.c.id, inbound.c.correlation)
-    made = await conn.execute(keys, [dict(row) for row in rows])
-    numbers = {row.correlation: int(row.id) for row in made}
+    ids = await new_ids(conn, inbound, len(rows))
+    await _ADD_INBOUND.many(
+        conn, [{"replies": 0, **row, "id": each} for each, row in zip(ids, rows, strict=True)]
+    )
     codes = [
-        {"code": code, "inbound_id": numbers[row["correlation"]]}
-        for row in rows
+        {"code": code, "inbound_id": each}
+        for each, row in zip(ids, rows, strict=True)
         for code in dict.fromkeys(problem["code"] for problem in row["problems"] or ())
     ]
-    if codes:
-        await conn.execute(insert(inbound_problem), codes)
-    return numbers
+    await _ADD_PROBLEMS.many(conn, codes)
+    return {row["correlation"]: each for each, row in zip(ids, rows, strict=True)}
 
 
 async def add_keys(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Remember the keys of transactions taken in."""
-    if rows:
-        await conn.execute(insert(transaction_key), [dict(row) for row in rows])
+    await _ADD_KEYS.many(conn, rows)
 
 
 async def parked_cases(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]:
     """Return those of the cases that wait behind a parked transaction."""
     if not case_ids:
         return set()
-    found = await conn.execute(
-        select(inbound.c.case_id)
-        .where(inbound.c.status == "parked", inbound.c.case_id.in_(sorted(case_ids)))
-        .distinct()
-    )
-    return {str(row.case_id) for row in found}
+    return {case_id for (case_id,) in await _PARKED_CASES.all(conn, ids=list(case_ids))}
 
 
 async def parked(

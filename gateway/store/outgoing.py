@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import Prepared, adding, new_ids
 from csenet.gateway.store.tables import outbound, serial_counter
 
-_KEPT = tuple(column for column in outbound.c if column.name != "raw")
+_COUNTER: Final = serial_counter.c.jurisdiction == bindparam("whose")
+_NEXT: Final = Prepared(select(serial_counter.c.next).where(_COUNTER).with_for_update())
+_MOVE: Final = Prepared(update(serial_counter).where(_COUNTER).values(next=bindparam("to")))
+_ADD: Final = adding(outbound)
+_KEPT: Final = tuple(column for column in outbound.c if column.name != "raw")
 
 
 async def next_serial(conn: AsyncConnection, jurisdiction: str) -> int:
     """Return the serial number to give next, and hold the counter until the transaction ends."""
-    query = select(serial_counter.c.next).where(serial_counter.c.jurisdiction == jurisdiction)
-    found = (await conn.execute(query.with_for_update())).scalar_one_or_none()
+    found = await _NEXT.scalar(conn, whose=jurisdiction)
     if found is None:
         await conn.execute(insert(serial_counter).values(jurisdiction=jurisdiction, next=1))
         return 1
@@ -25,18 +29,16 @@ async def next_serial(conn: AsyncConnection, jurisdiction: str) -> int:
 
 async def set_next_serial(conn: AsyncConnection, jurisdiction: str, serial: int) -> None:
     """Move the counter on."""
-    await conn.execute(
-        update(serial_counter).where(serial_counter.c.jurisdiction == jurisdiction).values(next=serial)
-    )
+    await _MOVE.run(conn, whose=jurisdiction, to=serial)
 
 
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Queue transactions and return their numbers by serial."""
     if not rows:
         return {}
-    keys = insert(outbound).returning(outbound.c.id, outbound.c.serial)
-    made = await conn.execute(keys, [dict(row) for row in rows])
-    return {int(row.serial): int(row.id) for row in made}
+    ids = await new_ids(conn, outbound, len(rows))
+    await _ADD.many(conn, [{"attempts": 0, **row, "id": each} for each, row in zip(ids, rows, strict=True)])
+    return {row["serial"]: each for each, row in zip(ids, rows, strict=True)}
 
 
 async def by_serial(

@@ -53,6 +53,15 @@ inbound_file = Table(
     one_of("state", FILE_STATES, "inbound_file_state"),
 )
 
+# Word for word the condition of the query, or SQLite would not use it.
+_file_waits = text("state = 'received'")
+Index(
+    "inbound_file_waiting",
+    inbound_file.c.id,
+    sqlite_where=_file_waits,
+    postgresql_where=_file_waits,
+)
+
 inbound = Table(
     "inbound",
     metadata,

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import outbox
+from csenet.gateway.store import outcomes
 from csenet.gateway.store.tables import attempt, delivery_batch
 
 WITHDRAWN: Final = "withdrawn"
@@ -37,4 +37,4 @@ async def close(conn: AsyncConnection, batch_id: int, at: datetime) -> None:
         .where(delivery_batch.c.id == batch_id)
         .values(state="dead", last_error=WITHDRAWN, next_attempt_at=None)
     )
-    await outbox.note_batch(conn, batch_id, WITHDRAWN, at)
+    await outcomes.note_batch(conn, batch_id, WITHDRAWN, at)

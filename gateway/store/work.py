@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
 from csenet.gateway.store.tables import work_item
 
+_OPEN: Final = Prepared(
+    select(work_item)
+    .where(among(work_item.c.case_id, "ids"), work_item.c.status == "open")
+    .order_by(work_item.c.id)
+)
+_ADD: Final = adding(work_item)
 
-async def open_of(conn: AsyncConnection, case_ids: Collection[str]) -> list[RowMapping]:
+
+async def open_of(conn: AsyncConnection, case_ids: Collection[str]) -> list[dict[str, Any]]:
     """Return the open work items of these cases, oldest first."""
     if not case_ids:
         return []
-    query = select(work_item).where(work_item.c.case_id.in_(sorted(case_ids)), work_item.c.status == "open")
-    return list((await conn.execute(query.order_by(work_item.c.id))).mappings())
+    return await _OPEN.mappings(conn, ids=list(case_ids))
 
 
 async def by_id(conn: AsyncConnection, item_id: int) -> RowMapping | None:
@@ -54,9 +61,9 @@ async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[
     """Open work items and return number and kind of each."""
     if not rows:
         return []
-    keys = insert(work_item).returning(work_item.c.id, work_item.c.kind)
-    made = await conn.execute(keys, [dict(row) for row in rows])
-    return sorted((int(row.id), str(row.kind)) for row in made)
+    ids = await new_ids(conn, work_item, len(rows))
+    await _ADD.many(conn, [{**row, "id": each} for each, row in zip(ids, rows, strict=True)])
+    return [(each, row["kind"]) for each, row in zip(ids, rows, strict=True)]
 
 
 async def complete(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -267,6 +267,7 @@ async def test_what_was_accepted_before_a_kill_is_decided_at_the_next_start(tmp_
     async with running(tmp_path) as app:
         assert app.desk is not None
         app._no_more_settling.set()
+        app.desk.at_once = False
         app.desk.arrived.set()
         await app._finish("settle", BOUND)
         receipt = await app.desk.accept(b"NOT A TRANSACTION\n", source="test", name="x")

@@ -20,7 +20,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent, transient
 from csenet.gateway.delivery.transports import FolderTransport, Parcel
-from csenet.gateway.store import claims, outbox
+from csenet.gateway.store import claims, dead, outbox, outcomes
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import OutboundRow
 from csenet.gateway.store.tables import attempt, delivery_batch, outbound, work_item
@@ -206,7 +206,7 @@ async def test_a_held_transaction_leaves_after_its_release_and_before_its_follow
     assert await carrier.deliver_waiting() == 0
     forbidden.clear()
     async with store.begin() as conn:
-        assert await outbox.release_held(conn, None, at=NOW, today=date(2026, 11, 21)) == 1
+        assert await dead.release_held(conn, None, at=NOW, today=date(2026, 11, 21)) == 1
     await carrier.deliver_waiting()
     assert [parcel.payload for parcel in transport.got] == [b"transaction 1\ntransaction 2\n"]
     assert (await table(store, work_item))[0]["status"] == "completed"
@@ -342,7 +342,7 @@ async def test_a_refusal_that_came_back_first_is_not_overwritten(store: Store, c
 
 async def resend(store: Store, ids: list[int] | None = None) -> int:
     async with store.begin() as conn:
-        return await outbox.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21))
+        return await dead.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21))
 
 
 async def test_a_whole_dead_batch_goes_again_under_its_own_name(store: Store, clock: ManualClock) -> None:
@@ -481,7 +481,7 @@ async def test_a_failing_store_stalls_the_courier_but_does_not_end_it(
 ) -> None:
     await queue(store, "A")
     stop, delivered = asyncio.Event(), asyncio.Event()
-    real = outbox.settle_delivered
+    real = outcomes.settle_delivered
     failures = iter([OSError("disk full")])
 
     async def settle(*args: Any) -> Any:
@@ -489,7 +489,7 @@ async def test_a_failing_store_stalls_the_courier_but_does_not_end_it(
             raise failure
         return await real(*args)
 
-    monkeypatch.setattr(outbox, "settle_delivered", settle)
+    monkeypatch.setattr(outcomes, "settle_delivered", settle)
     transport = Scripted()
     carrier = courier(store, transport, clock, first_delay_seconds=0.0, delivered=delivered.set)
     task = asyncio.create_task(carrier.run(stop))
@@ -517,9 +517,9 @@ async def seed(store: Store, state: str) -> str:
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"transaction 1\n", rows=rows, at=NOW
         )
-        await outbox.begin_attempt(conn, batch.id, NOW)
+        await outcomes.begin_attempt(conn, batch.id, NOW)
         if state == "spooled":
-            await outbox.mark_spooled(conn, batch.id)
+            await outcomes.mark_spooled(conn, batch.id)
     return batch.name
 
 

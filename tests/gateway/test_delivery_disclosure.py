@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import ManualClock
@@ -16,6 +16,7 @@ from csenet.gateway.delivery.retry import DELIVERED, Outcome, transient
 from csenet.gateway.delivery.transports import Parcel
 from csenet.gateway.desk import Desk
 from csenet.gateway.desk.disclosing import refused_now
+from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import OutboundRow
 from csenet.gateway.store.tables import outbound, work_item
@@ -185,18 +186,21 @@ async def test_a_batch_that_waits_for_its_next_try_is_looked_at_again(
 
 @pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 async def test_the_facts_of_a_whole_batch_are_read_at_once(
-    desk: Desk, store: Store, clock: ManualClock
+    desk: Desk, store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(20):
         await desk.put_case(f"MN{number}", facts())
         await desk.submit({"case_id": f"MN{number}", "far": "MSC P GSC15"})
     asked: list[str] = []
 
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "FROM case_file" in statement and "SELECT" in statement:
-            asked.append(statement)
+    run = InPlaceConnection.run
 
-    event.listen(store._writer.sync_engine, "before_cursor_execute", note)
+    def note(self: InPlaceConnection, sql: str, values: tuple[Any, ...]) -> Any:
+        if "FROM case_file" in sql and sql.startswith("SELECT"):
+            asked.append(sql)
+        return run(self, sql, values)
+
+    monkeypatch.setattr(InPlaceConnection, "run", note)
     await courier(desk, store, clock, Destination()).deliver_waiting()
     assert set(await statuses(store)) == {"delivered"}
     assert len([each for each in asked if "facts" in each]) == 1

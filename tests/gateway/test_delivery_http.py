@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.transports import HttpTransport
-from csenet.gateway.store import claims, outbox
+from csenet.gateway.store import claims, outbox, outcomes
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import attempt, outbound
 
@@ -111,10 +111,10 @@ async def carry(carrier: Courier) -> None:
     try:
         await carrier.deliver_waiting()
     finally:
-        await carrier._transport.close()
+        await carrier.close()
 
 
-async def outcomes(store: Store) -> list[tuple[str, str | None]]:
+async def ends(store: Store) -> list[tuple[str, str | None]]:
     async with store.read() as conn:
         found = await conn.execute(select(attempt.c.outcome, attempt.c.detail).order_by(attempt.c.id))
         return [(str(outcome), detail) for outcome, detail in found]
@@ -192,7 +192,7 @@ async def test_nothing_counts_as_delivered_without_proof(
 ) -> None:
     destination.misbehave = [misbehaviour] * 2
     await carry(courier(store, destination.url, attempt_limit=2))
-    found = await outcomes(store)
+    found = await ends(store)
     assert [outcome for outcome, _ in found] == ["transient", "transient"]
     assert found[0][1] in {error, "ClientOSError"}
     assert await status(store) == "dead"
@@ -232,12 +232,12 @@ async def test_a_kill_during_the_post_ends_in_one_delivery(
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"transaction 1\n", rows=rows, at=NOW
         )
-        await outbox.begin_attempt(conn, batch.id, NOW)
+        await outcomes.begin_attempt(conn, batch.id, NOW)
     if taken_before_the_kill:
         destination.taken["CSENET-27-000000000001"] = b"transaction 1\n"
     await carry(courier(store, destination.url))
     assert destination.taken == {"CSENET-27-000000000001": b"transaction 1\n"}
-    assert await outcomes(store) == [("started", None), ("delivered", None)]
+    assert await ends(store) == [("started", None), ("delivered", None)]
 
 
 async def test_a_refused_batch_is_dead_at_once(store: Store, destination: Destination) -> None:
@@ -246,7 +246,7 @@ async def test_a_refused_batch_is_dead_at_once(store: Store, destination: Destin
 
     destination.misbehave = [refuses]
     await carry(courier(store, destination.url))
-    assert await outcomes(store) == [("permanent", "http_422")]
+    assert await ends(store) == [("permanent", "http_422")]
     assert await status(store) == "dead"
 
 
@@ -257,11 +257,11 @@ async def test_a_destination_that_is_down_is_tried_until_it_is_back(
     carrier = courier(store, destination.url, breaker_after=1_000_000)
     task = asyncio.create_task(carry(carrier))
     async with asyncio.timeout(20):
-        while len(await outcomes(store)) < 3:  # noqa: ASYNC110 - nothing tells of a failed try
+        while len(await ends(store)) < 3:  # noqa: ASYNC110 - nothing tells of a failed try
             await asyncio.sleep(0)
     await destination.start()
     await task
-    found = await outcomes(store)
+    found = await ends(store)
     assert found[0] == ("transient", "ClientConnectorError")
     assert found[-1] == ("delivered", None)
     assert len(destination.taken) == 1

@@ -5,7 +5,7 @@ import pytest
 from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
-from csenet.gateway.store import claims, outbox
+from csenet.gateway.store import claims, outbox, outcomes
 from csenet.gateway.store.engine import Store
 
 from .conftest import NOON, arriving, facts, lines
@@ -29,9 +29,9 @@ async def deliver(store: Store, clock: ManualClock, *, settled: bool = True) -> 
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"x", rows=rows, at=clock.now()
         )
-        attempt = await outbox.begin_attempt(conn, batch.id, clock.now())
+        attempt = await outcomes.begin_attempt(conn, batch.id, clock.now())
         if settled:
-            await outbox.settle_delivered(conn, batch.id, attempt, clock.now())
+            await outcomes.settle_delivered(conn, batch.id, attempt, clock.now())
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ async def test_a_refusal_that_comes_before_we_noted_the_delivery_stands(
     async with store.begin() as conn:
         batch = await outbox.open_batch(conn)
         assert batch is not None
-        attempt = await outbox.begin_attempt(conn, batch.id, clock.now())
-        await outbox.settle_delivered(conn, batch.id, attempt, clock.now())
+        attempt = await outcomes.begin_attempt(conn, batch.id, clock.now())
+        await outcomes.settle_delivered(conn, batch.id, attempt, clock.now())
     detail = await sender.transaction("out-1")
     assert detail is not None
     assert detail.status == "refused"
@@ -161,8 +161,8 @@ async def test_what_was_given_up_can_be_sent_again(sender: Desk, store: Store, c
         batch = await outbox.add_batch(
             conn, jurisdiction="27", framing="lines", payload=b"x", rows=rows, at=clock.now()
         )
-        attempt = await outbox.begin_attempt(conn, batch.id, clock.now())
-        await outbox.settle_dead(
+        attempt = await outcomes.begin_attempt(conn, batch.id, clock.now())
+        await outcomes.settle_dead(
             conn, batch.id, attempt, outcome="transient", error="refused", at=clock.now()
         )
     assert [row.serial for row in await sender.dead_list()] == [1]

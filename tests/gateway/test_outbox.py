@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import insert, select
 
-from csenet.gateway.store import claims, outbox
+from csenet.gateway.store import claims, dead, outbox, outcomes
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import audit, case_file, outbound, timeline, work_item
 
@@ -77,8 +77,8 @@ async def test_a_batch_leaves_its_trace_in_the_audit(store: Store) -> None:
     await queue(store, 1)
     batch = await seal(store)
     async with store.begin() as conn:
-        attempt_id = await outbox.begin_attempt(conn, batch.id, NOW)
-        (left,) = await outbox.settle_delivered(conn, batch.id, attempt_id, NOW)
+        attempt_id = await outcomes.begin_attempt(conn, batch.id, NOW)
+        (left,) = await outcomes.settle_delivered(conn, batch.id, attempt_id, NOW)
         row = (await conn.execute(select(audit))).mappings().one()
     assert (left.serial, left.correlation) == (1, "c")
     assert (row["actor"], row["action"], row["object"]) == ("courier", "delivery.delivered", batch.name)
@@ -87,15 +87,15 @@ async def test_a_batch_leaves_its_trace_in_the_audit(store: Store) -> None:
 @pytest.mark.parametrize("ids", [[], [99]])
 async def test_sending_nothing_again_changes_nothing(store: Store, ids: list[int]) -> None:
     async with store.begin() as conn:
-        assert await outbox.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21)) == 0
-        assert await outbox.dead_rows(conn) == []
+        assert await dead.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21)) == 0
+        assert await dead.dead_rows(conn) == []
 
 
 async def give_up(store: Store) -> outbox.OpenBatch:
     batch = await seal(store)
     async with store.begin() as conn:
-        attempt_id = await outbox.begin_attempt(conn, batch.id, NOW)
-        await outbox.settle_dead(conn, batch.id, attempt_id, outcome="permanent", error="http_403", at=NOW)
+        attempt_id = await outcomes.begin_attempt(conn, batch.id, NOW)
+        await outcomes.settle_dead(conn, batch.id, attempt_id, outcome="permanent", error="http_403", at=NOW)
     return batch
 
 
@@ -105,7 +105,7 @@ async def test_a_withdrawn_transaction_lets_the_next_of_its_case_go(store: Store
     await queue(store, 2)
     async with store.begin() as conn:
         assert await claims.claimable(conn, 10) == []
-        assert await outbox.cancel_dead(conn, [1, 2], reason="told", at=NOW, today=NOW.date()) == 1
+        assert await dead.cancel_dead(conn, [1, 2], reason="told", at=NOW, today=NOW.date()) == 1
         assert [row.serial for row in await claims.claimable(conn, 10)] == [2]
         assert await outbox.statuses(conn) == {"cancelled": 1, "queued": 1}
         assert set((await conn.execute(select(work_item.c.status))).scalars()) == {"completed"}

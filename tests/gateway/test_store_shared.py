@@ -15,7 +15,7 @@ from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, transient
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.desk import Desk, TransactionFilter, agency_of, files, service
-from csenet.gateway.store import claims, leases, outbox
+from csenet.gateway.store import claims, dead, leases, outbox
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import outbound
 
@@ -96,7 +96,7 @@ async def test_a_file_left_half_way_is_finished_by_another_and_its_owner_is_fenc
     def halting() -> object:
         nonlocal commits
         commits += 1
-        return begin() if commits != 2 else _after(halted, wake, begin)
+        return begin() if commits != 3 else _after(halted, wake, begin)
 
     monkeypatch.setattr(pair[0], "begin", halting)
     sleeping = asyncio.create_task(stopped.settle(receipt.file_id))
@@ -282,7 +282,7 @@ async def test_a_try_may_last_longer_than_a_lease(pair: tuple[Store, Store]) -> 
     await queue(pair[0], "A")
     slow.hang = {"CSENET-27-000000000001.txt"}
     carrier = courier(pair[0], slow, clock)
-    carrier._claims.sleep = clock.sleep
+    carrier._crew.claims.sleep = clock.sleep
     flight = asyncio.create_task(carrier.deliver_waiting())
     await slow.hanging.wait()
     for _ in range(9):
@@ -354,7 +354,7 @@ async def test_the_mark_hides_nothing_for_good_and_lets_nothing_overtake(pair: t
         )
     await queue(store, "A", "C", first=4)
     async with store.begin() as conn:
-        await outbox.resend_dead(conn, None, at=NOW, today=date(2026, 11, 21))
+        await dead.resend_dead(conn, None, at=NOW, today=date(2026, 11, 21))
         assert [row.serial for row in await window.claim(conn, 10)] == [5], "4 must wait for 1 and 2"
     async with store.begin() as conn:
         await conn.execute(text("UPDATE outbound SET status = 'delivered' WHERE serial = 5"))

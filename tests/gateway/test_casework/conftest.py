@@ -26,9 +26,9 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views_today import Today
 from csenet.gateway.store import tokens
+from csenet.gateway.store.dead import DeadRow
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store, open_store
-from csenet.gateway.store.outbox import DeadRow
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 ROLES = ("casesystem", "operator", "exchange", "administrator")

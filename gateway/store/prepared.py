@@ -1,0 +1,199 @@
+"""Keep statements that run again and again in the form the driver takes, for both databases.
+
+Putting a statement together and finding its compiled form again takes SQLAlchemy ten times as long as the
+database takes to run it.  A prepared one is put together once, compiled once for each kind of database, and
+then costs what the driver costs.  Types convert values both ways as they do elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+from sqlalchemy import BindParameter, ColumnElement, Dialect, Table, Text, bindparam, insert
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from csenet.gateway.store.embedded import InPlaceConnection
+
+_T = TypeVar("_T")
+_Convert = Callable[[Any], Any]
+_Row = tuple[Any, ...]
+
+
+class _Form:
+    """Hold a statement as one kind of database takes it."""
+
+    def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> None:
+        compiled: Any = statement.compile(  # type: ignore[attr-defined]
+            dialect=dialect, column_keys=columns, compile_kwargs={"render_postcompile": True}
+        )
+        self.sql: str = compiled.string
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        # What has to be given is not in here; a column that a row lacks is empty.
+        self.given: dict[str, Any] = {
+            name: None if each.required else each.value
+            for name, each in compiled.binds.items()
+            if columns is not None or not each.required
+        }
+        found: Mapping[str, _Convert] = compiled._bind_processors
+        self.convert: list[tuple[int, _Convert]] = [
+            (place, found[name]) for place, name in enumerate(self.names) if name in found
+        ]
+        self.keys: tuple[str, ...] = tuple(each.keyname for each in compiled._result_columns)
+        self.read: list[tuple[int, _Convert]] = [
+            (place, processor)
+            for place, each in enumerate(compiled._result_columns)
+            if (processor := each.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+        ]
+
+    def values(self, row: Mapping[str, Any]) -> _Row:
+        """Put the values into the driver's order and form; what a row lacks stays as the statement has it."""
+        given = self.given
+        values = [row[name] if name in row else given[name] for name in self.names]
+        for place, convert in self.convert:
+            values[place] = convert(values[place])
+        return tuple(values)
+
+    def result(self, rows: Iterable[Sequence[Any]]) -> list[_Row]:
+        """Read what the driver gave."""
+        if not self.read:
+            return [tuple(row) for row in rows]
+        found = []
+        for row in rows:
+            values = list(row)
+            for place, convert in self.read:
+                values[place] = convert(values[place])
+            found.append(tuple(values))
+        return found
+
+
+class Prepared:
+    """Run one statement; values go by the names of its parameters."""
+
+    def __init__(self, statement: Executable, columns: Sequence[str] | None = None) -> None:
+        """Take the statement; it is compiled when a kind of database first needs it."""
+        self._statement = statement
+        self._columns = columns
+        self._forms: dict[str, _Form] = {}
+
+    async def all(self, conn: AsyncConnection, **values: Any) -> list[_Row]:
+        """Return the rows."""
+        form = self._form(conn)
+        if isinstance(conn, InPlaceConnection):
+            return form.result(conn.run(form.sql, form.values(values)).fetchall())
+        return form.result(await conn.exec_driver_sql(form.sql, form.values(values)))
+
+    async def first(self, conn: AsyncConnection, **values: Any) -> _Row | None:
+        """Return the first row, if there is any."""
+        found = await self.all(conn, **values)
+        return found[0] if found else None
+
+    async def scalar(self, conn: AsyncConnection, **values: Any) -> Any:
+        """Return the first value of the first row, or None."""
+        found = await self.all(conn, **values)
+        return found[0][0] if found else None
+
+    async def mappings(self, conn: AsyncConnection, **values: Any) -> list[dict[str, Any]]:
+        """Return the rows by the names of their columns."""
+        keys = self._form(conn).keys
+        return [dict(zip(keys, row, strict=True)) for row in await self.all(conn, **values)]
+
+    async def structs(self, conn: AsyncConnection, kind: type[_T], **values: Any) -> list[_T]:
+        """Return the rows as values of a class whose fields are the columns."""
+        keys = self._form(conn).keys
+        return [kind(**dict(zip(keys, row, strict=True))) for row in await self.all(conn, **values)]
+
+    async def run(self, conn: AsyncConnection, **values: Any) -> int:
+        """Run it and return how many rows it touched."""
+        form = self._form(conn)
+        if isinstance(conn, InPlaceConnection):
+            return conn.run(form.sql, form.values(values)).rowcount
+        return (await conn.exec_driver_sql(form.sql, form.values(values))).rowcount
+
+    async def many(self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once for each row, in one go."""
+        if not rows:
+            return
+        form = self._form(conn)
+        values = [form.values(row) for row in rows]
+        if isinstance(conn, InPlaceConnection):
+            conn.run_many(form.sql, values)
+        else:
+            await conn.exec_driver_sql(form.sql, values)
+
+    def _form(self, conn: AsyncConnection) -> _Form:
+        dialect = conn.dialect
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _Form(self._statement, dialect, self._columns)
+        return form
+
+
+def adding(table: Table, *, left_out: Sequence[str] = ()) -> Prepared:
+    """Prepare to add rows to a table, each with all columns but those ``left_out``; others may be None."""
+    columns = [column.name for column in table.c if column.name not in left_out]
+    return Prepared(insert(table).inline(), columns)
+
+
+class _List(TypeDecorator[Sequence[Any]]):
+    """Hand a list to the database as one value."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(self.item))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        return list(value) if dialect.name == "postgresql" else msgspec.json.encode(value).decode()
+
+
+class among(ColumnElement[bool]):  # noqa: N801 - reads as what it says in a query
+    """Compare a column with a list given as one value, so that the statement is the same for any length."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        """Take the column and the name of the parameter."""
+        self.column = column
+        self.listed: BindParameter[Any] = bindparam(name, type_=_List(column.type))
+
+
+@compiles(among, "postgresql")
+def _any(element: among, compiler: Any, **given: Any) -> str:
+    return f"{compiler.process(element.column, **given)} = ANY ({compiler.process(element.listed, **given)})"
+
+
+@compiles(among)
+def _each(element: among, compiler: Any, **given: Any) -> str:
+    column, listed = compiler.process(element.column, **given), compiler.process(element.listed, **given)
+    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - both are SQLAlchemy's
+
+
+_SEQUENCES: Final = "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, $1::int)"
+
+
+async def new_ids(conn: AsyncConnection, table: Table, count: int) -> Sequence[int]:
+    """Give the numbers of the next ``count`` rows of a table, in order.
+
+    Only for the one who writes alone: so rows can be added in one go, and others name them at once.
+    """
+    if conn.dialect.name == "postgresql":
+        found = await conn.exec_driver_sql(_SEQUENCES.format(table=table.name), (count,))
+        return [int(row[0]) for row in found]
+    highest = (await conn.exec_driver_sql(f'SELECT max(id) FROM "{table.name}"')).scalar_one()  # noqa: S608
+    first = int(highest or 0) + 1
+    return range(first, first + count)

@@ -1,0 +1,96 @@
+"""Several batches at once, never two with the same case, and no more in a minute than allowed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from csenet.gateway.clock import ManualClock
+from csenet.gateway.delivery.pace import Pace
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, transient
+from csenet.gateway.delivery.transports import Parcel
+from csenet.gateway.store.engine import Store
+
+from .test_delivery_courier import Scripted, courier, queue, statuses, until
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class Held(Scripted):
+    """A destination that keeps each parcel until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+        self.most = self.now = 0
+
+    async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
+        self.got.append(parcel)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await self.go.wait()
+        self.now -= 1
+        return DELIVERED
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW, "America/Chicago")
+
+
+async def test_as_many_batches_are_under_way_as_allowed_and_no_case_is_in_two(
+    store: Store, clock: ManualClock
+) -> None:
+    await queue(store, "A", "A", "B", "C", None, "D")
+    destination = Held()
+    task = asyncio.create_task(courier(store, destination, clock, batch_size=1, parallel=3).deliver_waiting())
+    await until(lambda: destination.now >= 2)
+    payloads = [parcel.payload for parcel in destination.got]
+    assert b"transaction 2\n" not in payloads, "it would overtake the first of its case"
+    destination.go.set()
+    assert await task == 6
+    assert destination.most <= 3
+    assert set((await statuses(store)).values()) == {"delivered"}
+    order = [parcel.payload for parcel in destination.got]
+    assert order.index(b"transaction 1\n") < order.index(b"transaction 2\n")
+
+
+async def test_what_gathered_leaves_at_the_rate_that_is_set(store: Store, clock: ManualClock) -> None:
+    await queue(store, *(f"C{number}" for number in range(5)))
+    destination = Scripted()
+    carrier = courier(store, destination, clock, batch_size=1, parallel=4, per_minute=6.0)
+    task = asyncio.create_task(carrier.deliver_waiting())
+    for number in range(1, 5):
+        await until(lambda number=number: len(destination.got) == number and clock.sleeping > 0)
+        clock.advance(9.9)
+        await asyncio.sleep(0)
+        assert len(destination.got) == number
+        clock.advance(0.1)
+    assert await task == 5
+
+
+async def test_a_failed_try_waits_its_time_while_others_go_on(store: Store, clock: ManualClock) -> None:
+    await queue(store, "A", "B", "C")
+    destination = Scripted(transient("http_503"))
+    task = asyncio.create_task(courier(store, destination, clock, batch_size=1, parallel=2).deliver_waiting())
+    await until(lambda: len(destination.got) == 3)
+
+    async def others_arrived() -> bool:
+        return sorted((await statuses(store)).values()) == ["delivered", "delivered", "sending"]
+
+    await until(others_arrived)
+    await until(lambda: clock.sleeping == 1)
+    clock.advance(300)
+    assert await task == 3
+
+
+def test_a_clock_put_back_does_not_keep_the_next_turn_waiting() -> None:
+    clock = ManualClock(NOW, "America/Chicago")
+    pace = Pace(clock, 60.0)
+    pace.take(1)
+    clock.advance(-86_400)
+    assert pace.free(1) == 0
+    clock.advance(1)
+    assert pace.free(3) == 1
+    assert Pace(clock, None).free(7) == 7
