@@ -234,6 +234,7 @@ class GatewayApp:
             clock=clock,
             jurisdiction_name=desk.agency.profile.name,
             windows=windows_of(self.settings.delivery.windows, desk.agency.zone),
+            people=self.settings.people,
         )
         trust = trust_of(self.settings, self.partners, clock, desk.log)
         add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))

@@ -77,6 +77,11 @@ _PATHS: tuple[Key, ...] = (
     ("policy", "agreements"),
     ("observe", "token_file"),
     ("observe", "backup_folder"),
+    ("people", "banner"),
+    ("people", "privacy"),
+    ("people", "disclaimers"),
+    ("people", "links"),
+    ("people", "openid", "secret_file"),
 )
 _FOLDERS = (_PATHS[0], _PATHS[1], _PATHS[2], _PATHS[3])
 

@@ -37,6 +37,7 @@ from csenet.gateway.settings_kinds import (
     span,
 )
 from csenet.gateway.settings_observe import ObserveSection
+from csenet.gateway.settings_people import PeopleSection
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"
@@ -311,6 +312,7 @@ class Settings(BaseSettings):
     jobs: JobsSection = JobsSection()
     observe: ObserveSection = ObserveSection()
     duties: DutiesSection = DutiesSection()
+    people: PeopleSection = PeopleSection()
 
     @classmethod
     def settings_customise_sources(

@@ -86,16 +86,22 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def open_tokens(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    """Open the store for one commit on its tokens; made if need be: tokens come before a start."""
+async def open_bare(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store without a desk; made if need be: accounts and tokens come before a start."""
     from csenet.gateway.store.engine import open_store
 
     store = await open_store(settings.store_location, migrate=_is_missing(settings))
     try:
-        async with store.begin() as connection:
-            yield connection
+        yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def open_tokens(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """Open the store for one commit on its tokens."""
+    async with open_bare(settings) as store, store.begin() as connection:
+        yield connection
 
 
 def _is_missing(settings: Settings) -> bool:

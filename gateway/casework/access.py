@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 
 from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.casework.problems import ApiProblem, Kind
+from csenet.gateway.people import cookies
+from csenet.gateway.people.entering import caller_of, entry_of
 from csenet.gateway.people.person import PERSON, Person, machine
 from csenet.gateway.people.rights import OPEN, Right, Role, Route, table
+from csenet.gateway.people.signing import FULL
 from csenet.gateway.store import tokens
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tokens import Token
@@ -64,6 +68,8 @@ async def authorize(request: web.Request) -> None:
         return
     needed = NEEDS.get(route)
     if needed == OPEN:
+        # Only so that the page can say who is signed in.
+        await _signed_in(request)
         return
     person = await _person(request)
     if needed is None or not person.may(Right(needed)):
@@ -78,10 +84,33 @@ def _forbidden(needed: str | None) -> ApiProblem:
 
 
 async def _person(request: web.Request) -> Person:
-    """Find who calls."""
+    """Find who calls: a program by its token, or somebody who signed in by their cookie."""
+    if hdrs.AUTHORIZATION not in request.headers:
+        person = await _signed_in(request)
+        if person is not None:
+            if not await cookies.is_ours(request):
+                raise ApiProblem(Kind.FORBIDDEN, "This did not come from a page of ours; load it again.")
+            return person
+        if _is_page(request):
+            raise web.HTTPSeeOther("/sign-in?" + urlencode({"next": request.path}))
     token = await _token(request)
     request[TOKEN] = token
     return machine(token.name, token.roles, request, f"token {token.id}")
+
+
+async def _signed_in(request: web.Request) -> Person | None:
+    """Find who is signed in, past the last step, and put them on the request."""
+    entry = await entry_of(request)
+    if entry is None or entry.stage != FULL:
+        return None
+    person = request[PERSON] = entry.person(caller_of(request))
+    return person
+
+
+def _is_page(request: web.Request) -> bool:
+    """Tell whether a person waits for a page rather than a program for an answer."""
+    wanted = request.headers.get(hdrs.ACCEPT, "")
+    return request.method == hdrs.METH_GET and "text/html" in wanted and not request.path.startswith("/v1")
 
 
 async def _token(request: web.Request) -> Token:

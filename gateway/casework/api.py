@@ -13,6 +13,9 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.console.part import add_console
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.people.reading import Reader
+from csenet.gateway.people.signing import Signing
+from csenet.gateway.people.web import add_sign_in
+from csenet.gateway.settings_people import PeopleSection
 from csenet.gateway.store.engine import Store
 
 
@@ -24,6 +27,7 @@ def build_app(
     jurisdiction_name: str,
     limits: Limits | None = None,
     windows: Windows | None = None,
+    people: PeopleSection | None = None,
 ) -> web.Application:
     """Build the web application of one jurisdiction.
 
@@ -47,6 +51,7 @@ def build_app(
         if operation.id in offered:
             _add(app, operation.method, operation.path, offered[operation.id])
     add_console(app, desk, clock=clock, jurisdiction_name=jurisdiction_name, windows=windows)
+    add_sign_in(app, Signing(store, clock, people or PeopleSection()))
     return app
 
 

@@ -66,7 +66,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return problem.response(request[CORRELATION])
     except web.HTTPException as error:
         if error.status < 400:
-            raise
+            return web.Response(status=error.status, headers=error.headers)
         return from_http_exception(error).response(request[CORRELATION])
     except Exception as error:
         return _problem_of(error).response(request[CORRELATION])

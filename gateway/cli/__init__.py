@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "ledger": "ledger:ledger",
     "jobs": "jobs:jobs",
     "partners": "partners:partners",
+    "people": "people:people",
     "token": "token:token",
     "config": "config:config",
     "db": "db:db",

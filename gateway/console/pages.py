@@ -12,6 +12,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import assets, menu, words
+from csenet.gateway.people import cookies
 from csenet.gateway.people.person import PERSON
 
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("console_clock")
@@ -53,7 +54,7 @@ def _common(request: web.Request) -> dict[str, Any]:
         "live": False,
         "instance": "",
         "person": request.get(PERSON),
-        "csrf": "",
+        "csrf": cookies.form_token(request) if PERSON in request else "",
     }
 
 

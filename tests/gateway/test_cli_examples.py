@@ -122,6 +122,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize("path", [path for path in every(main) if path not in ENDLESS], ids=" ".join)
 def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None:
     asyncio.run(seat(folder, token=path == ("token", "revoke")))
+    if path[0] == "people" and path != ("people", "add"):
+        play(examples(("people", "add"))[0])
     found = examples(path)
     assert found
     for line in found:

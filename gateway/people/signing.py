@@ -1,0 +1,299 @@
+"""Let people sign in step by step, and know them again by a secret that only their browser keeps.
+
+Password, one-time code, a password of one's own, enrolment of codes: whichever of these is wanted, in that
+order, and full rights only after the last.  Each step that succeeds gives the browser a new secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.clock import Clock
+from csenet.gateway.errors import GatewayError
+from csenet.gateway.people import codes, passwords
+from csenet.gateway.people.accounts import Account, AccountError, account_of, plain_name
+from csenet.gateway.people.person import Kind, Person
+from csenet.gateway.settings_people import PeopleSection
+from csenet.gateway.store import accounts, audit
+from csenet.gateway.store.engine import Store
+
+FULL: Final = "full"
+CODE: Final = "code"
+PASSWORD: Final = "password"  # noqa: S105 - names a step
+ENROL: Final = "enrol"
+
+_TOUCH: Final = timedelta(minutes=1)
+"""How old the note of the last request may get: not every request has to write."""
+
+_LONGEST_LOCK: Final = timedelta(hours=24)
+_LONGEST_SOURCE: Final = 64
+
+
+class SignInRefused(GatewayError):  # noqa: N818 - read as an outcome
+    """Report that somebody did not prove who they are; the text tells nothing about the account."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Say from where somebody signs in."""
+
+    source: str
+    agent: str
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold a sign-in: its secret for the browser where that is new, and the step that is next."""
+
+    id: int
+    account: Account
+    stage: str
+    secret: str = ""
+    begun_at: datetime
+
+    def person(self, caller: Caller) -> Person:
+        """Give the person whom the sign-in stands for."""
+        return Person(
+            name=self.account.name,
+            kind=Kind.PERSON,
+            roles=self.account.roles,
+            offices=self.account.offices,
+            source=caller.source,
+            agent=caller.agent,
+            session=f"sign-in {self.id}",
+        )
+
+
+def new_secret() -> str:
+    """Make what a browser keeps."""
+    return secrets.token_urlsafe(32)
+
+
+def token_of(secret: str) -> str:
+    """Derive what each form of a browser must carry; who can read the form cannot get back to the secret."""
+    return hmac.new(secret.encode("utf-8", "replace"), b"csenet form", hashlib.sha256).hexdigest()
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+class Signing:
+    """Sign people in and out."""
+
+    def __init__(self, store: Store, clock: Clock, settings: PeopleSection) -> None:
+        """Take the store and what is set about people."""
+        self._store, self._clock, self.settings = store, clock, settings
+
+    async def find(self, secret: str) -> Entry | None:
+        """Find a valid sign-in by its secret; None when it ended, expired, or the account is disabled."""
+        async with self._store.read() as conn:
+            row = await accounts.signed_in(conn, _digest(secret))
+        now = self._clock.now()
+        if row is None or row["disabled_at"] is not None or self._is_over(row, now):
+            return None
+        if now - row["sign_in_seen_at"] >= _TOUCH:
+            number = row["sign_in_id"]
+
+            async def touch(conn: AsyncConnection) -> None:
+                await accounts.change_sign_in(conn, number, seen_at=now)
+
+            await self._store.together(touch)
+        return _entry(row)
+
+    def _is_over(self, row: RowMapping, now: datetime) -> bool:
+        idle, longest = now - row["sign_in_seen_at"], now - row["sign_in_begun_at"]
+        return bool(idle >= self.settings.idle or longest >= self.settings.longest)
+
+    async def password(self, name: str, password: str, caller: Caller) -> Entry:
+        """Take the first step; raises SignInRefused."""
+        try:
+            written = plain_name(name)
+        except AccountError:
+            written = ""
+        async with self._store.read() as conn:
+            row = await accounts.by_name(conn, written)
+        now = self._clock.now()
+        usable = row is not None and row["disabled_at"] is None and not _is_locked(row, now)
+        stale = row is not None and row["password_until"] is not None and row["password_until"] <= now
+        kept = row["password"] if row is not None and usable and not stale else None
+        right = await passwords.fits(kept, password)
+        if row is None or not right:
+            await self._failed(row, caller, count=usable)
+            raise SignInRefused(
+                "Name or password is wrong, or there were too many attempts: then wait a while and try again."
+            )
+        account = account_of(row)
+        first = CODE if account.has_codes else self._after_code(row)
+        return await self._begin(row, first, "password", caller)
+
+    async def known_elsewhere(self, row: RowMapping, caller: Caller) -> Entry:
+        """Sign somebody in whom an issuer of identities vouches for."""
+        if row["disabled_at"] is not None:
+            await self._failed(row, caller, count=False)
+            raise SignInRefused("This account is disabled.")
+        return await self._begin(row, FULL, "openid", caller)
+
+    async def code(self, entry: Entry, code: str, caller: Caller) -> Entry:
+        """Take the step of the one-time code; raises SignInRefused."""
+        row = await self._account(entry)
+        period = None
+        if entry.stage == CODE and not _is_locked(row, self._clock.now()):
+            period = codes.period_of(row["code_secret"] or "", code, self._clock.now(), row["code_used"])
+        if period is None:
+            await self._failed(row, caller, count=True)
+            raise SignInRefused("This code is wrong or was used before; wait for the next one.")
+        return await self._advance(entry, row, self._after_code(row), caller, code_used=period)
+
+    async def own_password(self, entry: Entry, password: str, caller: Caller) -> Entry:
+        """Take the step of choosing one's own password; raises SignInRefused with what is wrong about it."""
+        row = await self._account(entry)
+        wrong = passwords.complaint(password, row["name"], self.settings.password_length)
+        if not wrong and await passwords.fits(row["password"], password):
+            wrong = "Choose another password than the one you were given."
+        if entry.stage != PASSWORD or wrong:
+            raise SignInRefused(wrong or "No password is to be chosen now.")
+        changed: dict[str, Any] = {"password": await passwords.hashed(password), "password_until": None}
+        return await self._advance(entry, row, self._after_password(row), caller, **changed)
+
+    async def offered_secret(self, entry: Entry) -> str:
+        """Give the secret for a telephone, a new one each time until a code made with it was typed."""
+        row = await self._account(entry)
+        if entry.stage != ENROL or row["code_since"] is not None:
+            raise SignInRefused("Codes are set up already.")
+        secret = codes.new_secret()
+
+        async def keep(conn: AsyncConnection) -> None:
+            await accounts.change(conn, row["id"], code_secret=secret)
+
+        await self._store.together(keep)
+        return secret
+
+    async def enrol(self, entry: Entry, code: str, caller: Caller) -> Entry:
+        """Take the last step: show that the telephone makes the right codes; raises SignInRefused."""
+        row = await self._account(entry)
+        now = self._clock.now()
+        period = None
+        if entry.stage == ENROL and row["code_secret"]:
+            period = codes.period_of(row["code_secret"], code, now, row["code_used"])
+        if period is None:
+            raise SignInRefused(
+                "This code is wrong: check the clock of the telephone, and type the next one."
+            )
+        return await self._advance(entry, row, FULL, caller, code_used=period, code_since=now)
+
+    async def out(self, entry: Entry, caller: Caller) -> None:
+        """End a sign-in."""
+        now = self._clock.now()
+
+        async def end(conn: AsyncConnection) -> None:
+            await accounts.end(conn, now, number=entry.id)
+            await audit.add(conn, [self._line("signin.ended", entry.account.name, caller, entry.id)])
+
+        await self._store.together(end)
+
+    def _after_code(self, row: RowMapping) -> str:
+        return PASSWORD if row["password_until"] is not None else self._after_password(row)
+
+    def _after_password(self, row: RowMapping) -> str:
+        account = account_of(row)
+        return ENROL if self.settings.needs_code(account.roles) and not account.has_codes else FULL
+
+    async def _account(self, entry: Entry) -> RowMapping:
+        async with self._store.read() as conn:
+            row = await accounts.by_number(conn, entry.account.id)
+        if row is None:
+            raise SignInRefused("There is no such account any more.")
+        return row
+
+    async def _begin(self, row: RowMapping, stage: str, way: str, caller: Caller) -> Entry:
+        secret, now = new_secret(), self._clock.now()
+        values = {
+            "account_id": row["id"],
+            "sha256": _digest(secret),
+            "stage": stage,
+            "way": way,
+            "source": caller.source[:_LONGEST_SOURCE],
+            "agent": caller.agent,
+            "begun_at": now,
+            "seen_at": now,
+        }
+
+        async def begin(conn: AsyncConnection) -> int:
+            number = await accounts.begin(conn, values)
+            if stage == FULL:
+                await self._let_in(conn, row, caller, number)
+            return number
+
+        number = await self._store.together(begin)
+        return Entry(id=number, account=account_of(row), stage=stage, secret=secret, begun_at=now)
+
+    async def _advance(
+        self, entry: Entry, row: RowMapping, stage: str, caller: Caller, **changed: Any
+    ) -> Entry:
+        """Go one step on, under a new secret."""
+        secret = new_secret()
+
+        async def go_on(conn: AsyncConnection) -> None:
+            await accounts.change(conn, row["id"], **changed)
+            await accounts.change_sign_in(conn, entry.id, sha256=_digest(secret), stage=stage)
+            if stage == FULL:
+                await self._let_in(conn, row, caller, entry.id)
+
+        await self._store.together(go_on)
+        return msgspec.structs.replace(entry, stage=stage, secret=secret)
+
+    async def _let_in(self, conn: AsyncConnection, row: RowMapping, caller: Caller, number: int) -> None:
+        now = self._clock.now()
+        await accounts.change(conn, row["id"], failures=0, locked_until=None, signed_in_at=now)
+        await audit.add(conn, [self._line("signin.done", row["name"], caller, number)])
+
+    async def _failed(self, row: RowMapping | None, caller: Caller, *, count: bool) -> None:
+        """Count a failure and lock the account for longer each time; an unknown name is not written down.
+
+        People type their password where the name belongs.
+        """
+
+        async def note(conn: AsyncConnection) -> None:
+            name = "(unknown)" if row is None else row["name"]
+            if row is not None and count:
+                fresh = await accounts.by_number(conn, row["id"])
+                failures = (row if fresh is None else fresh)["failures"] + 1
+                until = self._lock(failures)
+                await accounts.change(conn, row["id"], failures=failures, locked_until=until)
+            await audit.add(conn, [self._line("signin.refused", name, caller, None)])
+
+        await self._store.together(note)
+
+    def _lock(self, failures: int) -> datetime | None:
+        beyond = failures - self.settings.lock_after
+        if beyond < 0:
+            return None
+        return self._clock.now() + min(self.settings.lock_for * (1 << min(beyond, 20)), _LONGEST_LOCK)
+
+    def _line(self, action: str, name: str, caller: Caller, number: int | None) -> dict[str, Any]:
+        detail: dict[str, Any] = {"source": caller.source, "agent": caller.agent}
+        if number is not None:
+            detail["session"] = f"sign-in {number}"
+        about = f"account {name}"
+        return {"at": self._clock.now(), "actor": name, "action": action, "object": about, "detail": detail}
+
+
+def _is_locked(row: RowMapping, now: datetime) -> bool:
+    until: datetime | None = row["locked_until"]
+    return until is not None and until > now
+
+
+def _entry(row: RowMapping) -> Entry:
+    return Entry(
+        id=row["sign_in_id"],
+        account=account_of(row),
+        stage=row["sign_in_stage"],
+        begun_at=row["sign_in_begun_at"],
+    )

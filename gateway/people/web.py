@@ -1,0 +1,244 @@
+"""Show the pages on which people sign in, and the agency's notices beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from csenet.gateway.console import pages
+from csenet.gateway.people import codes, cookies
+from csenet.gateway.people.entering import SIGNING, caller_of, entry_of
+from csenet.gateway.people.signing import (
+    CODE,
+    ENROL,
+    FULL,
+    PASSWORD,
+    Entry,
+    Signing,
+    SignInRefused,
+)
+
+NOTICES: Final = {
+    "privacy": "Privacy and security",
+    "disclaimers": "Disclaimers",
+    "links": "Links to other sites",
+}
+_PLACES: Final = {
+    CODE: "/sign-in/code",
+    PASSWORD: "/sign-in/password",
+    ENROL: "/sign-in/enrol",
+    FULL: "/",
+}
+_LONGEST_NEXT: Final = 200
+
+View = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_sign_in(app: web.Application, signing: Signing) -> None:
+    """Add the pages."""
+    app[SIGNING] = signing
+    app.router.add_get("/sign-in", show_sign_in)
+    app.router.add_post("/sign-in", take_password)
+    app.router.add_get("/sign-in/code", show_code)
+    app.router.add_post("/sign-in/code", take_code)
+    app.router.add_get("/sign-in/password", show_password)
+    app.router.add_post("/sign-in/password", take_own_password)
+    app.router.add_get("/sign-in/enrol", show_enrol)
+    app.router.add_post("/sign-in/enrol", take_enrol)
+    app.router.add_post("/sign-out", sign_out)
+    app.router.add_get("/about/{notice}", show_notice)
+
+
+def text_of(name: str, file: Path | None) -> str:
+    """Read a notice: the agency's own, or ours in its place."""
+    if file is not None:
+        return file.read_text("utf-8")
+    return resources.files(__package__).joinpath(f"texts/{name}.txt").read_text("utf-8")
+
+
+def paragraphs(text: str) -> list[tuple[bool, str]]:
+    """Cut a notice at its empty lines; a short paragraph without a full stop is a heading."""
+    parts = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    return [(len(part) < 80 and not part.endswith((".", "!", "?")), part) for part in parts]
+
+
+def render(
+    request: web.Request, template: str, context: dict[str, Any], status: int = 200
+) -> web.StreamResponse:
+    """Answer with a page whose forms carry the token of this browser."""
+    response = pages.render(
+        request, template, {"csrf": cookies.form_token(request), **context}, status=status
+    )
+    cookies.give_if_new(request, response)
+    return response
+
+
+def _ours(view: View) -> View:
+    """Refuse a form that was not typed on a page of ours."""
+
+    @wraps(view)
+    async def checked(request: web.Request) -> web.StreamResponse:
+        if not await cookies.is_ours(request):
+            return _again(request, "This page is too old or came from elsewhere; please sign in.")
+        return await view(request)
+
+    return checked
+
+
+def _again(request: web.Request, wrong: str, status: int = 403) -> web.StreamResponse:
+    settings = request.app[SIGNING].settings
+    context = {
+        "banner": paragraphs(text_of("banner", settings.banner)),
+        "next": _next(request.query.get("next", "")),
+        "wrong": wrong,
+        "elsewhere": settings.openid.label if settings.openid else "",
+    }
+    return render(request, "sign_in.html", context, status=status)
+
+
+def _next(told: str) -> str:
+    """Let only a plain path of ours pass as the page to go on to."""
+    plain = told.startswith("/") and not told.startswith(("//", "/sign-", "/\\")) and told.isprintable()
+    return told if plain and len(told) <= _LONGEST_NEXT and "\\" not in told else "/"
+
+
+async def _field(request: web.Request, name: str) -> str:
+    found = (await request.post()).get(name, "")
+    return found if isinstance(found, str) else ""
+
+
+async def show_sign_in(request: web.Request) -> web.StreamResponse:
+    """Ask for name and password, below the banner."""
+    return _again(request, "", status=200)
+
+
+@_ours
+async def take_password(request: web.Request) -> web.StreamResponse:
+    """Check name and password."""
+    name, password = await _field(request, "name"), await _field(request, "password")
+    try:
+        entry = await request.app[SIGNING].password(name, password, caller_of(request))
+    except SignInRefused as refusal:
+        return _again(request, str(refusal), status=401)
+    return _on(request, entry, _next(await _field(request, "next")))
+
+
+def _on(request: web.Request, entry: Entry, onward: str = "/") -> web.StreamResponse:
+    """Send the browser to the next step, with its new secret."""
+    place = onward if entry.stage == FULL else _PLACES[entry.stage]
+    response = web.Response(status=303, headers={hdrs.LOCATION: place, hdrs.CACHE_CONTROL: "no-store"})
+    cookies.give(request, response, entry.secret)
+    return response
+
+
+def _step(stage: str) -> Callable[[Callable[[web.Request, Entry], Awaitable[web.StreamResponse]]], View]:
+    """Let only those to a step whose step it is; others go to theirs, or to the beginning."""
+
+    def wrap(view: Callable[[web.Request, Entry], Awaitable[web.StreamResponse]]) -> View:
+        @wraps(view)
+        async def checked(request: web.Request) -> web.StreamResponse:
+            entry = await entry_of(request)
+            if entry is None or entry.stage != stage:
+                place = "/sign-in" if entry is None else _PLACES[entry.stage]
+                return web.Response(status=303, headers={hdrs.LOCATION: place})
+            if not await cookies.is_ours(request):
+                return _again(request, "This page came from elsewhere; please sign in again.")
+            return await view(request, entry)
+
+        return checked
+
+    return wrap
+
+
+@_step(CODE)
+async def show_code(request: web.Request, _entry: Entry) -> web.StreamResponse:
+    """Ask for the one-time code."""
+    return render(request, "sign_in_code.html", {"wrong": ""})
+
+
+@_step(CODE)
+async def take_code(request: web.Request, entry: Entry) -> web.StreamResponse:
+    """Check the one-time code."""
+    try:
+        onward = await request.app[SIGNING].code(entry, await _field(request, "code"), caller_of(request))
+    except SignInRefused as refusal:
+        return render(request, "sign_in_code.html", {"wrong": str(refusal)}, status=401)
+    return _on(request, onward)
+
+
+@_step(PASSWORD)
+async def show_password(request: web.Request, _entry: Entry) -> web.StreamResponse:
+    """Ask for a password of one's own."""
+    return _choose(request, "")
+
+
+def _choose(request: web.Request, wrong: str) -> web.StreamResponse:
+    shortest = request.app[SIGNING].settings.password_length
+    context = {"wrong": wrong, "shortest": shortest}
+    return render(request, "sign_in_password.html", context, status=422 if wrong else 200)
+
+
+@_step(PASSWORD)
+async def take_own_password(request: web.Request, entry: Entry) -> web.StreamResponse:
+    """Keep a password of one's own."""
+    password = await _field(request, "password")
+    if password != await _field(request, "again"):
+        return _choose(request, "The two passwords are not the same.")
+    try:
+        onward = await request.app[SIGNING].own_password(entry, password, caller_of(request))
+    except SignInRefused as refusal:
+        return _choose(request, str(refusal))
+    return _on(request, onward)
+
+
+@_step(ENROL)
+async def show_enrol(request: web.Request, entry: Entry) -> web.StreamResponse:
+    """Show the secret for a telephone, once."""
+    return await _offer(request, entry, "")
+
+
+async def _offer(request: web.Request, entry: Entry, wrong: str) -> web.StreamResponse:
+    secret = await request.app[SIGNING].offered_secret(entry)
+    issuer = f"CSENet gateway {request.app[pages.NAME]}"
+    context = {
+        "wrong": wrong,
+        "secret": codes.spaced(secret),
+        "picture": codes.picture(secret, entry.account.name, issuer),
+    }
+    return render(request, "sign_in_enrol.html", context, status=401 if wrong else 200)
+
+
+@_step(ENROL)
+async def take_enrol(request: web.Request, entry: Entry) -> web.StreamResponse:
+    """Check the first code of a telephone; after a wrong one a new secret is shown."""
+    try:
+        onward = await request.app[SIGNING].enrol(entry, await _field(request, "code"), caller_of(request))
+    except SignInRefused as refusal:
+        return await _offer(request, entry, str(refusal))
+    return _on(request, onward)
+
+
+@_ours
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """End the sign-in and have the browser forget it."""
+    entry = await entry_of(request)
+    if entry is not None:
+        await request.app[SIGNING].out(entry, caller_of(request))
+    response = web.Response(status=303, headers={hdrs.LOCATION: "/sign-in"})
+    cookies.take_away(request, response)
+    return response
+
+
+async def show_notice(request: web.Request) -> web.StreamResponse:
+    """Show one of the agency's notices."""
+    name = request.match_info["notice"]
+    if name not in NOTICES:
+        raise web.HTTPNotFound
+    settings = request.app[SIGNING].settings
+    text = text_of(name, getattr(settings, name))
+    return pages.render(request, "notice.html", {"title": NOTICES[name], "parts": paragraphs(text)})

@@ -1,0 +1,91 @@
+"""Keep accounts of people and their sign-ins; what they mean is decided in `csenet.gateway.people`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.store.tables_people import account, sign_in
+
+
+async def add(conn: AsyncConnection, values: dict[str, Any]) -> int:
+    """Make an account and return its number."""
+    made = await conn.execute(insert(account).values(failures=0, **values).returning(account.c.id))
+    return int(made.scalar_one())
+
+
+async def by_name(conn: AsyncConnection, name: str) -> RowMapping | None:
+    """Find an account by its name."""
+    return await _one(conn, account.c.name == name)
+
+
+async def by_number(conn: AsyncConnection, number: int) -> RowMapping | None:
+    """Find an account by its number."""
+    return await _one(conn, account.c.id == number)
+
+
+async def by_subject(conn: AsyncConnection, subject: str) -> RowMapping | None:
+    """Find an account by what an issuer of identities calls its holder."""
+    return await _one(conn, account.c.subject == subject)
+
+
+async def _one(conn: AsyncConnection, which: ColumnElement[bool]) -> RowMapping | None:
+    return (await conn.execute(select(account).where(which))).mappings().first()
+
+
+async def everybody(conn: AsyncConnection) -> list[RowMapping]:
+    """List all accounts, the disabled ones too, by name."""
+    return list((await conn.execute(select(account).order_by(account.c.name))).mappings())
+
+
+async def change(conn: AsyncConnection, number: int, **values: Any) -> None:
+    """Change columns of an account."""
+    await conn.execute(update(account).where(account.c.id == number).values(**values))
+
+
+async def begin(conn: AsyncConnection, values: dict[str, Any]) -> int:
+    """Keep a sign-in and return its number."""
+    made = await conn.execute(insert(sign_in).values(**values).returning(sign_in.c.id))
+    return int(made.scalar_one())
+
+
+async def signed_in(conn: AsyncConnection, sha256: str) -> RowMapping | None:
+    """Find a sign-in that nobody has ended by the digest of its secret, with the account's columns.
+
+    Those of the sign-in are called ``sign_in_…``.
+    """
+    columns = [column.label(f"sign_in_{column.name}") for column in sign_in.c]
+    query = select(*columns, account).join(account, account.c.id == sign_in.c.account_id)
+    found = await conn.execute(query.where(sign_in.c.sha256 == sha256, sign_in.c.ended_at.is_(None)))
+    return found.mappings().first()
+
+
+async def open_sign_ins(conn: AsyncConnection, account_id: int | None = None) -> list[RowMapping]:
+    """List sign-ins that nobody has ended, with the name of their account, oldest first."""
+    query = select(sign_in, account.c.name).join(account, account.c.id == sign_in.c.account_id)
+    query = query.where(sign_in.c.ended_at.is_(None)).order_by(sign_in.c.id)
+    if account_id is not None:
+        query = query.where(sign_in.c.account_id == account_id)
+    return list((await conn.execute(query)).mappings())
+
+
+async def change_sign_in(conn: AsyncConnection, number: int, **values: Any) -> None:
+    """Change columns of a sign-in."""
+    await conn.execute(update(sign_in).where(sign_in.c.id == number).values(**values))
+
+
+async def end(
+    conn: AsyncConnection, at: datetime, *, number: int | None = None, account_id: int | None = None
+) -> int:
+    """End one sign-in, or all of an account, at once; return how many were ended."""
+    query = update(sign_in).where(sign_in.c.ended_at.is_(None)).values(ended_at=at)
+    if number is not None:
+        query = query.where(sign_in.c.id == number)
+    if account_id is not None:
+        query = query.where(sign_in.c.account_id == account_id)
+    if number is None and account_id is None:
+        raise ValueError("name a sign-in or an account")
+    return (await conn.execute(query)).rowcount
