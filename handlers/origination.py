@@ -20,6 +20,7 @@ from csenet.handlers.decision import CaseChange, Decision, Refusal, Reply, WorkI
 from csenet.handlers.disclosing import tax_permission
 from csenet.handlers.filling import ComposeError, reviewed
 from csenet.handlers.managing import REJCT
+from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.agreements import Permission
 from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
@@ -127,7 +128,11 @@ def _objections(code: FarCode, context: Context) -> list[Problem]:
         if code.action == "R" and code.function in _OPENING:
             return []
         return [_UNKNOWN_CASE]
-    return [*_role_objection(code, record), *_status_objection(code, record)]
+    return [
+        *_role_objection(code, record),
+        *_status_objection(code, record),
+        *_repetition_objection(code, context),
+    ]
 
 
 def _refused(permission: Permission) -> list[Problem]:
@@ -151,6 +156,21 @@ def _status_objection(code: FarCode, record: CaseRecord) -> list[Problem]:
     if wanted in (None, record.state.status):
         return []
     return [_objection("case.status", f"this goes only while our case is {wanted}", "case")]
+
+
+def _repetition_objection(code: FarCode, context: Context) -> list[Problem]:
+    """Refuse to ask for case information again before the time the federal guidance sets."""
+    if (code.function, code.action) != ("CSI", "R"):
+        return []
+    asked = (each for each in context.sent_before if (each.far.function, each.far.action) == ("CSI", "R"))
+    last = max((each.transaction_date for each in asked), default=None)
+    if last is None:
+        return []
+    again = deadlines.due("CSI2", last, context.calendar)
+    if context.today >= again.date:
+        return []
+    text = f"this was asked on {last} and is not asked again before {again.date}"
+    return [_objection("policy.CSI2", text, "header", again.why.citation)]
 
 
 def _objection(code: str, text: str, block: str, citation: str = "45 CFR 303.7") -> Problem:

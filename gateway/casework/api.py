@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from csenet.gateway.casework import event_views, middleware, policy, service, views, views_duties
+from csenet.gateway.casework import (
+    correction_views,
+    event_views,
+    middleware,
+    policy,
+    service,
+    views,
+    views_duties,
+)
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.casework.ports import CLOCK, DESK, JURISDICTION, READER, CaseDesk
@@ -45,7 +53,14 @@ def build_app(
     app[CLOCK] = clock
     app[JURISDICTION] = jurisdiction_name
     app[service.DESCRIPTION] = {}
-    subjects = (views.VIEWS, event_views.VIEWS, policy.VIEWS, views_duties.VIEWS, service.VIEWS)
+    subjects = (
+        views.VIEWS,
+        correction_views.VIEWS,
+        event_views.VIEWS,
+        policy.VIEWS,
+        views_duties.VIEWS,
+        service.VIEWS,
+    )
     offered = {name: view for subject in subjects for name, view in subject.items()}
     for operation in OPERATIONS:
         if operation.id in offered:

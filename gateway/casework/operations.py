@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from csenet.gateway.casework import examples, operations_duties, operations_events
+from csenet.gateway.casework import (
+    examples,
+    operations_corrections,
+    operations_duties,
+    operations_events,
+)
 from csenet.gateway.casework.operation import (
     CASE_ID,
     FLAT,
@@ -90,6 +95,7 @@ OPERATIONS: Final = (
         answers={200: Answer(description="The case.", schema="Case", example=examples.CASE)},
     ),
     *operations_events.OPERATIONS,
+    *operations_corrections.OPERATIONS,
     Operation(
         id="submitTransaction",
         method="POST",

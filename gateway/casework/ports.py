@@ -46,6 +46,12 @@ class CaseDesk(Protocol):
         """Take in an event on a case; raises Rejected, NotFound, Conflict."""
         ...
 
+    async def correct(
+        self, view_id: str, obj: Any, *, idempotency_key: str | None, actor: str
+    ) -> SubmitResult:
+        """Correct and send again; raises Rejected, NotFound, Conflict."""
+        ...
+
     async def list_transactions(self, wanted: TransactionFilter, /) -> Page:
         """List transactions."""
         ...

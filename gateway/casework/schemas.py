@@ -88,6 +88,11 @@ def components() -> dict[str, Schema]:
         },
         required=["on"],
     )
+    found["Correction"] = _object(
+        "Say what is changed in a transaction that did not get through; without changes it goes as it is.",
+        {"changes": {"type": "object", "description": "Members of the transaction's JSON form."}},
+        required=[],
+    )
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",

@@ -47,22 +47,24 @@ async def get_case(request: web.Request) -> web.Response:
     return reply(_found(case, "case"))
 
 
-async def submit(request: web.Request) -> web.Response:
-    """Queue a transaction, given whole or by its code.
-
-    A key of the caller counts for its own token only: two systems may choose the same one.
-    """
+def key_of(request: web.Request, actor: str) -> str | None:
+    """Read the key by which a request counts once, for its own caller only: two may choose the same."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and _KEY.fullmatch(key) is None:
         wrong = Wrong(
             code="request.value", message="must be 1 to 64 printable characters", parameter="Idempotency-Key"
         )
         raise ApiProblem(Kind.PARAMETERS, "Nothing was sent.", [wrong])
-    obj = await requests.read_object(request)
+    return f"{actor}:{key}" if key is not None else None
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Queue a transaction, given whole or by its code."""
     actor = request[PERSON].name
-    scoped = f"{actor}:{key}" if key is not None else None
+    key = key_of(request, actor)
+    obj = await requests.read_object(request)
     try:
-        result = await request.app[DESK].submit(obj, idempotency_key=scoped, actor=actor)
+        result = await request.app[DESK].submit(obj, idempotency_key=key, actor=actor)
     except Rejected as refusal:
         if "far" not in obj:
             raise

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "outbox": "outbox:outbox",
     "delivery": "delivery:delivery",
     "dead": "dead:dead",
+    "refused": "refused:refused",
     "work": "work:work",
     "duties": "duties:duties",
     "parked": "parked:parked",

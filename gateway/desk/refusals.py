@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.codecs.errorfile import ErrorReading
+from csenet.gateway.desk.correcting import last_day
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.settling import EXCHANGE, correlation, problems_json
 from csenet.gateway.desk.workset import Arrival, WorkingSet
-from csenet.gateway.store import duties, journal, outbox, outgoing
+from csenet.gateway.store import corrections, duties, journal, outbox, outgoing
+from csenet.gateway.store.corrections import REFUSED_WORK
 from csenet.handlers.decision import WorkItem
 
-REFUSED_WORK = "refused_by_exchange"
 UNMATCHED_WORK = "refusal_unmatched"
 _UNREADABLE = "An error record of the exchange cannot be read: look at the file"
 _LEFT_US = ("sending", "delivered", "dead")
@@ -56,7 +57,13 @@ class RefusalSettler:
                 self.reasons.setdefault(serial, []).append(reason_of(line))
         serials = set(self.reasons)
         self.sent = await outgoing.by_serial(conn, serials, hold=True)
-        self.seen = await journal.error_records(conn, {f"{serial:012d}" for serial in serials})
+        again = await corrections.latest(conn, serials)
+        # What was corrected since may be refused once more, in the same words.
+        self.seen = {
+            str(each["fingerprint"])
+            for each in await journal.error_records(conn, {f"{serial:012d}" for serial in serials})
+            if (moment := again.get(int(each["serial"]))) is None or each["received_at"] >= moment
+        }
         await self.workset.load(conn, {row["case_id"] for row in self.sent.values() if row["case_id"]})
 
     async def take(self, conn: AsyncConnection, file: RowMapping, line: ErrorLine) -> Arrival:
@@ -97,7 +104,8 @@ class RefusalSettler:
         detail = {"far": ours["far"], "serial": ours["serial"], "code": code}
         self.workset.note(ours["case_id"], "transaction.refused", detail, arrival.cause)
         self.workset.record_change("transaction.refused", f"serial {ours['serial']}", arrival.cause, detail)
-        title = "The exchange refused a transaction: correct what it names and send it again"
+        until = last_day(ours, self.workset.agency)
+        title = f"The exchange refused a transaction: correct what it names and send it again, until {until}"
         self._open(arrival, REFUSED_WORK, title, ours=ours, code=code)
 
     def _open(

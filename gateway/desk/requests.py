@@ -6,7 +6,7 @@ Each function works inside the caller's transaction and either does all of it or
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -32,7 +32,7 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
-from csenet.gateway.desk.workset import WorkingSet, work_view
+from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
 from csenet.gateway.store import audit, cases, journal, outgoing, work
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
@@ -40,6 +40,7 @@ from csenet.handlers.context import (
     CaseRecord,
     CaseState,
     Context,
+    SentTransaction,
     WorkView,
     facts_from_json,
     facts_to_json,
@@ -49,6 +50,7 @@ from csenet.handlers.decision import Decision, Refusal
 from csenet.handlers.facts import FactsError
 
 _LONGEST_CASE_ID = 15
+_CASE_INFORMATION = ("CSI R FRINF", "CSI R FRNNF")
 _DONE = {None: True, "": True, "done": True, "completed": True, "declined": False}
 
 
@@ -106,14 +108,14 @@ async def submit(
     conn: AsyncConnection, workset: WorkingSet, obj: Any, key: str | None, actor: str
 ) -> tuple[SubmitResult, Plan | None]:
     """Queue what the case side asks to send, or raise with every reason against it."""
-    digest = hashlib.sha256(msgspec.json.encode(obj, order="sorted")).hexdigest()
-    if key is not None and (earlier := await _answered(conn, key, digest)) is not None:
+    if key is not None and (earlier := await answered_before(conn, key, obj)) is not None:
         return earlier, None
     wish = read_wish(obj)
     await workset.load(conn, {wish.case_id} if wish.case_id else set())
     context = workset.context(wish.case_id, workset.today)
+    context = msgspec.structs.replace(context, sent_before=await _asked_before(conn, workset, wish))
     cause = Cause(f"sub-{workset.next_serial}", workset.now, actor)
-    plan = _planned(workset, wish.decide(context), cause)
+    plan = planned(workset, wish.decide(context), cause)
     workset.adopt(plan)
     await workset.flush(conn)
     serials = [queued.serial for queued in plan.queued]
@@ -123,12 +125,21 @@ async def submit(
         warnings=plan.warnings,
     )
     if key is not None:
-        values = {"key": key, "request_sha256": digest, "created_at": workset.now}
-        await conn.execute(insert(idempotency).values(**values, result=msgspec.to_builtins(result)))
+        await remember_answer(conn, key, obj, result, workset.now)
     return result, plan
 
 
-def _planned(workset: WorkingSet, decided: Decision | Refusal, cause: Cause) -> Plan:
+async def _asked_before(
+    conn: AsyncConnection, workset: WorkingSet, wish: Wish
+) -> tuple[SentTransaction, ...]:
+    """Return what of our own requests bears on this one: case information is not asked twice a month."""
+    if wish.case_id is None or (wish.far.function, wish.far.action) != ("CSI", "R"):
+        return ()
+    rows = await outgoing.asked_before(conn, wish.case_id, _CASE_INFORMATION)
+    return tuple(sent_transaction(row, workset.agency) for row in rows)
+
+
+def planned(workset: WorkingSet, decided: Decision | Refusal, cause: Cause) -> Plan:
     """Work out what was asked; unlike an automatic answer, what the exchange would refuse is refused here."""
     if isinstance(decided, Refusal):
         raise TransactionRejected(decided.problems)
@@ -140,14 +151,27 @@ def _planned(workset: WorkingSet, decided: Decision | Refusal, cause: Cause) -> 
     return workset.plan(decided, cause)
 
 
-async def _answered(conn: AsyncConnection, key: str, digest: str) -> SubmitResult | None:
+async def answered_before(conn: AsyncConnection, key: str, obj: Any) -> SubmitResult | None:
+    """Return what was answered to this request under this key; raises ``Conflict`` for another request."""
     found = (await conn.execute(select(idempotency).where(idempotency.c.key == key))).mappings().one_or_none()
     if found is None:
         return None
-    if found["request_sha256"] != digest:
+    if found["request_sha256"] != _digest(obj):
         raise Conflict("this idempotency key was used for another request")
     first = msgspec.convert(found["result"], SubmitResult)
     return msgspec.structs.replace(first, repeated=True)
+
+
+async def remember_answer(
+    conn: AsyncConnection, key: str, obj: Any, result: SubmitResult, at: datetime
+) -> None:
+    """Keep the answer to a request under the caller's key."""
+    values = {"key": key, "request_sha256": _digest(obj), "created_at": at}
+    await conn.execute(insert(idempotency).values(**values, result=msgspec.to_builtins(result)))
+
+
+def _digest(obj: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode(obj, order="sorted")).hexdigest()
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

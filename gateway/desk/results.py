@@ -98,11 +98,22 @@ class TransactionView(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
+class CorrectionView(msgspec.Struct, frozen=True, kw_only=True):
+    """Say who corrected a transaction of ours when, in which places, and why it had been refused."""
+
+    at: datetime
+    actor: str
+    fields: list[str]
+    reason: str | None = None
+    refused_at: datetime | None = None
+
+
 class TransactionDetail(TransactionView, frozen=True, kw_only=True):
     """Describe a transaction with its content and what was decided about it."""
 
     transaction: dict[str, Any] | None = None
     decision: dict[str, Any] | None = None
+    corrections: list[CorrectionView] = msgspec.field(default_factory=list)
 
 
 class WorkItemView(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
-from csenet.gateway.desk import annual, duty_views, events, parking, requests, views, views_today
+from csenet.gateway.desk import annual, correcting, duty_views, events, parking, requests, views, views_today
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.annual import AnnualPage
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
@@ -37,7 +37,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
-from csenet.gateway.errors import GatewayError
+from csenet.gateway.errors import GatewayError, NotFound
 from csenet.gateway.store import audit, dead, duties, journal, ledger, work
 from csenet.gateway.store.dead import DeadRow
 from csenet.gateway.store.duties import DutyFilter
@@ -298,6 +298,29 @@ class Desk(Operating):
             self.log.info("work.completed", item_id=item_id, kind=view.kind)
             self._told(workset)
         return view
+
+    async def correct(
+        self, view_id: str, obj: Any, idempotency_key: str | None = None, *, actor: str = "case system"
+    ) -> SubmitResult:
+        """Send what the exchange refused (``out-7``), or the other state rejected, again as it is corrected.
+
+        Raises ``NotFound``, ``Rejected`` with every problem, or ``Conflict`` for what is not to be corrected.
+        """
+        way, _, number = view_id.partition("-")
+        if way != "out" or not number.isdigit():
+            raise NotFound("no such transaction of ours")
+
+        async def again(conn: AsyncConnection) -> tuple[SubmitResult, WorkingSet]:
+            workset = self._workset()
+            args = (int(number), obj, idempotency_key, actor)
+            return await correcting.correct(conn, workset, *args), workset
+
+        result, workset = await self.store.together(again)
+        if not result.repeated:
+            self.log.info("transaction.corrected", serial=result.transactions[0].serial)
+            self._told(workset)
+            self.outbox_ready.set()
+        return result
 
     async def list_transactions(self, wanted: TransactionFilter | None = None) -> Page:
         """List transactions without their content, oldest first."""

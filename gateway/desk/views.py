@@ -14,6 +14,7 @@ from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.results import (
     CaseView,
+    CorrectionView,
     Page,
     TimelineEvent,
     TransactionDetail,
@@ -22,7 +23,7 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.store import cases, work
+from csenet.gateway.store import cases, corrections, work
 from csenet.gateway.store.tables import inbound, inbound_file, outbound, work_item
 
 _LARGEST_PAGE = 10_000
@@ -167,7 +168,13 @@ async def transaction(conn: AsyncConnection, view_id: str, state: str) -> Transa
         return None
     if way == "out":
         sent = codec.read(row["raw"], Direction.TO_SERVER).transaction
-        return TransactionDetail(**_outbound_values(row, state), transaction=_content(sent))
+        history = [
+            CorrectionView(**{name: each[name] for name in CorrectionView.__struct_fields__})
+            for each in await corrections.of(conn, row["id"])
+        ]
+        return TransactionDetail(
+            **_outbound_values(row, state), transaction=_content(sent), corrections=history
+        )
     content = _content(reread(row["raw"]))
     return TransactionDetail(**_inbound_values(row, state), transaction=content, decision=row["decision"])
 

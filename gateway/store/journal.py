@@ -174,16 +174,16 @@ async def earlier_requests(conn: AsyncConnection, contents: Collection[Key]) -> 
     return {(row["sender"], row["content"]): row for row in (await conn.execute(query)).mappings()}
 
 
-async def error_records(conn: AsyncConnection, serials: Collection[str]) -> set[str]:
-    """Return the fingerprints of error records already seen for these serial numbers of ours."""
+async def error_records(conn: AsyncConnection, serials: Collection[str]) -> list[RowMapping]:
+    """Return fingerprint, serial number and moment of the error records already seen for these of ours."""
     if not serials:
-        return set()
+        return []
     found = await conn.execute(
-        select(inbound.c.fingerprint).where(
+        select(inbound.c.fingerprint, inbound.c.serial, inbound.c.received_at).where(
             inbound.c.sender.is_(None), inbound.c.serial.in_(sorted(serials)), inbound.c.status == "decided"
         )
     )
-    return {str(row.fingerprint) for row in found}
+    return list(found.mappings())
 
 
 async def add_inbound(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

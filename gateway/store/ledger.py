@@ -21,6 +21,7 @@ from csenet.gateway.store.tables import (
     serial_counter,
     transaction_key,
 )
+from csenet.gateway.store.tables_corrections import correction
 
 # Enough to see what is wrong; a broken store could name millions.
 _SHOWN: Final = 20
@@ -161,7 +162,14 @@ async def _serials(conn: AsyncConnection) -> list[str]:
 
 
 async def _batches(conn: AsyncConnection) -> list[str]:
-    rows = func.count(outbound.c.id)
+    # Rows that were refused, corrected and sent again went on in another batch.
+    gone = (
+        select(func.count())
+        .where(correction.c.batch_id == delivery_batch.c.id)
+        .correlate(delivery_batch)
+        .scalar_subquery()
+    )
+    rows = func.count(outbound.c.id) + gone
     short = (
         select(delivery_batch.c.name, delivery_batch.c.count.label("said"), rows.label("rows"))
         .outerjoin(outbound, outbound.c.batch_id == delivery_batch.c.id)

@@ -50,3 +50,13 @@ async def by_serial(
     query = select(*_KEPT).where(outbound.c.serial.in_(sorted(serials))).order_by(outbound.c.serial)
     found = await conn.execute(query.with_for_update() if hold else query)
     return {int(row["serial"]): row for row in found.mappings()}
+
+
+async def asked_before(conn: AsyncConnection, case_id: str, codes: Collection[str]) -> list[RowMapping]:
+    """Return what we asked on a case by one of these codes and did not withdraw, without the bytes."""
+    query = select(*_KEPT).where(
+        outbound.c.case_id == case_id,
+        outbound.c.far.in_(sorted(codes)),
+        outbound.c.status.not_in(("refused", "cancelled")),
+    )
+    return list((await conn.execute(query.order_by(outbound.c.id))).mappings())

@@ -20,6 +20,8 @@ from csenet.gateway.people.system import system_user
 from csenet.gateway.settings import load_settings
 from csenet.gateway.wiring import desk_of, open_tokens
 
+from .test_desk_refusals import deliver, error_record, take
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SETTINGS = """\
 [gateway]
@@ -94,6 +96,15 @@ async def seat(folder: Path, *, token: bool, facts: object = FACTS) -> None:
             await tokens.create(conn, "case-system", "caseworker", clock.now())
 
 
+async def refuse(folder: Path) -> None:
+    """Have what is queued leave, and come back refused by the exchange."""
+    settings = load_settings(folder / "gateway.toml", {})
+    store, desk, clock = await desk_of(settings, clock=None, log=log_nothing())
+    await deliver(store, clock)
+    await take(desk, error_record(1))
+    await store.close()
+
+
 def log_nothing() -> object:
     """Give a log that keeps quiet."""
     import structlog
@@ -124,6 +135,9 @@ def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None
     asyncio.run(seat(folder, token=path == ("token", "revoke")))
     if path[0] == "people" and path != ("people", "add"):
         play(examples(("people", "add"))[0])
+    if path[0] == "refused":
+        play(examples(("submit",))[0])
+        asyncio.run(refuse(folder))
     found = examples(path)
     assert found
     for line in found:

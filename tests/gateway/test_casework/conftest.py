@@ -117,6 +117,12 @@ class FakeDesk:
         self.note("submit", obj=obj, key=idempotency_key, actor=actor)
         return SubmitResult(transactions=[TransactionView(**LINE)])
 
+    async def correct(
+        self, view_id: str, obj: Any, *, idempotency_key: str | None = None, actor: str
+    ) -> SubmitResult:
+        self.note("correct", view_id=view_id, obj=obj, key=idempotency_key, actor=actor)
+        return SubmitResult(transactions=[TransactionView(**LINE)])
+
     async def list_transactions(self, filters: TransactionFilter, /) -> Page:
         self.note("list_transactions", filters=filters)
         return Page(items=[TransactionView(**LINE)], next="out-7")

@@ -127,6 +127,23 @@ async def test_a_work_item_is_completed(api: Any, desk: Any) -> None:
     ]
 
 
+async def test_work_is_put_to_a_case_with_a_text(api: Any, desk: Any) -> None:
+    said = {"on": "2026-11-24", "case_id": "MN1", "text": "please send the order"}
+    assert (await api.post("/v1/work-items/12/complete", json=said)).status == 200
+    assert desk.calls[0][1].items() >= {"case_id": "MN1", "text": "please send the order"}.items()
+    assert (await api.post("/v1/work-items/12/complete", json=said | {"text": "x" * 81})).status == 422
+
+
+async def test_a_refused_transaction_is_corrected(api: Any, desk: Any) -> None:
+    changes = {"changes": {"header": {"other_fips_county": "173"}}}
+    path = "/v1/transactions/out-9/correct"
+    answer = await api.post(path, json=changes, headers={"Idempotency-Key": "k"})
+    assert answer.status == 202
+    said = {"view_id": "out-9", "obj": changes, "key": "the-admin:k", "actor": "the-admin"}
+    assert desk.calls == [("correct", said)]
+    assert (await api.post(path, json=changes, headers={"Idempotency-Key": "x" * 65})).status == 400
+
+
 async def test_the_ledger_is_added_up(api: Any) -> None:
     answer = await api.get("/v1/ledger")
     body = await answer.json()
