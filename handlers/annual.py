@@ -19,9 +19,10 @@ ANNUAL = "annual_interest"
 
 
 def owes_notice(record: CaseRecord, our_state: str) -> bool:
-    """Tell whether the case has an order of ours that another state enforces."""
+    """Tell whether the case has an order of ours that another state enforces; it has a case ID there then."""
     state = record.state
     enforced = state.status == "open" and state.other_state_closed_on is None
+    enforced = enforced and record.other_case_id is not None
     ours = any(order.order_fips_state == our_state for order in record.facts.orders)
     return record.facts.role is Role.INITIATING and enforced and ours
 

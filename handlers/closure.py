@@ -101,7 +101,8 @@ def other_closed(tx: Transaction, context: Context, _task: Task) -> Decision:
     decision = _changed(
         context, reason("closure.other_state_closed"), other_state_closed_on=closed_on.isoformat()
     )
-    if record_of(context).state.services_ended_on is not None:
+    state = record_of(context).state
+    if state.services_ended_on is not None or state.status == "closed":
         note = f"the other state closed on {closed_on}, as we asked; our own case is as it was"
         return merge(decision, Decision(notes=(note,)))
     title = "The other state closed its case without a request of ours: decide how to go on"

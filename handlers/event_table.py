@@ -76,6 +76,7 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     silent: str = ""
     closes: tuple[str, ...] = ()
     status: Literal["open", "closed"] = "open"
+    becomes: Literal["", "open", "closed"] = ""
     over: bool = False
 
     def allows(self, path: str) -> bool:

@@ -99,10 +99,11 @@ def happened(event: Event, context: Context) -> Happened:
 
 
 def _state_changes(event: Event, after: Told) -> CaseChange | None:
-    """Say what of the case's state an event of closing changes beyond the facts."""
-    if event.row.status != "closed":
+    """Say what of the case's state an event of closing or opening again changes beyond the facts."""
+    becomes = event.row.becomes
+    if not becomes:
         return None
-    values = {"status": "closed", "closed_on": event.on.isoformat()}
+    values = {"status": becomes, "closed_on": event.on.isoformat() if becomes == "closed" else None}
     return CaseChange(case_id=after.record.case_id, set=values, why=event.row.why())
 
 

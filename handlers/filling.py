@@ -48,6 +48,16 @@ _EVERYTHING: Mapping[str, tuple[str, ...]] = {
 }
 """Blocks of which a code tells all that is known: its use is to tell whatever there is."""
 
+_EDITED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "PAT R BLANK": {
+        "case": ("payment_mail_address_line_1", "payment_city", "payment_state", "payment_zip_1"),
+    },
+}
+"""Fields that the federal edits ask for and the printed list of the code leaves out.
+
+Of the two addresses that will do, the agency's own for payments tells nothing of the custodial party.
+"""
+
 
 class ComposeError(ValueError):
     """Say what a transaction lacks: every missing element, none of any value."""
@@ -99,11 +109,14 @@ def _wanted(level: str, fields: Sequence[Element]) -> Wanted:
 
 def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
     """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
-    return _by_block(elements(code), _EVERYTHING.get(str(code), ()))
+    more = tuple((name, fields) for name, fields in _EDITED.get(str(code), {}).items())
+    return _by_block(elements(code), _EVERYTHING.get(str(code), ()), more)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _by_block(listed: tuple[Element, ...], whole: tuple[str, ...]) -> Mapping[str, Wanted]:
+def _by_block(
+    listed: tuple[Element, ...], whole: tuple[str, ...], more: tuple[tuple[str, tuple[str, ...]], ...]
+) -> Mapping[str, Wanted]:
     levels: dict[str, str] = {}
     fields: dict[str, list[Element]] = {}
     for element in listed:
@@ -111,10 +124,10 @@ def _by_block(listed: tuple[Element, ...], whole: tuple[str, ...]) -> Mapping[st
             fields.setdefault(element.block, []).append(element)
         else:
             levels[element.block] = element.level
-    for name in whole:
+    for name, added in (*((name, _names(name)) for name in whole), *more):
         printed = fields.setdefault(name, [])
         known = {each.field for each in printed}
-        printed += [Element(name, each, "recommended") for each in _names(name) if each not in known]
+        printed += [Element(name, each, "recommended") for each in added if each not in known]
     return MappingProxyType(
         {
             name: _wanted(levels.get(name, "recommended"), fields.get(name, ()))

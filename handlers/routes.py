@@ -134,7 +134,8 @@ TABLE: tuple[Route, ...] = (
     Route("MSC P GSC13", closure.closed_after_notice),
     Route("MSC P GSC14", closure.intends_to_close, Task(closure.ANSWER_INTENT, "RS9")),
     Route("MSC P GSC15", closure.services_ended, Task(CLOSE_CASE, "RS11")),
-    Route("MSC P GSC16", closure.other_closed),
+    # It answers our own closing as well.
+    Route("MSC P GSC16", closure.other_closed, without=AFTER_CLOSING),
     Route("MSC P GSC17", closure.stop_and_close, Task(CLOSE_CASE, "RS7")),
     Route("MSC P GSC18", closure.other_stopped),
     Route("MSC R GRINT", interest.requested, Task(PROVIDE_BALANCES, interest.DUTY)),

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "template": "template:template",
     "generate": "generate:generate",
     "bench": "bench:bench",
+    "simulate": "simulate:simulate",
     "outbox": "outbox:outbox",
     "delivery": "delivery:delivery",
     "dead": "dead:dead",

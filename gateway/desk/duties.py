@@ -18,7 +18,13 @@ from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
 from csenet.handlers.policy.kept_duties import KeptDuty, Outcome, Way, due_on, is_rejection, kept, opens
 from csenet.handlers.policy.working_days import Calendar
 
-INSTEAD = frozenset({"complete_facts", "reply_not_sent", "send_otherwise"})
+INSTEAD = frozenset(
+    (
+        *("complete_facts", "reply_not_sent", "send_otherwise"),
+        # What a check stopped is answered by the person who looked at it.
+        *("case_closed", "no_agreement", "review", "wrong_role", "wrong_state"),
+    )
+)
 """Kinds of work that take the place of an answer which could not leave by itself."""
 
 

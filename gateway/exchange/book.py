@@ -92,8 +92,7 @@ async def known_serials(conn: AsyncConnection, sender: str, serials: Collection[
 
 async def add_judged(conn: AsyncConnection, source: Batch, judged: Sequence[Accepted | Refused]) -> None:
     """Write down what became of each transaction of a batch, refusals with their error records."""
-    written = select(func.sum(func.length(message.c.raw) + 1)).where(message.c.kind == "error")
-    counter = int((await conn.execute(written)).scalar_one() or 0) // (errorfile.LENGTH + 1)
+    counter = await _error_records(conn) if any(isinstance(each, Refused) for each in judged) else 0
     rows: list[dict[str, Any]] = []
     for each in judged:
         if isinstance(each, Accepted):
@@ -108,6 +107,12 @@ async def add_judged(conn: AsyncConnection, source: Batch, judged: Sequence[Acce
     if rows:
         await conn.execute(insert(message), rows)
     await conn.execute(update(batch).where(batch.c.id == source.id).values(state="processed"))
+
+
+async def _error_records(conn: AsyncConnection) -> int:
+    """Count the records of the error file written so far."""
+    written = select(func.sum(func.length(message.c.raw) + 1)).where(message.c.kind == "error")
+    return int((await conn.execute(written)).scalar_one() or 0) // (errorfile.LENGTH + 1)
 
 
 def _row(source: Batch, **values: Any) -> dict[str, Any]:

@@ -14,15 +14,14 @@ import msgspec
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from csenet.codecs import flatfile
-from csenet.codecs.transaction import Direction
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
 from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.delivery.waiting import Stopped, first_of, sleep_unless, until_stopped
 from csenet.gateway.exchange import book
 from csenet.gateway.exchange.book import Batch, ExchangeCounts, Push
-from csenet.gateway.exchange.judging import Accepted, Judge, Refused
+from csenet.gateway.exchange.hall import judge_batch, records_of
+from csenet.gateway.exchange.judging import Refused
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.tables import open_exchange_store
 from csenet.gateway.intake.http import LARGEST_BATCH, PATH, read_limited
@@ -187,7 +186,7 @@ class SimulatedExchange:
         key = request.headers.get("Idempotency-Key", digest)
         if not raw.strip() or len(key) > _LONGEST_KEY:
             raise web.HTTPBadRequest(text="An empty batch, or a key of more than 128 characters.")
-        count = sum(1 for _ in _records(raw))
+        count = sum(1 for _ in records_of(raw))
         assert self._store is not None  # noqa: S101 - the port is open only while the store is
         async with self._store.begin() as conn:
             earlier = await book.find_batch(conn, sender, key)
@@ -216,19 +215,8 @@ class SimulatedExchange:
                 wake.set()
 
     async def _judge_batch(self, store: Store, source: Batch) -> None:
-        """Judge each transaction of a batch and write the results in one commit."""
-        judge = Judge(sender=source.sender, routes=self._routes)
-        records = list(_records(source.raw))
-        serials = {each.transaction.serial or "" for each in records if each.transaction is not None}
-        async with store.begin() as conn:
-            known = await book.known_serials(conn, source.sender, serials)
-            judged: list[Accepted | Refused] = []
-            for record in records:
-                result = judge.judge(record, known, source.received_at)
-                if isinstance(result, Accepted):
-                    known.add(result.serial)
-                judged.append(result)
-            await book.add_judged(conn, source, judged)
+        """Judge each transaction of a batch and tell how many were refused."""
+        judged = await judge_batch(store, source, self._routes)
         refused = sum(isinstance(each, Refused) for each in judged)
         self._log.info("exchange.judged", from_fips=source.sender, count=len(judged), refused=refused)
 
@@ -280,10 +268,6 @@ class SimulatedExchange:
 
 async def _nothing_to_note() -> None:
     """Take the place of a commit that a post over HTTP does not need."""
-
-
-def _records(raw: bytes) -> Any:
-    return flatfile.read_all(raw, direction=Direction.TO_SERVER)
 
 
 def _repeated(earlier: Batch, digest: str) -> web.Response:

@@ -169,3 +169,8 @@ async def reminded_since(conn: AsyncConnection, case_id: str, far: str, since: d
         if (await conn.execute(query.limit(1))).first() is not None:
             return True
     return False
+
+
+async def every(conn: AsyncConnection) -> list[RowMapping]:
+    """Return all duties, oldest first; only for stores that are small, such as those of a simulation."""
+    return list((await conn.execute(select(duty).order_by(duty.c.id))).mappings())

@@ -57,6 +57,12 @@ async def of_case(conn: AsyncConnection, case_id: str, limit: int = 1000) -> lis
     return list(reversed(list(found.mappings())))
 
 
+async def after(conn: AsyncConnection, item_id: int) -> list[RowMapping]:
+    """Return the work items opened after the one named, oldest first."""
+    query = select(work_item).where(work_item.c.id > item_id).order_by(work_item.c.id)
+    return list((await conn.execute(query)).mappings())
+
+
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
     """Open work items and return number and kind of each."""
     if not rows:

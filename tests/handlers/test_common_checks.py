@@ -43,7 +43,14 @@ def test_a_state_without_the_role_is_not_obeyed(make, far, ours):
     assert work.details["far"] == far
 
 
-@pytest.mark.parametrize("far", HANDLED)
+def test_the_answer_to_our_own_closing_is_noted_on_the_closed_case(make):
+    record = make.case("initiating", state={"status": "closed", "closed_on": "2026-10-01"})
+    decision = dispatch(make.incoming("MSC P GSC16"), make.context(record))
+    assert decision.work_items == ()
+    assert [change.set for change in decision.case_changes] == [{"other_state_closed_on": "2026-11-03"}]
+
+
+@pytest.mark.parametrize("far", [far for far in HANDLED if not far.endswith("GSC16")])
 def test_nothing_is_done_on_a_closed_case(make, far):
     role = "responding" if far.endswith(("15", "17")) else "initiating"
     record = make.case(role, state={"status": "closed", "closed_on": "2026-10-01"})
