@@ -68,6 +68,7 @@ _PATHS: tuple[Key, ...] = (
     ("http", "tls", "certificate"),
     ("http", "tls", "key"),
     ("http", "tls", "client_ca"),
+    ("sealing", "key_file"),
     ("partners", "file"),
     ("envelope", "certificate"),
     ("envelope", "key"),

@@ -38,6 +38,7 @@ from csenet.gateway.settings_kinds import (
 )
 from csenet.gateway.settings_observe import ObserveSection
 from csenet.gateway.settings_people import PeopleSection
+from csenet.gateway.settings_sealing import SealingSection
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"
@@ -302,6 +303,7 @@ class Settings(BaseSettings):
 
     gateway: GatewaySection
     store: StoreSection = StoreSection()
+    sealing: SealingSection = SealingSection()
     intake: IntakeSection = IntakeSection()
     delivery: DeliverySection
     http: HttpSection = HttpSection()

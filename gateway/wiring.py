@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from csenet.gateway.desk.agency import Agency
     from csenet.gateway.settings import Settings
     from csenet.gateway.store.engine import Store
+    from csenet.gateway.store.keyring import Keyring
+    from csenet.gateway.store.wrapping import WrappingKeys
 
 
 class NoStore(GatewayError):  # noqa: N818 - names what is missing
@@ -58,8 +61,47 @@ async def desk_of(
     chosen = clock or SystemClock(agency.zone)
     # A command beside a running gateway is not that gateway.
     holder = holder_of(settings) if migrate else ""
-    store = await open_store(settings.store_location, migrate=migrate, holder=holder)
+    keyring = keyring_of(settings, chosen)
+    store = await open_store(settings.store_location, migrate=migrate, holder=holder, keyring=keyring)
+    tell_of_new_key(keyring, log)
     return store, Desk(store, agency, chosen, log), chosen
+
+
+def keyring_of(settings: Settings, clock: Clock | None = None) -> Keyring:
+    """Make the holder of the keys that seal content, as the settings want it.
+
+    Raises :class:`SealingError` for a key that others can read, or that is none.
+    """
+    from csenet.gateway.clock import SystemClock
+    from csenet.gateway.store.keyring import Keyring
+
+    return Keyring(wrapping_keys_of(settings), (clock or SystemClock()).now)
+
+
+def wrapping_keys_of(settings: Settings) -> WrappingKeys | None:
+    """Find what wraps the data keys; None if content is not to be sealed."""
+    from csenet.gateway.store.wrapping import Credential, KeyFile
+
+    sealing = settings.sealing
+    if not sealing.enabled:
+        return None
+    if sealing.provider == "systemd":
+        return Credential(sealing.credential)
+    return KeyFile(sealing.key_file or settings.gateway.data_dir / "keys" / "wrapping.key")
+
+
+def tell_of_new_key(keyring: Keyring, log: Any = None) -> None:
+    """Say once, to whoever looks and in the log, that a key was made and has to be backed up."""
+    if not keyring.made_key or keyring.provider is None:
+        return
+    keyring.made_key = False
+    where = keyring.provider.where
+    if log is not None:
+        log.warning("sealing.key_made", path=where)
+    sys.stderr.write(
+        f"A new key seals this gateway's store: {where}\n"
+        "Keep a copy of it apart from the store and its backups: without it nobody can read them.\n"
+    )
 
 
 def holder_of(settings: Settings) -> str:
@@ -90,7 +132,9 @@ async def open_bare(settings: Settings) -> AsyncIterator[Store]:
     """Open the store without a desk; made if need be: accounts and tokens come before a start."""
     from csenet.gateway.store.engine import open_store
 
-    store = await open_store(settings.store_location, migrate=_is_missing(settings))
+    keyring = keyring_of(settings)
+    store = await open_store(settings.store_location, migrate=_is_missing(settings), keyring=keyring)
+    tell_of_new_key(keyring)
     try:
         yield store
     finally:

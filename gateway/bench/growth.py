@@ -18,6 +18,7 @@ from csenet.gateway.bench.figures import Figure, Pair, Size, figure
 from csenet.gateway.delivery.retry import DELIVERED, Outcome
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.store import cases, journal
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import outbound
 
 _SETTLED = 0.14
@@ -73,7 +74,7 @@ async def _queue(place: Bed, raw: bytes, start: int, count: int) -> None:
         for number in range(start + 1, start + count + 1)
     ]
     async with place.store.begin() as connection:
-        await connection.execute(insert(outbound), rows)
+        await connection.execute(insert(outbound), sealed(connection, outbound, rows))
 
 
 async def _batch_times(place: Bed) -> list[float]:

@@ -24,11 +24,14 @@ def upgrade(config: Path) -> None:
     from csenet.gateway.lock import DataLock
     from csenet.gateway.settings import load_settings
     from csenet.gateway.store.engine import SCHEMA_HEAD, open_store
+    from csenet.gateway.wiring import keyring_of, tell_of_new_key
 
     settings = load_settings(config)
 
     async def migrate() -> None:
-        store = await open_store(settings.store_location, migrate=True)
+        keyring = keyring_of(settings)
+        store = await open_store(settings.store_location, migrate=True, keyring=keyring)
+        tell_of_new_key(keyring)
         await store.close()
 
     lock = DataLock(settings.gateway.data_dir)

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.results import Rejected
 from csenet.gateway.desk.workset import WorkingSet
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import case_file, idempotency, outbound
 from csenet.handlers import annual
 from csenet.handlers.interest import GSTAI
@@ -138,4 +139,4 @@ async def _keep(conn: AsyncConnection, year: int, lines: Sequence[AnnualLine], w
         for line in lines
     ]
     if rows:
-        await conn.execute(insert(idempotency), rows)
+        await conn.execute(insert(idempotency), sealed(conn, idempotency, rows))

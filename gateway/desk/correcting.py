@@ -11,7 +11,6 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
@@ -25,6 +24,7 @@ from csenet.gateway.desk.results import Conflict, NotFound, Rejected, SubmitResu
 from csenet.gateway.desk.views import outbound_view
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import corrections, outgoing
+from csenet.gateway.store.sealing import Row
 from csenet.handlers import router
 from csenet.handlers.context import Context, WorkView
 from csenet.handlers.decision import CaseChange, Decision, Refusal, merge
@@ -72,7 +72,7 @@ async def correct(
 async def _sent(
     conn: AsyncConnection,
     workset: WorkingSet,
-    row: RowMapping,
+    row: Row,
     after: Transaction,
     fields: list[str],
     context: Context,
@@ -92,7 +92,7 @@ async def _sent(
     return await _anew(conn, workset, row, after, waiting, context, actor)
 
 
-def _rejected_work(row: RowMapping, context: Context) -> WorkView | None:
+def _rejected_work(row: Row, context: Context) -> WorkView | None:
     serial = f"{row['serial']:012d}"
     found = (each for each in context.open_work if each.kind == REJECTED_WORK)
     return next((each for each in found if each.details.get("rejected_serial") == serial), None)
@@ -141,7 +141,7 @@ def _differing(before: Any, after: Any, path: str = "") -> list[str]:
 async def _again(
     conn: AsyncConnection,
     workset: WorkingSet,
-    row: RowMapping,
+    row: Row,
     after: Transaction,
     fields: list[str],
     actor: str,
@@ -168,7 +168,7 @@ async def _again(
     await workset.flush(conn)
 
 
-def _queued(row: RowMapping, raw: bytes, cause: Cause, today: date) -> Queued:
+def _queued(row: Row, raw: bytes, cause: Cause, today: date) -> Queued:
     return Queued(
         serial=row["serial"],
         case_id=row["case_id"] or "",
@@ -182,7 +182,7 @@ def _queued(row: RowMapping, raw: bytes, cause: Cause, today: date) -> Queued:
     )
 
 
-def last_day(row: RowMapping, agency: Agency) -> date:
+def last_day(row: Row, agency: Agency) -> date:
     """Return the last day on which a refused transaction may go again under its own serial number."""
     return deadlines.due(AGAIN, agency.date_of(row["created_at"]), agency.calendar).date
 
@@ -196,7 +196,7 @@ def _refused(rule: str, text: str, citation: str) -> Problem:
 async def _anew(
     conn: AsyncConnection,
     workset: WorkingSet,
-    row: RowMapping,
+    row: Row,
     after: Transaction,
     waiting: WorkView,
     context: Context,

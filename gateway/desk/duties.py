@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.plan import Cause, Queued
 from csenet.gateway.store import duties
+from csenet.gateway.store.sealing import Row
 from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
 from csenet.handlers.policy.kept_duties import KeptDuty, Outcome, Way, due_on, is_rejection, kept, opens
 from csenet.handlers.policy.working_days import Calendar
@@ -107,7 +108,7 @@ class DutyBook:
         if not is_rejection(queued.far):
             self._opens("sent", queued.far, case_id, queued.partner, queued.day, queued.cause, queued)
 
-    def work_done(self, item: RowMapping, on: date, *, done: bool) -> None:
+    def work_done(self, item: Row, on: date, *, done: bool) -> None:
         """Close our duty whose work a person says is done, or declined, unless a transaction closed it."""
         for held in self._open():
             ours = held.rule.side == "we-owe"

@@ -20,6 +20,7 @@ from csenet.gateway.desk.views import outbound_view
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.store import outgoing
+from csenet.gateway.store.sealing import opened, sealed
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers.event_form import Event, event_from_json
 from csenet.handlers.events import Happened, Line, happened
@@ -101,7 +102,7 @@ def _key(obj: Any) -> str:
 async def _answered(conn: AsyncConnection, keys: Sequence[str]) -> dict[str, tuple[str, EventResult]]:
     """Return what was answered before under these keys."""
     query = select(idempotency).where(idempotency.c.key.in_(sorted({key for key in keys if key})))
-    found = (await conn.execute(query)).mappings()
+    found = await opened(conn, idempotency, (await conn.execute(query)).mappings())
     return {row["key"]: (row["request_sha256"], msgspec.convert(row["result"], EventResult)) for row in found}
 
 
@@ -227,5 +228,5 @@ async def _written(
         for each in fresh
     ]
     if kept:
-        await conn.execute(insert(idempotency), kept)
+        await conn.execute(insert(idempotency), sealed(conn, idempotency, kept))
     return [each.result if isinstance(each, _Answer) else each for each in answers]

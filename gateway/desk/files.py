@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import flatfile
@@ -26,6 +25,7 @@ from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import journal, leases
 from csenet.gateway.store.committer import savepoint
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import Row
 
 LEASE_SECONDS: Final = 15.0
 """How long a gateway that died in the middle of a file keeps the others from going on."""
@@ -33,7 +33,6 @@ LEASE_SECONDS: Final = 15.0
 _LOOK_AGAIN: Final = 0.5
 
 T = TypeVar("T")
-FileRow = RowMapping | dict[str, Any]
 Departing = Callable[[AsyncConnection], Awaitable[Callable[[], None]]]
 
 
@@ -86,7 +85,7 @@ class FileSettling:
         return total
 
     async def settle_at_once(
-        self, conn: AsyncConnection, file: FileRow, size: int
+        self, conn: AsyncConnection, file: Row, size: int
     ) -> Callable[[], SettleCount] | None:
         """Settle a small file inside the commit that keeps it, if nothing waits before it.
 
@@ -135,7 +134,7 @@ class FileSettling:
         return True
 
     async def _settle_in(
-        self, conn: AsyncConnection, files: Sequence[tuple[FileRow, list[flatfile.Record]]]
+        self, conn: AsyncConnection, files: Sequence[tuple[Row, list[flatfile.Record]]]
     ) -> tuple[WorkingSet, Callable[[], None]]:
         """Settle whole files inside a transaction."""
         agency = self._agency()
@@ -159,7 +158,7 @@ class FileSettling:
         self,
         workset: WorkingSet,
         launch: Callable[[], None],
-        files: Sequence[tuple[FileRow, list[flatfile.Record]]],
+        files: Sequence[tuple[Row, list[flatfile.Record]]],
     ) -> SettleCount:
         launch()
         count = self._told(workset)
@@ -192,9 +191,7 @@ class FileSettling:
         self._log.info("file.settled", file_id=file_id, transactions=count)
         return True
 
-    async def _settle_chunk(
-        self, file: RowMapping, records: Sequence[flatfile.Record], last: bool
-    ) -> SettleCount:
+    async def _settle_chunk(self, file: Row, records: Sequence[flatfile.Record], last: bool) -> SettleCount:
         async with self._working(last) as (conn, workset):
             settler = Settler(workset.agency, workset)
             fresh = await _not_settled(conn, file, records)
@@ -207,7 +204,7 @@ class FileSettling:
         launch()
         return self._told(workset)
 
-    async def _settle_errors(self, file: RowMapping, records: Sequence[ErrorLine], last: bool) -> SettleCount:
+    async def _settle_errors(self, file: Row, records: Sequence[ErrorLine], last: bool) -> SettleCount:
         async with self._working(last) as (conn, workset):
             settler = RefusalSettler(workset)
             fresh = await _not_settled(conn, file, records)
@@ -265,9 +262,9 @@ def _nothing() -> None:
 
 async def _whole_files(
     conn: AsyncConnection, ids: Sequence[int], size: int
-) -> list[tuple[FileRow, list[flatfile.Record]]]:
+) -> list[tuple[Row, list[flatfile.Record]]]:
     """Return files from the first on, with their records, as long as one commit takes them whole."""
-    taken: list[tuple[FileRow, list[flatfile.Record]]] = []
+    taken: list[tuple[Row, list[flatfile.Record]]] = []
     room = size
     for file in await journal.files_by_id(conn, ids):
         records = list(flatfile.read_all(file["raw"]))
@@ -278,14 +275,14 @@ async def _whole_files(
     return taken
 
 
-async def _not_settled(conn: AsyncConnection, file: FileRow, records: Sequence[T]) -> list[T]:
+async def _not_settled(conn: AsyncConnection, file: Row, records: Sequence[T]) -> list[T]:
     """Leave out what another process settled in the meantime."""
     done = await journal.last_position(conn, file["id"])
     return [record for record in records if getattr(record, "position", 0) > done]
 
 
 async def _close(
-    conn: AsyncConnection, file: FileRow, workset: WorkingSet, records: Sequence[Any], last: bool
+    conn: AsyncConnection, file: Row, workset: WorkingSet, records: Sequence[Any], last: bool
 ) -> None:
     if last:
         count = records[-1].position if records else await journal.last_position(conn, file["id"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.transaction import Transaction
@@ -14,12 +13,14 @@ from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.settling import PARKED_WORK, Settler
 from csenet.gateway.desk.workset import Arrival, WorkingSet
 from csenet.gateway.store import journal, work
+from csenet.gateway.store.sealing import Row
 
 OPERATOR = "operator"
+_CHANGED = ("correlation", "status", "decided_at", "decision", "case_id")
 
 
 async def resume(
-    conn: AsyncConnection, agency: Agency, workset: WorkingSet, rows: Sequence[RowMapping], stuck: set[str]
+    conn: AsyncConnection, agency: Agency, workset: WorkingSet, rows: Sequence[Row], stuck: set[str]
 ) -> int:
     """Decide parked transactions again and return how many went through.
 
@@ -37,13 +38,13 @@ async def resume(
         if number is None or arrival.row["status"] == "parked":
             continue
         resumed += 1
-        changed = {name: arrival.row[name] for name in ("status", "decided_at", "decision", "case_id")}
+        changed = {name: arrival.row[name] for name in _CHANGED}
         await journal.decide_parked(conn, number, {**changed, "replies": arrival.replies})
         await work.complete_of(conn, number, PARKED_WORK, workset.today, workset.now)
     return resumed
 
 
-def _again(settler: Settler, row: RowMapping, transaction: Transaction | None) -> Arrival:
+def _again(settler: Settler, row: Row, transaction: Transaction | None) -> Arrival:
     cause = Cause(row["correlation"], row["received_at"], OPERATOR, row["id"])
     arrival = Arrival(cause, dict(row))
     settler.workset.arrivals.append(arrival)

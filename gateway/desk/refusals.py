@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
@@ -18,6 +17,7 @@ from csenet.gateway.desk.settling import EXCHANGE, correlation, problems_json
 from csenet.gateway.desk.workset import Arrival, WorkingSet
 from csenet.gateway.store import corrections, duties, journal, outbox, outgoing
 from csenet.gateway.store.corrections import REFUSED_WORK
+from csenet.gateway.store.sealing import Row
 from csenet.handlers.decision import WorkItem
 
 UNMATCHED_WORK = "refusal_unmatched"
@@ -46,7 +46,7 @@ class RefusalSettler:
         """Take the working set of this commit."""
         self.workset = workset
         self.seen: set[str] = set()
-        self.sent: dict[int, RowMapping] = {}
+        self.sent: Mapping[int, Row] = {}
         self.reasons: dict[int, list[str]] = {}
         self.told: set[int] = set()
 
@@ -66,7 +66,7 @@ class RefusalSettler:
         }
         await self.workset.load(conn, {row["case_id"] for row in self.sent.values() if row["case_id"]})
 
-    async def take(self, conn: AsyncConnection, file: RowMapping, line: ErrorLine) -> Arrival:
+    async def take(self, conn: AsyncConnection, file: Row, line: ErrorLine) -> Arrival:
         """Settle one record and return it with its status."""
         cause = Cause(correlation(file["id"], line.position), file["received_at"], EXCHANGE)
         arrival = Arrival(cause, error_row(file, line, cause))
@@ -87,7 +87,7 @@ class RefusalSettler:
         return arrival
 
     async def _refused(
-        self, conn: AsyncConnection, arrival: Arrival, line: ErrorLine, ours: RowMapping | None
+        self, conn: AsyncConnection, arrival: Arrival, line: ErrorLine, ours: Row | None
     ) -> None:
         code = (line.reading.record.error_code or "") if line.reading.record else ""
         if ours is not None and (ours["status"] == "refused" or ours["serial"] in self.told):
@@ -109,7 +109,7 @@ class RefusalSettler:
         self._open(arrival, REFUSED_WORK, title, ours=ours, code=code)
 
     def _open(
-        self, arrival: Arrival, kind: str, title: str, *, ours: RowMapping | None = None, code: str = ""
+        self, arrival: Arrival, kind: str, title: str, *, ours: Row | None = None, code: str = ""
     ) -> None:
         row = arrival.row
         named = {"far": row["far"], "serial": row["serial"], "code": code.strip()}
@@ -131,7 +131,7 @@ def serial_of(line: ErrorLine) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def error_row(file: RowMapping, line: ErrorLine, cause: Cause) -> dict[str, Any]:
+def error_row(file: Row, line: ErrorLine, cause: Cause) -> dict[str, Any]:
     """Start the row of an error record; it has no sender, since it answers what we sent."""
     record = line.reading.record
     far = (record.functional_type_code, record.action_code) if record else ("", "")

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
@@ -34,6 +34,7 @@ from csenet.gateway.desk.results import (
 from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
 from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
 from csenet.gateway.store import audit, cases, journal, outgoing, work
+from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
 from csenet.handlers.context import (
@@ -153,7 +154,8 @@ def planned(workset: WorkingSet, decided: Decision | Refusal, cause: Cause) -> P
 
 async def answered_before(conn: AsyncConnection, key: str, obj: Any) -> SubmitResult | None:
     """Return what was answered to this request under this key; raises ``Conflict`` for another request."""
-    found = (await conn.execute(select(idempotency).where(idempotency.c.key == key))).mappings().one_or_none()
+    query = select(idempotency).where(idempotency.c.key == key)
+    found = await opened_one(conn, idempotency, (await conn.execute(query)).mappings().one_or_none())
     if found is None:
         return None
     if found["request_sha256"] != _digest(obj):
@@ -166,8 +168,8 @@ async def remember_answer(
     conn: AsyncConnection, key: str, obj: Any, result: SubmitResult, at: datetime
 ) -> None:
     """Keep the answer to a request under the caller's key."""
-    values = {"key": key, "request_sha256": _digest(obj), "created_at": at}
-    await conn.execute(insert(idempotency).values(**values, result=msgspec.to_builtins(result)))
+    values = {"key": key, "request_sha256": _digest(obj), "created_at": at, "result": result}
+    await conn.execute(insert(idempotency).values(**sealed_one(conn, idempotency, values)))
 
 
 def _digest(obj: Any) -> str:
@@ -318,7 +320,7 @@ async def complete_work(
     return work_item_view(completed), plan
 
 
-def _is_last(row: RowMapping, siblings: tuple[WorkView, ...], plan: Plan) -> bool:
+def _is_last(row: Row, siblings: tuple[WorkView, ...], plan: Plan) -> bool:
     """Tell whether a duty is done with an item: not while others of its group are open, or more follows."""
     others = [each for each in siblings if each.id != row["id"] and each.status == "open"]
     follows = any(item.kind in INSTEAD for item in plan.work)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import infoline
@@ -22,6 +21,7 @@ from csenet.gateway.desk.plan import Cause, Plan
 from csenet.gateway.desk.workset import Arrival, WorkingSet, sent_transaction
 from csenet.gateway.store import journal, outgoing
 from csenet.gateway.store.journal import Key
+from csenet.gateway.store.sealing import Row
 from csenet.handlers import decision as decisions
 from csenet.handlers import router
 from csenet.handlers.context import Context, EarlierRequest, SentTransaction
@@ -65,7 +65,7 @@ class Settler:
         self.workset = workset
         self.keys: dict[Key, str] = {}
         self.parked: set[str] = set()
-        self.sent: dict[int, RowMapping] = {}
+        self.sent: Mapping[int, Row] = {}
         self.candidates: dict[Key, tuple[str, ...]] = {}
         self.earlier: dict[Key, EarlierRequest] = {}
 
@@ -92,7 +92,7 @@ class Settler:
                 serial=row["serial"], work_open=row["work_item"] is not None, work_item=row["work_item"]
             )
 
-    def take(self, file: RowMapping | dict[str, Any], record: Record) -> Arrival:
+    def take(self, file: Row, record: Record) -> Arrival:
         """Settle one record and return it with its status."""
         cause = Cause(correlation(file["id"], record.position), file["received_at"], EXCHANGE)
         arrival = Arrival(cause, arrival_row(file, record, cause))
@@ -231,7 +231,7 @@ class Settler:
         self.workset.open_item(item, arrival.cause)
 
 
-def arrival_row(file: RowMapping | dict[str, Any], record: Record, cause: Cause) -> dict[str, Any]:
+def arrival_row(file: Row, record: Record, cause: Cause) -> dict[str, Any]:
     """Start the row of a transaction; a damaged one tells what its header still shows."""
     header = record.header if record.transaction is None else record.transaction.header
     return {

@@ -24,18 +24,19 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.store import cases, corrections, work
+from csenet.gateway.store.sealing import Row, opened, opened_one
 from csenet.gateway.store.tables import inbound, inbound_file, outbound, work_item
 
 _LARGEST_PAGE = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def outbound_view(row: RowMapping, state: str) -> TransactionView:
+def outbound_view(row: Row, state: str) -> TransactionView:
     """Describe a transaction of ours; ``state`` is our own two-digit code."""
     return TransactionView(**_outbound_values(row, state))
 
 
-def _outbound_values(row: RowMapping, state: str) -> dict[str, Any]:
+def _outbound_values(row: Row, state: str) -> dict[str, Any]:
     delivered = row["delivered_at"]
     took = None if delivered is None else round((delivered - row["intake_at"]).total_seconds() * 1000, 3)
     return {
@@ -57,7 +58,7 @@ def _outbound_values(row: RowMapping, state: str) -> dict[str, Any]:
     }
 
 
-def _inbound_values(row: RowMapping, state: str) -> dict[str, Any]:
+def _inbound_values(row: Row, state: str) -> dict[str, Any]:
     return {
         "id": f"in-{row['id']}",
         "direction": "inbound",
@@ -148,12 +149,13 @@ async def _by_keys(conn: AsyncConnection, keys: Sequence[Any], state: str) -> li
     found: dict[tuple[int, int], TransactionView] = {}
     if came:
         columns = [column for column in inbound.c if column.name not in ("raw", "decision")]
-        for row in (await conn.execute(select(*columns).where(inbound.c.id.in_(came)))).mappings():
+        read = await conn.execute(select(*columns).where(inbound.c.id.in_(came)))
+        for row in await opened(conn, inbound, read.mappings()):
             found[0, row["id"]] = TransactionView(**_inbound_values(row, state))
     if went:
         columns = [column for column in outbound.c if column.name != "raw"]
-        for row in (await conn.execute(select(*columns).where(outbound.c.id.in_(went)))).mappings():
-            found[1, row["id"]] = outbound_view(row, state)
+        for ours in (await conn.execute(select(*columns).where(outbound.c.id.in_(went)))).mappings():
+            found[1, ours["id"]] = outbound_view(ours, state)
     return [found[key["way"], key["id"]] for key in keys]
 
 
@@ -163,7 +165,8 @@ async def transaction(conn: AsyncConnection, view_id: str, state: str) -> Transa
     table = {"in": inbound, "out": outbound}.get(way)
     if table is None or not number.isdigit():
         return None
-    row = (await conn.execute(select(table).where(table.c.id == int(number)))).mappings().one_or_none()
+    read = await conn.execute(select(table).where(table.c.id == int(number)))
+    row = await opened_one(conn, table, read.mappings().one_or_none())
     if row is None:
         return None
     if way == "out":
@@ -183,7 +186,7 @@ def _content(transaction: Transaction | None) -> dict[str, Any] | None:
     return None if transaction is None else codec.to_json(transaction)
 
 
-def work_item_view(row: RowMapping) -> WorkItemView:
+def work_item_view(row: Row) -> WorkItemView:
     """Describe a work item."""
     values = {name: row[name] for name in WorkItemView.__struct_fields__ if name in row}
     return WorkItemView(
@@ -207,7 +210,7 @@ async def work_items(conn: AsyncConnection, wanted: WorkFilter) -> Page:
         query = query.where(work_item.c.due < wanted.due_before)
     if wanted.after is not None:
         query = query.where(work_item.c.id > (int(wanted.after) if wanted.after.isdigit() else 2**62))
-    rows = list((await conn.execute(query)).mappings())
+    rows = await opened(conn, work_item, (await conn.execute(query)).mappings())
     following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
     return Page(items=[work_item_view(row) for row in rows[:limit]], next=following)
 
@@ -258,5 +261,6 @@ async def raw(conn: AsyncConnection, view_id: str) -> bytes | None:
     table = {"in": inbound, "out": outbound}.get(way)
     if table is None or not number.isdigit():
         return None
-    row = (await conn.execute(select(table).where(table.c.id == int(number)))).mappings().one_or_none()
+    found = await conn.execute(select(table).where(table.c.id == int(number)))
+    row = await opened_one(conn, table, found.mappings().one_or_none())
     return None if row is None else bytes(row["raw"])

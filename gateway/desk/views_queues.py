@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import WorkItemView
 from csenet.gateway.store import outbox
+from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.tables import audit, case_file, inbound, outbound, work_item
 
 _LATE: Final = date.max
@@ -179,7 +180,7 @@ async def work_queue(
     query = query.where(*conditions).order_by(when, work_item.c.id).limit(limit + 1)
     if after is not None and (mark := _after(after)) is not None:
         query = query.where(or_(when > mark[0], and_(when == mark[0], work_item.c.id > mark[1])))
-    rows = list((await conn.execute(query)).mappings())
+    rows = await opened(conn, work_item, (await conn.execute(query)).mappings())
     last = rows[limit - 1] if len(rows) > limit else None
     return Queue(
         items=[views.work_item_view(row) for row in rows[:limit]],

@@ -13,7 +13,6 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.codes import FarCode
@@ -21,6 +20,7 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
 from csenet.gateway.store import audit, cases, journal, outgoing, work
+from csenet.gateway.store.sealing import Row
 from csenet.handlers.context import (
     CaseRecord,
     CaseState,
@@ -63,7 +63,7 @@ class Arrival:
     replies: int = 0
 
 
-def work_view(row: RowMapping | dict[str, Any]) -> WorkView:
+def work_view(row: Row) -> WorkView:
     """Read a work item the way handlers know it."""
     return WorkView(**{name: row[name] for name in WorkView.__struct_fields__})
 
@@ -357,7 +357,7 @@ def facts_row(facts: CaseFacts) -> dict[str, Any]:
     }
 
 
-def sent_transaction(row: RowMapping, agency: Agency) -> SentTransaction:
+def sent_transaction(row: Row, agency: Agency) -> SentTransaction:
     """Read one of our own transactions the way handlers know it."""
     return SentTransaction(
         serial=f"{row['serial']:012d}",

@@ -27,6 +27,7 @@ from csenet.codecs.envelope import (
 from csenet.gateway.clock import Clock
 from csenet.gateway.partners import EXCHANGE, Partners
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import sealed_one
 from csenet.gateway.store.tables import idempotency
 
 # Keys of batches stand in the same table as those of requests, and must not meet them.
@@ -148,7 +149,7 @@ class StoreKeys:
             known = (await conn.execute(query)).scalar_one_or_none()
             if known is None:
                 row = {"key": name, "request_sha256": sha256, "result": {}, "created_at": now}
-                await conn.execute(insert(idempotency).values(row))
+                await conn.execute(insert(idempotency).values(sealed_one(conn, idempotency, row)))
             return known in (None, sha256)
 
         return await self._store.together(bind)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding, among
+from csenet.gateway.store.sealing import opened, sealed, sealed_one
 from csenet.gateway.store.tables import case_file, timeline
 
 _KNOWN: Final = Prepared(select(case_file).where(among(case_file.c.case_id, "ids")))
@@ -24,7 +25,7 @@ async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, di
 
 async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> None:
     """Keep a case not known before."""
-    await conn.execute(insert(case_file).values(**values))
+    await conn.execute(insert(case_file).values(**sealed_one(conn, case_file, values)))
 
 
 async def save(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -36,7 +37,7 @@ async def save(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None
         update(case_file)
         .where(case_file.c.case_id == bindparam("b_case_id"))
         .values({name: bindparam(f"b_{name}") for name in columns}),
-        [{f"b_{name}": value for name, value in row.items()} for row in rows],
+        [{f"b_{name}": value for name, value in row.items()} for row in sealed(conn, case_file, rows)],
     )
 
 
@@ -45,10 +46,10 @@ async def add_events(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -
     await _ADD_EVENTS.many(conn, rows)
 
 
-async def events(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list[RowMapping]:
+async def events(conn: AsyncConnection, case_id: str, limit: int = 1000) -> list[dict[str, Any]]:
     """Return the newest events of a case, oldest first."""
     query = select(timeline).where(timeline.c.case_id == case_id).order_by(timeline.c.id.desc()).limit(limit)
-    return list(reversed(list((await conn.execute(query)).mappings())))
+    return (await opened(conn, timeline, (await conn.execute(query)).mappings()))[::-1]
 
 
 async def with_ids(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]:

@@ -136,8 +136,7 @@ class BatchClaims:
         """
         others = delivery_batch.c.id.not_in(besides) if besides else true()
         if not self._store.shared:
-            found = (await conn.execute(outbox.open_batches().where(others).limit(1))).mappings().first()
-            return None if found is None else OpenBatch(**found)
+            return await outbox.read_batch(conn, outbox.open_batches().where(others).limit(1))
         free = or_(
             lease.c.until.is_(None),
             lease.c.until <= self._clock.now(),
@@ -151,8 +150,7 @@ class BatchClaims:
             .limit(1)
             .with_for_update(of=delivery_batch, skip_locked=True)
         )
-        found = (await conn.execute(query)).mappings().first()
-        return None if found is None else await self.take(conn, OpenBatch(**found))
+        return await self.take(conn, await outbox.read_batch(conn, query))
 
     async def take(self, conn: AsyncConnection, batch: OpenBatch | None) -> OpenBatch | None:
         """Make a batch this courier's; None if there is none, or another was quicker."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Integer, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Integer, LargeBinary, Text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 # SQLite numbers rows by itself only for a column declared plain INTEGER.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -54,6 +54,70 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any | None:
         """Read the value back."""
         return None if value is None else msgspec.json.decode(value)
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Say which data keys seal a table's content, and which columns name a record for good."""
+
+    kind: str
+    name: tuple[str, ...]
+
+
+def content(kind: str, *name: str) -> dict[str, Content]:
+    """Mark a table as one with sealed columns; the columns of ``name`` are known before an insert."""
+    return {"content": Content(kind, name)}
+
+
+class Closed:
+    """Hold content as it is stored, so that nobody takes it for what it was before it was sealed."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        """Take the stored bytes."""
+        self.data = data
+
+
+class _Loose(UserDefinedType[Any]):
+    """Let SQLite keep bytes in a column that was declared as text before its content was sealed."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the declared type."""
+        return "TEXT"
+
+
+class Sealed(TypeDecorator[Any]):
+    """Keep content that ``sealing`` closes and opens; it comes and goes as ``Closed``, else ``TypeError``."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, form: Literal["bytes", "json"]) -> None:
+        """Say what the content is once it is opened."""
+        super().__init__()
+        self.form = form
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose bytes, but on SQLite, which does not mind, the type that the column always had."""
+        if dialect.name == "sqlite" and self.form == "json":
+            return _Loose()
+        return dialect.type_descriptor(LargeBinary())
+
+    def process_bind_param(self, value: Any | None, dialect: Dialect) -> Any | None:
+        """Take what went through ``sealing`` only."""
+        if value is None:
+            return None
+        if not isinstance(value, Closed):
+            raise TypeError("content is written only after it was sealed")
+        return value.data
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any | None:
+        """Give it back closed; text is what a store held before it was sealed."""
+        if value is None:
+            return None
+        return Closed(value.encode() if isinstance(value, str) else bytes(value))
 
 
 def one_of(column: str, words: Iterable[str], name: str) -> CheckConstraint:

@@ -9,21 +9,22 @@ from typing import Any
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import outbound, work_item
 from csenet.gateway.store.tables_corrections import correction
 
 REFUSED_WORK = "refused_by_exchange"
 
 
-async def whole(conn: AsyncConnection, outbound_id: int) -> RowMapping | None:
+async def whole(conn: AsyncConnection, outbound_id: int) -> dict[str, Any] | None:
     """Return a transaction of ours with its bytes, held until the end of the commit."""
     query = select(outbound).where(outbound.c.id == outbound_id).with_for_update()
-    return (await conn.execute(query)).mappings().one_or_none()
+    return await opened_one(conn, outbound, (await conn.execute(query)).mappings().one_or_none())
 
 
 async def send_again(
     conn: AsyncConnection,
-    row: RowMapping,
+    row: Row,
     raw: bytes,
     fields: list[str],
     *,
@@ -33,15 +34,12 @@ async def send_again(
 ) -> None:
     """Keep what a refused row was, queue it as it is now under its own number, and end the work on it."""
     kept = {name: row[name] for name in ("raw", "batch_id", "reason", "refused_at")}
-    await conn.execute(
-        insert(correction).values(**kept, outbound_id=row["id"], at=at, actor=actor, fields=fields)
-    )
+    kept |= {"outbound_id": row["id"], "at": at, "actor": actor, "fields": fields}
+    await conn.execute(insert(correction).values(**sealed_one(conn, correction, kept)))
     fresh: dict[str, Any] = dict.fromkeys(("batch_id", "reason", "refused_at", "delivered_at"))
-    await conn.execute(
-        update(outbound)
-        .where(outbound.c.id == row["id"])
-        .values(**fresh, raw=raw, status="queued", transaction_date=day, attempts=0)
-    )
+    fresh |= {"raw": raw, "status": "queued", "transaction_date": day, "attempts": 0}
+    values = sealed_one(conn, outbound, {**fresh, "serial": row["serial"]})
+    await conn.execute(update(outbound).where(outbound.c.id == row["id"]).values(**values))
     await conn.execute(
         update(work_item)
         .where(

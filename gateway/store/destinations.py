@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit, outbox
 from csenet.gateway.store.prepared import Prepared
+from csenet.gateway.store.sealing import sealed_one
 from csenet.gateway.store.tables import destination, outbound, work_item
 
 EXCHANGE: Final = "exchange"
@@ -111,16 +112,19 @@ async def ask_operator(conn: AsyncConnection, error: str, at: datetime) -> bool:
     is_open = exists().where(work_item.c.kind == REFUSED_WORK, work_item.c.status == "open")
     if (await conn.execute(select(is_open))).scalar_one():
         return False
-    item = {
+    item: dict[str, Any] = {
         "kind": REFUSED_WORK,
         "title": _TITLE,
         "group": REFUSED_WORK,
+        "case_id": None,
+        "inbound_id": None,
+        "outbound_id": None,
         "status": "open",
         "reasons": [],
         "details": {"error": error},
         "opened_at": at,
     }
-    await conn.execute(insert(work_item).values(**item))
+    await conn.execute(insert(work_item).values(**sealed_one(conn, work_item, item)))
     return True
 
 

@@ -25,11 +25,13 @@ from csenet.gateway.store import embedded, postgres
 from csenet.gateway.store.committer import Committer, T, Work
 from csenet.gateway.store.embedded import Disk
 from csenet.gateway.store.errors import StoreError
+from csenet.gateway.store.keyring import Keyring
+from csenet.gateway.store.sealing import OPTION
 
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0012"
+SCHEMA_HEAD = "0013"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4
@@ -39,9 +41,18 @@ class Store:
     """Hold the database of one jurisdiction."""
 
     def __init__(
-        self, writer: AsyncEngine, reader: AsyncEngine, holder: str = "", disk: Disk | None = None
+        self,
+        writer: AsyncEngine,
+        reader: AsyncEngine,
+        holder: str = "",
+        disk: Disk | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
-        """Take the engines, and the disk of an embedded database; ``open_store`` makes them."""
+        """Take the engines, the disk of an embedded database, and the keys; ``open_store`` makes them."""
+        self.keyring = keyring or Keyring()
+        """Holds the keys that seal content; without one, none is sealed."""
+        for engine in (writer, reader):
+            engine.sync_engine.update_execution_options(**{OPTION: self.keyring})
         self.holder = holder or secrets.token_hex(8)
         """Names this gateway among those that share the database."""
         self._writer = writer
@@ -71,13 +82,34 @@ class Store:
         an embedded database takes one writer at a time all the same.
         """
         if self.shared and not alone:
+            if self.keyring.is_due():
+                async with self._turn:
+                    await self._prepare_keys()
             async with self._writer.begin() as connection:
                 yield connection
             return
-        async with self._turn, self._writer.begin() as connection:
+        async with self._turn:
+            if self.keyring.is_due():
+                await self._prepare_keys()
+            async with self._in_turn() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[AsyncConnection]:
+        async with self._writer.begin() as connection:
             if self.shared:
                 await postgres.wait_for_turn(connection)
             yield connection
+
+    async def start_keys(self) -> None:
+        """Load the keys that seal content, or make the first ones; raises ``SealingError``."""
+        async with self._turn, self._in_turn() as connection:
+            await self.keyring.start(connection)
+
+    async def _prepare_keys(self) -> None:
+        """Make the month's keys in a commit of their own, before anything is sealed with them."""
+        async with self._in_turn() as connection:
+            await self.keyring.prepare(connection)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -142,12 +174,12 @@ def _reader(url: URL) -> AsyncEngine:
     return engine
 
 
-def store_at(url: URL, holder: str = "") -> Store:
+def store_at(url: URL, holder: str = "", keyring: Keyring | None = None) -> Store:
     """Make the engines for a database, whatever tables it has or is to get."""
     if url.get_backend_name() == "postgresql":
-        return Store(*postgres.engines(url), holder)
+        return Store(*postgres.engines(url), holder, keyring=keyring)
     writer, disk = embedded.writer(url)
-    return Store(writer, _reader(url), holder, disk)
+    return Store(writer, _reader(url), holder, disk, keyring)
 
 
 def _version(connection: Connection) -> str | None:
@@ -170,19 +202,25 @@ def _make_private(path: Path) -> None:
 
 
 async def open_store(
-    url_or_path: str | Path, *, migrate: bool = True, unsafe_server: bool = False, holder: str = ""
+    url_or_path: str | Path,
+    *,
+    migrate: bool = True,
+    unsafe_server: bool = False,
+    holder: str = "",
+    keyring: Keyring | None = None,
 ) -> Store:
     """Open the store at a path or database URL, created or brought up to date if ``migrate``.
 
     Raises ``StoreError`` when the schema is not the one this version works on and may not be changed, and for
     a database server that cannot be reached or is set to lose what it confirmed; ``unsafe_server`` takes such
     a one all the same, for tests.  ``holder`` names this gateway among those that share the database; one
-    that keeps its name takes its own leases again at once after a restart.
+    that keeps its name takes its own leases again at once after a restart.  ``keyring`` seals content;
+    without one content is written as it is, and a sealed store is refused with ``SealingError``.
     """
     url = store_url(url_or_path)
     if url.get_backend_name() == "sqlite" and url.database:
         _make_private(Path(url.database))
-    store = store_at(url, holder)
+    store = store_at(url, holder, keyring)
     try:
         if store.dialect == "postgresql":
             await postgres.check_server(store._writer, unsafe=unsafe_server)
@@ -194,6 +232,7 @@ async def open_store(
         if version != SCHEMA_HEAD:
             found = version or "none"
             raise StoreError(f"the store has schema {found}, needed is {SCHEMA_HEAD}; run csenet db upgrade")
+        await store.start_keys()
     except BaseException:
         await store.close()
         raise

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, text, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
+from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import inbound, inbound_file, inbound_problem, transaction_key, work_item
 
 Key = tuple[str, str]
@@ -72,10 +73,10 @@ async def file_by_digest(conn: AsyncConnection, sha256: str) -> Mapping[str, Any
     return found[0] if found else None
 
 
-async def file_by_id(conn: AsyncConnection, file_id: int) -> RowMapping | None:
+async def file_by_id(conn: AsyncConnection, file_id: int) -> Row | None:
     """Return a file with its bytes."""
     found = await conn.execute(select(inbound_file).where(inbound_file.c.id == file_id))
-    return found.mappings().one_or_none()
+    return await opened_one(conn, inbound_file, found.mappings().one_or_none())
 
 
 async def knows_file(conn: AsyncConnection, file_id: int) -> bool:
@@ -217,7 +218,7 @@ async def parked_cases(conn: AsyncConnection, case_ids: Collection[str]) -> set[
 
 async def parked(
     conn: AsyncConnection, case_id: str | None = None, *, after: int = 0, limit: int = 100
-) -> list[RowMapping]:
+) -> list[dict[str, Any]]:
     """List parked transactions in order of arrival, of one case or of all, from number ``after`` on."""
     query = (
         select(inbound)
@@ -227,12 +228,13 @@ async def parked(
     )
     if case_id is not None:
         query = query.where(inbound.c.case_id == case_id)
-    return list((await conn.execute(query)).mappings())
+    return await opened(conn, inbound, (await conn.execute(query)).mappings())
 
 
 async def decide_parked(conn: AsyncConnection, inbound_id: int, values: Mapping[str, Any]) -> None:
-    """Write down what became of a parked transaction."""
-    await conn.execute(update(inbound).where(inbound.c.id == inbound_id).values(**values))
+    """Write down what became of a parked transaction; ``values`` name its correlation."""
+    row = sealed_one(conn, inbound, values)
+    await conn.execute(update(inbound).where(inbound.c.id == inbound_id).values(**row))
 
 
 async def count_replies(conn: AsyncConnection, inbound_id: int, count: int) -> None:
@@ -244,11 +246,10 @@ async def count_replies(conn: AsyncConnection, inbound_id: int, count: int) -> N
 
 
 async def raw_of(conn: AsyncConnection, inbound_id: int | None) -> bytes | None:
-    """Return the bytes of an incoming transaction."""
-    if inbound_id is None:
-        return None
-    found = await conn.execute(select(inbound.c.raw).where(inbound.c.id == inbound_id))
-    return found.scalar_one_or_none()
+    """Return the bytes of a transaction as it came."""
+    found = await conn.execute(select(inbound.c.raw, inbound.c.correlation).where(inbound.c.id == inbound_id))
+    row = await opened_one(conn, inbound, found.mappings().one_or_none())
+    return None if row is None else bytes(row["raw"])
 
 
 async def correlation_of(conn: AsyncConnection, inbound_id: int | None) -> str | None:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding
+from csenet.gateway.store.sealing import opened_one, sealed
 from csenet.gateway.store.tables import delivery_batch, outbound, work_item
 
 # Word for word the condition of the partial index, or SQLite would not use it.
@@ -116,8 +117,12 @@ async def rows_of(conn: AsyncConnection, batch_id: int) -> list[tuple[str, Outbo
 async def open_batch(conn: AsyncConnection, batch_id: int | None = None) -> OpenBatch | None:
     """Return the oldest batch that is neither delivered nor dead, or the one named if it is neither."""
     chosen = () if batch_id is None else (delivery_batch.c.id == batch_id,)
-    query = open_batches().where(*chosen).limit(1)
-    found = (await conn.execute(query)).mappings().first()
+    return await read_batch(conn, open_batches().where(*chosen).limit(1))
+
+
+async def read_batch(conn: AsyncConnection, query: Select[Any]) -> OpenBatch | None:
+    """Return the first batch that a query of ``open_batches`` finds."""
+    found = await opened_one(conn, delivery_batch, (await conn.execute(query)).mappings().first())
     return None if found is None else OpenBatch(**found)
 
 
@@ -240,12 +245,13 @@ async def _open_work(
             "status": "open",
             "reasons": reasons,
             "details": {"serial": str(row.serial), "far": row.far, "partner": row.partner, **details},
+            "inbound_id": None,
             "outbound_id": row.id,
             "opened_at": at,
         }
         for row in rows
     ]
-    await conn.execute(insert(work_item), items)
+    await conn.execute(insert(work_item), sealed(conn, work_item, items))
 
 
 async def statuses(conn: AsyncConnection) -> dict[str, int]:

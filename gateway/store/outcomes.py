@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import audit
-from csenet.gateway.store.columns import Json, UtcDateTime
+from csenet.gateway.store import audit, cases
 from csenet.gateway.store.outbox import bury, rows_of, status_is
 from csenet.gateway.store.prepared import Prepared, adding, new_ids
-from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound, timeline
+from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound
 
 
 class Departure(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,16 +48,9 @@ _END_TRY: Final = Prepared(
 _ABOUT: Final = Prepared(
     select(delivery_batch.c.name, delivery_batch.c.count, delivery_batch.c.sha256).where(_THE_BATCH)
 )
-_NOTE: Final = Prepared(
-    insert(timeline).from_select(
-        ["case_id", "at", "event", "detail", "outbound_id"],
-        select(
-            outbound.c.case_id,
-            bindparam("at", type_=UtcDateTime),
-            bindparam("event", type_=timeline.c.event.type),
-            bindparam("detail", type_=Json),
-            outbound.c.id,
-        ).where(*_ON_ITS_WAY, outbound.c.case_id.in_(select(case_file.c.case_id))),
+_OF_KNOWN_CASES: Final = Prepared(
+    select(outbound.c.case_id, outbound.c.id.label("outbound_id")).where(
+        *_ON_ITS_WAY, outbound.c.case_id.in_(select(case_file.c.case_id))
     )
 )
 # Locked in the order in which a file of refusals locks them, so that the two cannot block each other.
@@ -118,7 +110,9 @@ async def note_batch(conn: AsyncConnection, batch_id: int, action: str, at: date
 
 async def _note(conn: AsyncConnection, batch_id: int, event: str, at: datetime) -> None:
     """Write what happens to the rows of a batch on the timelines of the cases that we know."""
-    await _NOTE.run(conn, batch=batch_id, at=at, event=event, detail={"batch": batch_id})
+    same = {"at": at, "event": event, "detail": {"batch": batch_id}, "inbound_id": None}
+    rows = await _OF_KNOWN_CASES.mappings(conn, batch=batch_id)
+    await cases.add_events(conn, [{**row, **same} for row in rows])
 
 
 async def settle_failed(

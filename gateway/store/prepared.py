@@ -2,7 +2,8 @@
 
 Putting a statement together and finding its compiled form again takes SQLAlchemy ten times as long as the
 database takes to run it.  A prepared one is put together once, compiled once for each kind of database, and
-then costs what the driver costs.  Types convert values both ways as they do elsewhere.
+then costs what the driver costs.  Types convert values both ways as they do elsewhere, and content is sealed
+on its way in and opened on its way out.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Dialect, Table, Text, bindparam, insert
+from sqlalchemy import BindParameter, ColumnElement, Dialect, Insert, Select, Table, Text, bindparam, insert
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from csenet.gateway.store.columns import Sealed
 from csenet.gateway.store.embedded import InPlaceConnection
+from csenet.gateway.store.sealing import opened, sealed, sealed_one
 
 _T = TypeVar("_T")
 _Convert = Callable[[Any], Any]
@@ -79,11 +82,14 @@ class Prepared:
         """Take the statement; it is compiled when a kind of database first needs it."""
         self._statement = statement
         self._columns = columns
+        self._content = _content_of(statement)
         self._forms: dict[str, _Form] = {}
 
     async def all(self, conn: AsyncConnection, **values: Any) -> list[_Row]:
         """Return the rows."""
         form = self._form(conn)
+        if self._content is not None and isinstance(self._statement, Insert):
+            values = sealed_one(conn, self._content, values)
         if isinstance(conn, InPlaceConnection):
             return form.result(conn.run(form.sql, form.values(values)).fetchall())
         return form.result(await conn.exec_driver_sql(form.sql, form.values(values)))
@@ -101,12 +107,12 @@ class Prepared:
     async def mappings(self, conn: AsyncConnection, **values: Any) -> list[dict[str, Any]]:
         """Return the rows by the names of their columns."""
         keys = self._form(conn).keys
-        return [dict(zip(keys, row, strict=True)) for row in await self.all(conn, **values)]
+        rows = [dict(zip(keys, row, strict=True)) for row in await self.all(conn, **values)]
+        return rows if self._content is None else await opened(conn, self._content, rows)
 
     async def structs(self, conn: AsyncConnection, kind: type[_T], **values: Any) -> list[_T]:
         """Return the rows as values of a class whose fields are the columns."""
-        keys = self._form(conn).keys
-        return [kind(**dict(zip(keys, row, strict=True))) for row in await self.all(conn, **values)]
+        return [kind(**row) for row in await self.mappings(conn, **values)]
 
     async def run(self, conn: AsyncConnection, **values: Any) -> int:
         """Run it and return how many rows it touched."""
@@ -120,6 +126,8 @@ class Prepared:
         if not rows:
             return
         form = self._form(conn)
+        if self._content is not None:
+            rows = sealed(conn, self._content, rows)
         values = [form.values(row) for row in rows]
         if isinstance(conn, InPlaceConnection):
             conn.run_many(form.sql, values)
@@ -132,6 +140,19 @@ class Prepared:
         if form is None:
             form = self._forms[dialect.name] = _Form(self._statement, dialect, self._columns)
         return form
+
+
+def _content_of(statement: Executable) -> Table | None:
+    """Return the table whose content a statement adds or reads, if it does."""
+    if isinstance(statement, Insert):
+        into = statement.table
+        return into if isinstance(into, Table) and "content" in into.info else None
+    if not isinstance(statement, Select):
+        return None
+    for column in statement.selected_columns:
+        if isinstance(column.type, Sealed) and isinstance(found := getattr(column, "table", None), Table):
+            return found
+    return None
 
 
 def adding(table: Table, *, left_out: Sequence[str] = ()) -> Prepared:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime, one_of
+from csenet.gateway.store.columns import ROW_ID, Json, Sealed, UtcDateTime, content, one_of
 
 INBOUND_STATUSES = ("received", "malformed", "duplicate", "conflict", "parked", "decided")
 OUTBOUND_STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead", "cancelled")
@@ -43,7 +43,7 @@ inbound_file = Table(
     Column("kind", String(16), nullable=False),
     Column("sha256", String(64), nullable=False, unique=True),
     Column("size", BigInteger, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Sealed("bytes"), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("state", String(16), nullable=False),
     # Number of records; known once the whole file is settled.
@@ -51,6 +51,7 @@ inbound_file = Table(
     Column("settled_at", UtcDateTime),
     one_of("kind", FILE_KINDS, "inbound_file_kind"),
     one_of("state", FILE_STATES, "inbound_file_state"),
+    info=content("inbound", "sha256"),
 )
 
 # Word for word the condition of the query, or SQLite would not use it.
@@ -69,7 +70,7 @@ inbound = Table(
     Column("file_id", ROW_ID, ForeignKey("inbound_file.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Sealed("bytes"), nullable=False),
     Column("fingerprint", String(64)),
     Column("sender", String(2)),
     Column("serial", String(12)),
@@ -78,13 +79,14 @@ inbound = Table(
     Column("status", String(16), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
-    Column("problems", Json),
-    Column("decision", Json),
+    Column("problems", Sealed("json")),
+    Column("decision", Sealed("json")),
     # How many replies were queued for it; the ledger counts them again.
     Column("replies", Integer, nullable=False, default=0),
     Column("correlation", String(64), nullable=False),
     UniqueConstraint("file_id", "position", name="inbound_place"),
     one_of("status", INBOUND_STATUSES, "inbound_status"),
+    info=content("inbound", "correlation"),
 )
 Index("inbound_case", inbound.c.case_id, inbound.c.id)
 Index("inbound_key", inbound.c.sender, inbound.c.serial)
@@ -138,11 +140,12 @@ case_file = Table(
     Column("role", String(16), nullable=False),
     Column("other_fips", String(7), nullable=False),
     Column("other_case_id", String(15)),
-    Column("facts", Json, nullable=False),
-    Column("state", Json, nullable=False),
+    Column("facts", Sealed("json"), nullable=False),
+    Column("state", Sealed("json"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     one_of("role", ("initiating", "responding"), "case_file_role"),
+    info=content("case", "case_id"),
 )
 
 delivery_batch = Table(
@@ -152,7 +155,7 @@ delivery_batch = Table(
     Column("name", String(64), nullable=False, unique=True),
     Column("state", String(16), nullable=False),
     Column("framing", String(16), nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Sealed("bytes"), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("count", Integer, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
@@ -161,6 +164,7 @@ delivery_batch = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("delivered_at", UtcDateTime),
     one_of("state", BATCH_STATES, "delivery_batch_state"),
+    info=content("outbound", "name"),
 )
 _is_open = text("state <> 'delivered'")
 Index(
@@ -181,7 +185,7 @@ outbound = Table(
     Column("far", String(16), nullable=False),
     Column("status", String(16), nullable=False),
     # The transaction as it goes to the exchange, serial number included; never changed afterwards.
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Sealed("bytes"), nullable=False),
     Column("transaction_date", Date),
     Column("in_reply_to", ROW_ID, ForeignKey("inbound.id")),
     Column("correlation", String(64), nullable=False),
@@ -193,6 +197,7 @@ outbound = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("reason", Text),
     one_of("status", OUTBOUND_STATUSES, "outbound_status"),
+    info=content("outbound", "serial"),
 )
 Index("outbound_case", outbound.c.case_id, outbound.c.id)
 Index("outbound_batch", outbound.c.batch_id)
@@ -239,9 +244,10 @@ timeline = Table(
     Column("case_id", String(15), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("event", String(64), nullable=False),
-    Column("detail", Json, nullable=False),
+    Column("detail", Sealed("json"), nullable=False),
     Column("inbound_id", ROW_ID, ForeignKey("inbound.id")),
     Column("outbound_id", ROW_ID, ForeignKey("outbound.id")),
+    info=content("case", "case_id", "event", "inbound_id", "outbound_id", "at"),
 )
 Index("timeline_case", timeline.c.case_id, timeline.c.id)
 
@@ -256,14 +262,15 @@ work_item = Table(
     Column("duty", String(32)),
     Column("due", Date),
     Column("status", String(16), nullable=False),
-    Column("reasons", Json, nullable=False),
-    Column("details", Json, nullable=False),
+    Column("reasons", Sealed("json"), nullable=False),
+    Column("details", Sealed("json"), nullable=False),
     Column("inbound_id", ROW_ID, ForeignKey("inbound.id")),
     Column("outbound_id", ROW_ID, ForeignKey("outbound.id")),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("completed_on", Date),
     Column("completed_at", UtcDateTime),
     one_of("status", WORK_STATUSES, "work_item_status"),
+    info=content("work", "kind", "case_id", "inbound_id", "outbound_id", "opened_at"),
 )
 Index("work_item_case", work_item.c.case_id, work_item.c.status, work_item.c.id)
 Index("work_item_inbound", work_item.c.inbound_id)
@@ -335,6 +342,48 @@ idempotency = Table(
     metadata,
     Column("key", String(128), primary_key=True),
     Column("request_sha256", String(64), nullable=False),
-    Column("result", Json, nullable=False),
+    Column("result", Sealed("json"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    info=content("request", "key", "request_sha256"),
 )
+
+# The keys that seal content, themselves sealed by a key that is kept elsewhere: one a kind and month.
+data_key = Table(
+    "data_key",
+    metadata,
+    # Stands in each value that was sealed with it.
+    Column("number", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    # Year and month in which it began to seal; empty for the key of the search words.
+    Column("period", String(7), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("wrapped_by", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # Since when a later generation has taken its place everywhere.
+    Column("retired_at", UtcDateTime),
+    UniqueConstraint("kind", "period", "generation", name="data_key_period"),
+)
+
+# How far a table's content has been sealed, or sealed anew; a table without its row has yet to be looked at.
+sealing_progress = Table(
+    "sealing_progress",
+    metadata,
+    Column("table", String(64), primary_key=True),
+    # The key of the last row done, as JSON.
+    Column("after", Text),
+    Column("rows", BigInteger, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+
+# What is searched for, as keyed digests that say nothing without the key: SSN, case ID, names.
+search_key = Table(
+    "search_key",
+    metadata,
+    # in-12, out-7 or case-MN1: where the words stand.
+    Column("subject", String(32), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("search_key_digest", search_key.c.digest)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
 
-from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime
+from csenet.gateway.store.columns import ROW_ID, Json, Sealed, UtcDateTime, content
 from csenet.gateway.store.tables import metadata
 
 correction = Table(
@@ -15,12 +15,13 @@ correction = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(64), nullable=False),
     # The transaction as it had left, the batch it left in, and why the exchange refused it.
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Sealed("bytes"), nullable=False),
     Column("batch_id", ROW_ID, ForeignKey("delivery_batch.id")),
     Column("reason", Text),
     Column("refused_at", UtcDateTime),
     # The places that were changed, without their values.
     Column("fields", Json, nullable=False),
+    info=content("outbound", "outbound_id", "at"),
 )
 Index("correction_of", correction.c.outbound_id, correction.c.id)
 Index("correction_batch", correction.c.batch_id)

@@ -14,17 +14,23 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import make_url
+from sqlalchemy import Table, make_url, select
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.keyring import Keyring
+from csenet.gateway.store.sealing import opened
+from csenet.gateway.store.wrapping import HeldKeys
 
 from . import postgres
 
 NOON = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 """Noon of Friday, 20 November 2026, in Minnesota."""
 
+
+KEYS = {"0" * 16: bytes(32)}
+"""The wrapping key of every test's store; a store opened without it is refused."""
 
 QUIET = structlog.wrap_logger(
     structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
@@ -74,7 +80,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
 
 @pytest.fixture
 async def store(location: str | Path) -> AsyncIterator[Store]:
-    opened = await open_store(location)
+    opened = await open_store(location, keyring=Keyring(HeldKeys(KEYS), lambda: NOON))
     yield opened
     await opened.close()
 
@@ -82,6 +88,16 @@ async def store(location: str | Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def desk(store: Store, clock: ManualClock) -> Desk:
     return Desk(store, agency_of("27"), clock, QUIET)
+
+
+async def contents(store: Store, table: Table) -> list[dict[str, Any]]:
+    """Read all rows of a table with what is sealed in them."""
+    async with store.read() as conn:
+        found = await conn.execute(select(table).order_by(*table.primary_key))
+        sealed = "content" in table.info
+        return (
+            await opened(conn, table, found.mappings()) if sealed else [{**row} for row in found.mappings()]
+        )
 
 
 async def tamper(location: str | Path, statement: str) -> None:

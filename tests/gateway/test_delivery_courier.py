@@ -23,7 +23,10 @@ from csenet.gateway.delivery.transports import FolderTransport, Parcel
 from csenet.gateway.store import claims, dead, outbox, outcomes
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import OutboundRow
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import attempt, delivery_batch, outbound, work_item
+
+from .conftest import contents
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -85,7 +88,7 @@ async def queue(store: Store, *cases: str | None, first: int = 1, status: str = 
         for serial, case in enumerate(cases, start=first)
     ]
     async with store.begin() as conn:
-        await conn.execute(insert(outbound), rows)
+        await conn.execute(insert(outbound), sealed(conn, outbound, rows))
 
 
 async def statuses(store: Store) -> dict[int, str]:
@@ -95,8 +98,7 @@ async def statuses(store: Store) -> dict[int, str]:
 
 
 async def table(store: Store, which: Any) -> list[dict[str, Any]]:
-    async with store.read() as conn:
-        return [dict(row) for row in (await conn.execute(select(which).order_by(which.c.id))).mappings()]
+    return await contents(store, which)
 
 
 def courier(store: Store, transport: Any, clock: ManualClock, **more: Any) -> Courier:

@@ -22,7 +22,7 @@ from csenet.gateway.store.outbox import OutboundRow
 from csenet.gateway.store.tables import outbound, work_item
 from csenet.handlers.policy.rules import Why
 
-from .conftest import QUIET, facts
+from .conftest import QUIET, contents, facts
 
 PLACE = {
     "residential_address_line_1": "9 OPEN LANE",
@@ -96,8 +96,7 @@ async def test_a_place_that_waits_is_held_once_somebody_is_at_risk(
     await courier(desk, store, clock, to).deliver_waiting()
     assert await statuses(store) == ["held", "delivered"]
     assert [parcel.count for parcel in to.got] == [1]
-    async with store.read() as conn:
-        (item,) = (await conn.execute(select(work_item))).mappings().all()
+    (item,) = await contents(store, work_item)
     assert (item["kind"], item["case_id"], item["status"]) == ("held", "MN1", "open")
     assert item["reasons"]
     assert "OPEN LANE" not in str(dict(item))

@@ -19,6 +19,7 @@ from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.transports import HttpTransport
 from csenet.gateway.store import claims, outbox, outcomes
 from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import attempt, outbound
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -95,7 +96,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         "created_at": NOW,
     }
     async with store.begin() as conn:
-        await conn.execute(insert(outbound), [row])
+        await conn.execute(insert(outbound), sealed(conn, outbound, [row]))
     yield store
     await store.close()
 

@@ -23,7 +23,7 @@ from csenet.gateway.store.tables import inbound, inbound_file, outbound
 from csenet.handlers import router
 from csenet.handlers.decision import Decision, Reply
 
-from .conftest import LEDGER, NOON, QUIET, arriving, case_block, facts, information_block, lines
+from .conftest import LEDGER, NOON, QUIET, arriving, case_block, contents, facts, information_block, lines
 
 
 async def settle(desk: Desk, *transactions: bytes, name: str = "batch") -> Any:
@@ -54,8 +54,7 @@ async def test_bytes_are_kept_as_they_came_before_the_receipt_is_given(desk: Des
     assert (receipt.sha256, receipt.bytes) == (hashlib.sha256(raw).hexdigest(), len(raw))
     assert (receipt.duplicate, receipt.received_at) == (False, NOON)
     assert desk.arrived.is_set()
-    async with store.read() as conn:
-        assert (await conn.execute(select(inbound_file.c.raw))).scalars().all() == [raw]
+    assert [row["raw"] for row in await contents(store, inbound_file)] == [raw]
 
 
 async def test_the_same_bytes_again_get_the_first_receipt_and_change_nothing(
@@ -101,10 +100,8 @@ async def test_a_mainframes_file_is_settled_like_any_other(
     count = await desk.settle(receipt.file_id)
     assert (count.transactions, count.replies) == (2, 1)
     assert await sent(desk) == [("MSC P GSTAI", "000000000001", "in-1")]
-    async with store.read() as conn:
-        kept = (await conn.execute(select(inbound.c.raw).order_by(inbound.c.id))).scalars().all()
-        assert (await conn.execute(select(inbound_file.c.raw))).scalar_one() == data
-    assert kept == raws
+    assert [row["raw"] for row in await contents(store, inbound_file)] == [data]
+    assert [row["raw"] for row in await contents(store, inbound)] == raws
     # The same transactions as lines of ASCII are no news.
     assert (await settle(desk, *raws)).duplicate == 2
     assert (await desk.ledger_check()).balanced
@@ -137,8 +134,7 @@ async def test_a_request_for_interest_is_answered_from_the_ledger_of_the_case(de
 async def test_what_leaves_is_kept_in_the_form_the_exchange_takes(desk: Desk, store: Store) -> None:
     await desk.put_case("MN1", facts(ledger=LEDGER))
     await settle(desk, arriving("MSC R GRINT", 41))
-    async with store.read() as conn:
-        raw = (await conn.execute(select(outbound.c.raw))).scalar_one()
+    (raw,) = [row["raw"] for row in await contents(store, outbound)]
     assert raw[:29] == b"27000  2000000003000000000001"
     assert raw[33:45] == b"PMSC20261120"
     reading = codec.read(raw, Direction.TO_SERVER)
@@ -516,9 +512,8 @@ async def test_a_chunk_needs_few_statements_however_full_it_is(desk: Desk, store
 async def test_the_received_bytes_of_each_transaction_are_kept(desk: Desk, store: Store) -> None:
     one, two = arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 2)
     await settle(desk, one, two)
-    async with store.read() as conn:
-        kept = (await conn.execute(select(inbound.c.raw, inbound.c.offset).order_by(inbound.c.id))).all()
-    assert [tuple(row) for row in kept] == [(one, 0), (two, 122)]
+    kept = [(row["raw"], row["offset"]) for row in await contents(store, inbound)]
+    assert kept == [(one, 0), (two, 122)]
 
 
 async def test_an_answer_takes_the_date_of_the_day_it_is_made(desk: Desk, clock: ManualClock) -> None:

@@ -9,7 +9,10 @@ from sqlalchemy import insert, select
 
 from csenet.gateway.store import claims, dead, outbox, outcomes
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import audit, case_file, outbound, timeline, work_item
+
+from .conftest import contents
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -30,7 +33,7 @@ async def queue(store: Store, *serials: int, case_id: str | None = "A") -> None:
         for serial in serials
     ]
     async with store.begin() as conn:
-        await conn.execute(insert(outbound), rows)
+        await conn.execute(insert(outbound), sealed(conn, outbound, rows))
 
 
 async def seal(store: Store, limit: int = 100) -> outbox.OpenBatch:
@@ -117,10 +120,11 @@ async def test_the_timeline_of_a_known_case_tells_what_became_of_a_transaction(
 ) -> None:
     case = {"case_id": known, "role": "initiating", "other_fips": "2000000", "facts": {}, "state": {}}
     async with store.begin() as conn:
-        await conn.execute(insert(case_file), [{**case, "version": 1, "updated_at": NOW}])
+        await conn.execute(
+            insert(case_file), sealed(conn, case_file, [{**case, "version": 1, "updated_at": NOW}])
+        )
     await queue(store, 1)
     batch = await give_up(store)
-    async with store.read() as conn:
-        rows = (await conn.execute(select(timeline))).mappings().all()
+    rows = await contents(store, timeline)
     assert [row["event"] for row in rows] == events
     assert [row["detail"] for row in rows] == [{"batch": batch.id} for _ in events]

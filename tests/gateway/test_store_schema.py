@@ -17,6 +17,7 @@ from csenet.gateway import store as store_package
 from csenet.gateway.store import audit
 from csenet.gateway.store.engine import SCHEMA_HEAD, Store, StoreError, open_store
 from csenet.gateway.store.migrate import configuration
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import metadata, outbound
 
 ON_SQLITE = pytest.mark.parametrize("location", ["sqlite"], indirect=True)
@@ -180,10 +181,11 @@ async def test_a_misspelt_status_cannot_be_stored(store: Store) -> None:
         "intake_at": at,
         "created_at": at,
     }
+    misspelt = {"serial": 2, "status": "sent"}
     async with store.begin() as conn:
-        await conn.execute(insert(outbound).values(**row, status="queued"))
+        await conn.execute(insert(outbound), sealed(conn, outbound, [{**row, "status": "queued"}]))
     with pytest.raises(IntegrityError):
         async with store.begin() as conn:
-            await conn.execute(insert(outbound).values(**{**row, "serial": 2}, status="sent"))
+            await conn.execute(insert(outbound), sealed(conn, outbound, [{**row, **misspelt}]))
     async with store.read() as conn:
         assert (await conn.execute(select(outbound.c.status))).scalars().all() == ["queued"]

@@ -17,6 +17,7 @@ from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.desk import Desk, TransactionFilter, agency_of, files, service
 from csenet.gateway.store import claims, dead, leases, outbox
 from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import outbound
 
 from .conftest import LEDGER, NOON, QUIET, arriving, facts, lines
@@ -201,7 +202,7 @@ async def queue(store: Store, *cases: str | None, first: int = 1, status: str = 
         for serial, case in enumerate(cases, start=first)
     ]
     async with store.begin() as conn:
-        await conn.execute(insert(outbound), rows)
+        await conn.execute(insert(outbound), sealed(conn, outbound, rows))
 
 
 def courier(store: Store, to: Destination, clock: ManualClock, batch_size: int = 3) -> Courier:

@@ -15,6 +15,7 @@ from csenet.gateway.desk.results import LedgerReport
 from csenet.gateway.desk.views_today import Today, WorkLine
 from csenet.gateway.store import destinations
 from csenet.gateway.store.destinations import Destination
+from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import outbound, work_item
 
 
@@ -35,7 +36,7 @@ async def add_waiting(store: Any, clock: Any, *waiting: tuple[str, timedelta]) -
         for number, (status, age) in enumerate(waiting, 1)
     ]
     async with store.begin() as conn:
-        await conn.execute(insert(outbound), rows)
+        await conn.execute(insert(outbound), sealed(conn, outbound, rows))
 
 
 async def add_work(store: Any, clock: Any, *items: tuple[str, date | None, str]) -> None:
@@ -54,7 +55,7 @@ async def add_work(store: Any, clock: Any, *items: tuple[str, date | None, str])
         for kind, due, status in items
     ]
     async with store.begin() as conn:
-        await conn.execute(insert(work_item), rows)
+        await conn.execute(insert(work_item), sealed(conn, work_item, rows))
 
 
 async def test_a_quiet_gateway_says_that_all_is_well(look: Any) -> None:

@@ -1,0 +1,247 @@
+"""Seal content before it is written and open it after it was read: the one place where either happens.
+
+A sealed value is ``mark, number of the data key, nonce, ciphertext with tag`` (AES-256-GCM).  Its associated
+data are table, column and the record's name, so that a value moved to another place does not open.  A record
+is named by columns that are known before it is written and never change afterwards (``columns.content``);
+row numbers would not do, since the database gives them out with the insert.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import RowMapping, Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.store.columns import Closed, Content, Sealed
+from csenet.gateway.store.errors import SealBroken
+
+Row = Mapping[str, Any] | RowMapping
+"""A record by column names."""
+
+OPTION: Final = "csenet_keyring"
+"""The execution option of an engine under which its connections find the keys."""
+
+MARK: Final = b"\x9fCS\x01"
+# Mark and number of the key, then the nonce; 96 random bits do for 2**32 values under one key of one month.
+_HEAD: Final = 8
+_NONCE: Final = 12
+_BETWEEN: Final = "\x1f"
+_FORMS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any]]]] = {
+    "bytes": (bytes, bytes),
+    "json": (msgspec.json.encode, msgspec.json.decode),
+}
+
+
+class UnknownKey(Exception):  # noqa: N818 - names what is missing
+    """Say that a value is sealed with a data key that was not loaded, perhaps because it is new."""
+
+
+class Keys(Protocol):
+    """Give the keys of a store, and look again for new ones."""
+
+    ring: Ring
+
+    async def refresh(self, conn: AsyncConnection) -> None:
+        """Load the keys that others have made meanwhile."""
+        ...
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """Hold what sealing needs to know of a table."""
+
+    table: str
+    kind: str
+    name: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    """Name and form of each sealed column."""
+    absent: dict[str, None]
+    """The columns of the name that an insert may leave out, as nothing."""
+
+
+class Ring:
+    """Hold data keys ready for use; without any, content is written as it is.
+
+    ``strict`` refuses content that is not sealed; it is set once nothing unsealed is left.
+    """
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self.current: dict[str, int] = {}
+        self.search = b""
+        self.strict = False
+        self._ciphers: dict[int, AESGCM] = {}
+
+    def add(self, number: int, key: bytes) -> None:
+        """Take a data key in; it seals only once ``current`` names it."""
+        self._ciphers[number] = AESGCM(key)
+
+    def keep_only(self, numbers: Container[int]) -> None:
+        """Forget data keys that were destroyed."""
+        for number in [each for each in self._ciphers if each not in numbers]:
+            del self._ciphers[number]
+
+    def knows(self, number: int) -> bool:
+        """Tell whether a data key is loaded."""
+        return number in self._ciphers
+
+    @property
+    def seals(self) -> bool:
+        """Tell whether content gets sealed at all."""
+        return bool(self.current)
+
+    def seal(self, kind: str, about: bytes, data: bytes, number: int | None = None) -> bytes:
+        """Seal a value under the present key of its kind, or under the one named."""
+        if number is None:
+            if not self.current:
+                return data
+            number = self.current[kind]
+        nonce = os.urandom(_NONCE)
+        sealed = self._ciphers[number].encrypt(nonce, data, about)
+        return b"".join((MARK, number.to_bytes(4), nonce, sealed))
+
+    def open(self, about: bytes, data: bytes) -> bytes:
+        """Open a sealed value; raises ``UnknownKey``, and ``InvalidTag`` where it was not sealed so."""
+        cipher = self._ciphers.get(int.from_bytes(data[4:_HEAD]))
+        if cipher is None:
+            raise UnknownKey
+        return cipher.decrypt(data[_HEAD : _HEAD + _NONCE], data[_HEAD + _NONCE :], about)
+
+
+def shape_of(table: Table) -> Shape:
+    """Return what sealing needs to know of a table; raises ``KeyError`` for one without content."""
+    found: Shape | None = _SHAPES.get(table.name)
+    if found is None:
+        content: Content = table.info["content"]
+        columns = tuple(
+            (column.name, column.type.form) for column in table.c if isinstance(column.type, Sealed)
+        )
+        absent = {name: None for name in content.name if table.c[name].nullable}
+        found = _SHAPES[table.name] = Shape(table.name, content.kind, content.name, columns, absent)
+    return found
+
+
+_SHAPES: Final[dict[str, Shape]] = {}
+
+
+def keys_of(conn: AsyncConnection) -> Keys:
+    """Return the keys of the store that a connection belongs to."""
+    inner = conn.sync_connection
+    if inner is None:
+        raise RuntimeError("the connection is not open")
+    keys: Keys = inner.get_execution_options()[OPTION]
+    return keys
+
+
+def sealed(conn: AsyncConnection, table: Table, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return rows ready to be written: content sealed, all else as it was.
+
+    Each row has the columns that name it; raises ``KeyError`` where one is missing.
+    """
+    ring, shape = keys_of(conn).ring, shape_of(table)
+    return [seal_row(ring, shape, row) for row in rows]
+
+
+def sealed_one(conn: AsyncConnection, table: Table, row: Row) -> dict[str, Any]:
+    """Return one row ready to be written."""
+    return seal_row(keys_of(conn).ring, shape_of(table), row)
+
+
+async def opened(conn: AsyncConnection, table: Table, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return rows as they were before they were sealed; only content that was read is opened.
+
+    Raises ``SealBroken`` for content that was changed, moved here from elsewhere, or never sealed.
+    """
+    keys, shape, given = keys_of(conn), shape_of(table), list(rows)
+    try:
+        return [_open_row(keys.ring, shape, row) for row in given]
+    except UnknownKey:
+        await keys.refresh(conn)
+    try:
+        return [_open_row(keys.ring, shape, row) for row in given]
+    except UnknownKey:
+        raise SealBroken(f"{shape.table}: a record is sealed with a data key that the store lacks") from None
+
+
+async def opened_one(conn: AsyncConnection, table: Table, row: Row | None) -> dict[str, Any] | None:
+    """Return one row as it was before it was sealed, None for None."""
+    return None if row is None else (await opened(conn, table, [row]))[0]
+
+
+def seal_row(ring: Ring, shape: Shape, row: Row, number: int | None = None) -> dict[str, Any]:
+    """Seal the content of one row."""
+    done: dict[str, Any] = {**row}
+    name = _name(shape, {**shape.absent, **row} if shape.absent else row)
+    for column, form in shape.columns:
+        value = done.get(column)
+        if value is not None:
+            about = _about(shape, column, name)
+            done[column] = Closed(ring.seal(shape.kind, about, _FORMS[form][0](value), number))
+    return done
+
+
+def _open_row(ring: Ring, shape: Shape, row: Row) -> dict[str, Any]:
+    done: dict[str, Any] = {**row}
+    name: str | None = None
+    for column, form in shape.columns:
+        closed = done.get(column)
+        if closed is None:
+            continue
+        value = closed.data
+        if is_sealed(value):
+            name = _name(shape, row) if name is None else name
+            try:
+                value = ring.open(_about(shape, column, name), value)
+            except InvalidTag:
+                raise SealBroken(
+                    f"{_place(shape, column, row)} was changed or moved from elsewhere"
+                ) from None
+        elif ring.strict:
+            raise SealBroken(f"{_place(shape, column, row)} is not sealed, though the store is")
+        done[column] = _FORMS[form][1](value)
+    return done
+
+
+def is_sealed(value: bytes) -> bool:
+    """Tell sealed content from what was written before the store was sealed."""
+    return value[:4] == MARK
+
+
+def key_number(value: bytes) -> int:
+    """Return the number of the data key that a sealed value names."""
+    return int.from_bytes(value[4:_HEAD])
+
+
+def _about(shape: Shape, column: str, name: str) -> bytes:
+    return f"{shape.table}{_BETWEEN}{column}{_BETWEEN}{name}".encode()
+
+
+def _name(shape: Shape, row: Row) -> str:
+    return _BETWEEN.join([_word(row[column]) for column in shape.name])
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
+
+
+def _place(shape: Shape, column: str, row: Row) -> str:
+    """Name a value without a word of its own, or of the case it is about."""
+    number = row.get("id")
+    return f"{shape.table}.{column}" + ("" if number is None else f" of row {number}")
+
+
+def content_tables(tables: Sequence[Table]) -> list[Table]:
+    """Return those of the tables that hold sealed content."""
+    return [table for table in tables if "content" in table.info]
