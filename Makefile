@@ -7,7 +7,7 @@ TRANSACTIONS ?= 2000
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick stories check lint types layers dependencies licences format kill-test pair-test reliability fuzz clean
+.PHONY: help run test quick browser-test stories check lint types layers dependencies licences format kill-test pair-test reliability fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,10 @@ quick: $(VENV)/.tools ## the tests without the slow ones
 
 stories: $(VENV)/.product ## play all stories of cases; the last line counts them
 	@$(BIN)/csenet replay fixtures/stories --quiet
+
+browser-test: $(VENV)/.tools ## the pages in a real Chromium, installed with apt-get where it is missing; pictures in build/pictures
+	@command -v chromium >/dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium) || true
+	$(BIN)/pytest -q tests/browser
 
 check: lint types layers dependencies licences ## everything CI checks besides the tests
 

@@ -14,6 +14,7 @@ from csenet.gateway.desk.views_search import Search
 from csenet.gateway.people.masking import MASK
 from csenet.gateway.people.reading import Look, need
 from csenet.gateway.people.rights import Right
+from csenet.gateway.store.duties import DutyFilter
 from csenet.handlers.facts import FactsError, facts_from_json
 from csenet.handlers.policy.arrears import account_of
 from csenet.handlers.policy.interest import LedgerError
@@ -75,6 +76,7 @@ async def get_case(request: web.Request) -> web.Response:
         if asked.person.may(Right.AUDIT_READ):
             looked = await views_queues.audit_list(conn, about=f"case {case.case_id}", limit=20)
     said = _interest(asked, case.facts)
+    duties = DutyFilter(case_id=case.case_id, open_only=False, limit=50)
     context: dict[str, Any] = {
         "here": "cases",
         "case": case,
@@ -88,6 +90,7 @@ async def get_case(request: web.Request) -> web.Response:
             if value not in (None, False, "", [], {}, MASK) and name not in ("status", "received_balances")
         },
         "blocks": [name for name, value in case.facts.items() if isinstance(value, dict | list)],
+        "duties": (await asked.desk.list_duties(duties)).duties,
         "statement": said if isinstance(said, AccountStatement) else None,
         "question": said.why.text if isinstance(said, NotStated) else said if isinstance(said, str) else "",
         "looked": looked,

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, exists, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, exists, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import codes
@@ -30,6 +30,7 @@ IN, OUT = 0, 1
 _TABLES: dict[int, Table] = {IN: inbound, OUT: outbound}
 _MOMENT = {IN: "received_at", OUT: "created_at"}
 _PARTNER = {IN: "sender", OUT: "partner"}
+_USUAL = {IN: "decided", OUT: "delivered"}
 _STATUSES = {IN: INBOUND_STATUSES, OUT: OUTBOUND_STATUSES}
 _IN_A_FILE_OF_TRANSACTIONS = exists().where(
     inbound_file.c.id == inbound.c.file_id, inbound_file.c.kind == "transactions"
@@ -84,7 +85,7 @@ def _marks(before: str | None) -> dict[int, int]:
     first, _, second = (before or "").partition("-")
     if not (first.isdigit() and second.isdigit() and len(first + second) < 38):
         return {}
-    return {way: int(text) for way, text in ((IN, first), (OUT, second)) if int(text)}
+    return {way: int(number) for way, number in ((IN, first), (OUT, second)) if int(number)}
 
 
 def _mark(page: Sequence[tuple[datetime, int, int]], marks: dict[int, int]) -> str:
@@ -128,22 +129,17 @@ async def _bound(
     return bound
 
 
-def _conditions(wanted: Search, way: int) -> list[ColumnElement[bool]] | None:
+def _conditions(wanted: Search, way: int) -> list[Any] | None:
     """Write what must hold in one direction; None when nothing can."""
-    table = _TABLES[way]
     if _is_elsewhere(wanted, way):
         return None
-    found: list[ColumnElement[bool]] = []
-    if way == IN:
-        found.append(_IN_A_FILE_OF_TRANSACTIONS)
-    if wanted.case_id is not None:
-        found.append(table.c.case_id == wanted.case_id)
-    if wanted.partner is not None:
-        found.append(table.c[_PARTNER[way]] == wanted.partner)
-    if wanted.status is not None:
-        found.append(table.c.status == literal_column(f"'{wanted.status}'"))
-    if wanted.serial is not None:
-        found.append(table.c.serial == (wanted.serial.rjust(12, "0") if way == IN else int(wanted.serial)))
+    table = _TABLES[way]
+    # Error files hold no transactions.
+    found: list[Any] = [_IN_A_FILE_OF_TRANSACTIONS] if way == IN else []
+    for column, value in ((table.c.case_id, wanted.case_id), (table.c[_PARTNER[way]], wanted.partner)):
+        if value is not None:
+            found.append(column == value)
+    found += [*_status(wanted, way), *_serial(wanted, way)]
     if wanted.code is not None:
         found.append(_code(table, wanted.code))
     if wanted.problem is not None:
@@ -152,6 +148,27 @@ def _conditions(wanted: Search, way: int) -> list[ColumnElement[bool]] | None:
     if wanted.numbers is not None:
         found.append(table.c.id.in_(wanted.numbers.get(way, ())))
     return found
+
+
+def _status(wanted: Search, way: int) -> list[Any]:
+    if wanted.status is None:
+        return []
+    table = _TABLES[way]
+    found: list[Any] = [table.c.status == literal_column(f"'{wanted.status}'")]
+    if wanted.status != _USUAL[way]:
+        # Word for word the condition of the partial index, or SQLite would not use it.
+        found.append(text(f"{table.name}.status <> '{_USUAL[way]}'"))
+    return found
+
+
+def _serial(wanted: Search, way: int) -> list[Any]:
+    if wanted.serial is None:
+        return []
+    if way == OUT:
+        return [outbound.c.serial == int(wanted.serial)]
+    # The index begins with the sender: all of them together lead to a number quickly.
+    senders = tuple(codes.jurisdictions()) if wanted.partner is None else (wanted.partner,)
+    return [inbound.c.sender.in_(senders), inbound.c.serial == wanted.serial.rjust(12, "0")]
 
 
 def _is_elsewhere(wanted: Search, way: int) -> bool:

@@ -92,8 +92,9 @@ Index("inbound_case", inbound.c.case_id, inbound.c.id)
 Index("inbound_key", inbound.c.sender, inbound.c.serial)
 Index("inbound_received", inbound.c.received_at)
 # Searches walk one direction by number; what nearly every row has (decided, delivered) needs no index.
-Index("inbound_sender", inbound.c.sender, inbound.c.id)
-Index("inbound_far", inbound.c.far, inbound.c.id)
+# Partner and code stand in each other's index, so that both together are compared without reading the row.
+Index("inbound_sender", inbound.c.sender, inbound.c.id, inbound.c.far)
+Index("inbound_far", inbound.c.far, inbound.c.id, inbound.c.sender)
 _is_unusual = text("status <> 'decided'")
 Index(
     "inbound_unusual",
@@ -204,8 +205,8 @@ Index("outbound_batch", outbound.c.batch_id)
 Index("outbound_reply", outbound.c.in_reply_to)
 Index("outbound_delivered", outbound.c.delivered_at)
 Index("outbound_created", outbound.c.created_at)
-Index("outbound_partner", outbound.c.partner, outbound.c.id)
-Index("outbound_far", outbound.c.far, outbound.c.id)
+Index("outbound_partner", outbound.c.partner, outbound.c.id, outbound.c.far)
+Index("outbound_far", outbound.c.far, outbound.c.id, outbound.c.partner)
 _is_unlike_most = text("status <> 'delivered'")
 Index(
     "outbound_unusual",

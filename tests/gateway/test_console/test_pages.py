@@ -244,6 +244,13 @@ async def test_delivery_is_paused_with_a_reason_and_released(client: Any, keys: 
     assert "works" in words(await read("/console/dead"))
 
 
+async def test_duties_are_listed_with_their_clocks(read: Any) -> None:
+    text = words(await read("/console/duties"))
+    assert re.search(r"RS7 Stop the own income withholding .*? ours 7 Dec 2026 Kansas MN1 in-1", text)
+    assert "Kept in time what other states owe us" in words(await read("/console/duties?side=they-owe"))
+    assert "RS7 ours" in words(await read("/console/cases/MN1"))
+
+
 async def test_law_is_found_by_name_word_day_and_state(read: Any) -> None:
     assert "10 working days" in words(await read("/console/law/RS7"))
     assert re.search(r"RS7 .*? 10 working days", words(await read("/console/law?q=RS7")))

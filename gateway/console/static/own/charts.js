@@ -19,10 +19,10 @@
     }, [x, late, rest], place);
   };
   const lines = (place, data) => new uPlot({
-    width: place.clientWidth, height: 180, cursor: { show: false },
-    scales: { x: { time: false }, y: { range: [0, 100] } },
+    width: place.clientWidth, height: 180, cursor: { show: false }, legend: { show: false },
+    scales: { x: { time: false, range: [-0.2, data.labels.length - 0.8] }, y: { range: [0, 105] } },
     axes: [
-      { stroke: INK, font, grid: { show: false }, values: (u, at) => at.map(i => data.labels[i] ?? "") },
+      { stroke: INK, font, grid: { show: false }, ticks: { show: false }, incrs: [1, 2, 3, 6], values: (u, at) => at.map(i => data.labels[i] ?? "") },
       { stroke: INK, font, size: 44, grid: { stroke: LINE }, values: (u, at) => at.map(v => v + " %") },
     ],
     series: [{}, ...data.series.map((s, i) => ({ label: s.label, stroke: [BLUE, "#4d8055", "#8168b3"][i % 3], width: 2 }))],

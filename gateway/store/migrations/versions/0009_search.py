@@ -13,12 +13,12 @@ branch_labels = None
 depends_on = None
 
 _INDEXES = (
-    ("inbound_sender", "inbound", ["sender", "id"], ""),
-    ("inbound_far", "inbound", ["far", "id"], ""),
+    ("inbound_sender", "inbound", ["sender", "id", "far"], ""),
+    ("inbound_far", "inbound", ["far", "id", "sender"], ""),
     ("inbound_unusual", "inbound", ["status", "id"], "status <> 'decided'"),
     ("outbound_created", "outbound", ["created_at"], ""),
-    ("outbound_partner", "outbound", ["partner", "id"], ""),
-    ("outbound_far", "outbound", ["far", "id"], ""),
+    ("outbound_partner", "outbound", ["partner", "id", "far"], ""),
+    ("outbound_far", "outbound", ["far", "id", "partner"], ""),
     ("outbound_unusual", "outbound", ["status", "id"], "status <> 'delivered'"),
 )
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
