@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from csenet.gateway.console.sources import Sources
     from csenet.gateway.desk import Desk
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
@@ -225,6 +226,7 @@ class GatewayApp:
         from aiohttp import web
 
         from csenet.gateway.casework.api import build_app
+        from csenet.gateway.console.part import add_pages
         from csenet.gateway.intake.http import add_exchange_routes
         from csenet.gateway.intake.trust import StoreKeys
 
@@ -236,6 +238,7 @@ class GatewayApp:
             windows=windows_of(self.settings.delivery.windows, desk.agency.zone),
             people=self.settings.people,
         )
+        add_pages(application, self._sources(desk, store, clock))
         trust = trust_of(self.settings, self.partners, clock, desk.log)
         add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))
         self.observed.add_to(application)
@@ -249,6 +252,21 @@ class GatewayApp:
             text = error.strerror or type(error).__name__
             raise ListenError(f"http: cannot listen on {host} port {port}: {text}") from None
         self.port = self._runner.addresses[0][1]
+
+    def _sources(self, desk: Desk, store: Store, clock: Clock) -> Sources:
+        """Say where the pages for people find what they show."""
+        from csenet.gateway.console.sources import Sources
+        from csenet.gateway.people.reading import Reader
+
+        return Sources(
+            desk=desk,
+            store=store,
+            clock=clock,
+            reader=Reader(desk, store, clock),
+            windows=windows_of(self.settings.delivery.windows, desk.agency.zone),
+            partners=lambda: None if self.partners is None else self.partners.current,
+            settings=self.settings,
+        )
 
     async def _close_http(self) -> None:
         """Stop listening and let requests in hand finish."""

@@ -20,6 +20,7 @@ from csenet.gateway.casework.problems import (
     rejected,
     wrongs,
 )
+from csenet.gateway.console import pages
 from csenet.gateway.errors import GatewayError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,6 +32,12 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
+}
+_PLAIN: Final = {
+    401: "Please sign in: your sign-in has ended, or there was none.",
+    403: "Your role does not allow this. If it should, ask an administrator for the role.",
+    404: "There is nothing at this address. The pages that exist are in the menu.",
+    405: "This address is not meant to be opened like that. The pages that exist are in the menu.",
 }
 _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
@@ -63,13 +70,23 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiProblem as problem:
-        return problem.response(request[CORRELATION])
+        return _told(request, problem)
     except web.HTTPException as error:
         if error.status < 400:
             return web.Response(status=error.status, headers=error.headers)
-        return from_http_exception(error).response(request[CORRELATION])
+        return _told(request, from_http_exception(error))
     except Exception as error:
         return _problem_of(error).response(request[CORRELATION])
+
+
+def _told(request: web.Request, problem: ApiProblem) -> web.Response:
+    """Tell a program by a problem document, and somebody who waits for a page by a page."""
+    html = "text/html" in request.headers.get(hdrs.ACCEPT, "") and not request.path.startswith("/v1")
+    if not html or pages.NAME not in request.app:
+        return problem.response(request[CORRELATION])
+    detail = _PLAIN.get(problem.status, problem.detail)
+    context = {"title": problem.kind.title, "detail": detail, "instance": request[CORRELATION]}
+    return pages.render(request, "error.html", context, status=problem.status)
 
 
 def _problem_of(error: Exception) -> ApiProblem:

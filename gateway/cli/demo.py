@@ -130,10 +130,13 @@ def _summarise(console: Console, document: dict[str, Any]) -> None:
 
 def _where_to_look(console: Console, world: World) -> None:
     """Say where the running parts and their files are."""
+    from csenet.gateway.demo.world import PERSON
+
     for site in world.sites.values():
         console.print(f"\n[bold]{site.office.name}[/]")
         for name, place in (
-            ("page", f"{site.office.url}/"),
+            ("console", f"{site.office.url}/"),
+            ("sign in", f"as {PERSON} with the password {site.password} (for this run)"),
             ("API", f"{site.office.url}/v1/openapi.json"),
             ("files", str(site.folder)),
             ("try", f"{sys.argv[0]} work list --config {site.config}"),

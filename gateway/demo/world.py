@@ -22,10 +22,14 @@ from csenet.gateway.exchange.judging import EXCHANGE_ZONE
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.intake.http import PATH
+from csenet.gateway.people import passwords
+from csenet.gateway.people.rights import table
 from csenet.gateway.settings import load_settings
-from csenet.gateway.store import tokens
+from csenet.gateway.store import accounts, tokens
 
 HOST = "127.0.0.1"
+PERSON = "demo"
+"""Who signs in to the pages of the demo."""
 _CREDENTIAL = "exchange.token"
 _USUAL_PORTS = {"exchange": 8090, "27": 8027, "20": 8020}
 
@@ -38,6 +42,8 @@ class Site:
     folder: Path
     app: GatewayApp
     office: Office
+    password: str
+    """Opens the pages to PERSON; made for this run."""
 
     @property
     def config(self) -> Path:
@@ -123,7 +129,8 @@ async def _site(
     await app.start()
     url = f"http://{HOST}:{ports[fips]}"
     token = await _token(app, "casesystem")
-    return Site(fips, home, app, Office(jurisdiction.name, f"{fips}00000", url, token, session))
+    office = Office(jurisdiction.name, f"{fips}00000", url, token, session)
+    return Site(fips, home, app, office, await _person(app))
 
 
 async def _exchange(folder: Path, ports: dict[str, int], sites: dict[str, Site]) -> SimulatedExchange:
@@ -157,6 +164,26 @@ async def _token(app: GatewayApp, role: str) -> str:
         return await tokens.create(connection, name, role, now)
 
 
+async def _person(app: GatewayApp) -> str:
+    """Make an account that may do everything people may, or give the one of an earlier run a new password."""
+    if app.store is None or app.clock is None:
+        raise RuntimeError("the gateway is not started")
+    password = passwords.first_password()
+    values = {
+        "roles": " ".join(table().of_kind("person")),
+        "password": await passwords.hashed(password),
+        "password_until": None,
+    }
+    async with app.store.begin() as connection:
+        known = await accounts.by_name(connection, PERSON)
+        if known is None:
+            now = app.clock.now()
+            await accounts.add(connection, {**values, "name": PERSON, "offices": [], "created_at": now})
+        else:
+            await accounts.change(connection, known["id"], **values, failures=0, locked_until=None)
+    return password
+
+
 def _secret(path: Path) -> None:
     """Write the secret that the state shows to the exchange, once, readable by its owner only."""
     if not path.exists():
@@ -183,6 +210,9 @@ def _settings(fips: str, ports: dict[str, int], switches: dict[str, bool]) -> st
         "[http]",
         f'host = "{HOST}"',
         f"port = {ports[fips]}",
+        # Nobody else reaches the machine itself, and the account lives as long as the demo.
+        "[people]",
+        "codes_for = []",
         "[log]",
         'format = "json"',
         'file = "../demo.log"',

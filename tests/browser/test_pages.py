@@ -70,6 +70,35 @@ def test_a_transaction_is_found_and_read_by_keyboard_alone(tab: Any) -> None:
     assert "GRINT" in page.inner_text("h1")
 
 
+def test_somebody_signs_in_reads_and_signs_out(chromium: Any, running: Any) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(running.url + "/console/cases")
+    page.get_by_label("Name").fill("demo")
+    page.get_by_label("Password").fill(running.world.minnesota.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"^[^?]*/console/cases$"))
+    assert page.locator("nav[aria-label=Pages] a").count() == 9
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(re.compile("/sign-in"))
+    page.goto(running.url + "/console/cases")
+    assert "/sign-in" in page.url
+    context.close()
+
+
+def test_a_role_sees_only_its_pages(chromium: Any, running: Any) -> None:
+    for role, pages in (("auditor", ["Today", "Law", "Audit"]), ("viewer", 7), ("administrator", 4)):
+        context = chromium.new_context(
+            extra_http_headers={"Authorization": f"Bearer {running.keys[role]}", "Accept": "text/html"}
+        )
+        page = context.new_page()
+        page.goto(running.url + "/console/law")
+        found = page.locator("nav[aria-label=Pages] a").all_inner_texts()
+        assert found == pages if isinstance(pages, list) else len(found) == pages
+        assert page.goto(running.url + "/console/transactions/in-1/clear").status in (403, 405)
+        context.close()
+
+
 def test_today_renews_itself_without_a_reload(tab: Any) -> None:
     page = tab.open("/")
     page.evaluate("window.stayed = true")
