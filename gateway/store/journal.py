@@ -198,7 +198,7 @@ async def add_inbound(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) 
     codes = [
         {"code": code, "inbound_id": each}
         for each, row in zip(ids, rows, strict=True)
-        for code in dict.fromkeys(problem["code"] for problem in row["problems"] or ())
+        for code in dict.fromkeys(problem["code"] for problem in row.get("problems") or ())
     ]
     await _ADD_PROBLEMS.many(conn, codes)
     return {row["correlation"]: each for each, row in zip(ids, rows, strict=True)}
