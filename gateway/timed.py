@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 LEDGER_CHECK = "ledger_check"
 DUTIES = "duties"
 ANNUAL_INTEREST = "annual_interest"
+SEALING = "sealing"
 _NIGHT = time(3, 30)
 
 
 def timed_jobs(settings: Settings) -> tuple[Job, ...]:
     """Give the jobs as the settings want them."""
-    jobs = (
+    jobs: tuple[Job, ...] = (
         Job(
             LEDGER_CHECK,
             settings.jobs.ledger_check_every,
@@ -35,6 +36,14 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
             "warn of duties, mark what is overdue, remind partners, act where a time has run",
         ),
     )
+    sealing = Job(
+        SEALING,
+        timedelta(minutes=1),
+        seal_the_rest,
+        "seal what an older store holds unsealed; go on with a change of data keys",
+    )
+    if settings.sealing.enabled:
+        jobs = (*jobs, sealing)
     annual = Job(
         ANNUAL_INTEREST,
         _NIGHT,
@@ -64,6 +73,15 @@ async def keep_duties(turn: Turn, settings: DutiesSection) -> Mapping[str, Any]:
     from csenet.gateway.desk.duty_clock import DutyClock
 
     return await DutyClock(turn.desk, settings, turn.hold).run()
+
+
+async def seal_the_rest(turn: Turn) -> Mapping[str, Any]:
+    """Seal a few hundred rows to a commit until nothing is left; most days there is nothing."""
+    from csenet.gateway.desk.indexing import index
+    from csenet.gateway.store import resealing
+
+    steps = await resealing.run(turn.desk.store, turn.desk.clock.now, index=index, hold=turn.hold)
+    return {"count": steps}
 
 
 async def check_ledger(turn: Turn) -> Mapping[str, Any]:

@@ -118,8 +118,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     """
     import structlog
 
-    if _is_missing(settings):
-        raise NoStore(f"{settings.store_location}: no store yet; start the gateway, or run csenet db upgrade")
+    refuse_missing(settings)
     store, desk, _ = await desk_of(settings, clock=None, log=structlog.get_logger(), migrate=False)
     try:
         yield desk
@@ -146,6 +145,12 @@ async def open_tokens(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """Open the store for one commit on its tokens."""
     async with open_bare(settings) as store, store.begin() as connection:
         yield connection
+
+
+def refuse_missing(settings: Settings) -> None:
+    """Raise :class:`NoStore` where there is no store yet."""
+    if _is_missing(settings):
+        raise NoStore(f"{settings.store_location}: no store yet; start the gateway, or run csenet db upgrade")
 
 
 def _is_missing(settings: Settings) -> bool:

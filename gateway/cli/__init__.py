@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "partners": "partners:partners",
     "people": "people:people",
     "token": "token:token",
+    "keys": "keys:keys",
     "config": "config:config",
     "db": "db:db",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -21,8 +22,10 @@ def upgrade(config: Path) -> None:
 
     Harmless on a store that is up to date.  Stop the gateway first: it does not know a newer schema.
     """
+    from csenet.gateway.desk.indexing import index
     from csenet.gateway.lock import DataLock
     from csenet.gateway.settings import load_settings
+    from csenet.gateway.store import resealing
     from csenet.gateway.store.engine import SCHEMA_HEAD, open_store
     from csenet.gateway.wiring import keyring_of, tell_of_new_key
 
@@ -32,6 +35,8 @@ def upgrade(config: Path) -> None:
         keyring = keyring_of(settings)
         store = await open_store(settings.store_location, migrate=True, keyring=keyring)
         tell_of_new_key(keyring)
+        if settings.sealing.enabled:
+            await resealing.run(store, lambda: datetime.now(UTC), index=index)
         await store.close()
 
     lock = DataLock(settings.gateway.data_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.codecs.validation import validate
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.store import search
 from csenet.handlers.context import CaseRecord, apply
 from csenet.handlers.decision import Decision, Reply, WorkItem
 
@@ -43,6 +45,8 @@ class Queued:
     cause: Cause
     in_reply: bool
     row_id: int | None = None
+    words: Collection[search.Word] = ()
+    """What it is found by."""
 
 
 @dataclass(slots=True)
@@ -105,6 +109,7 @@ def queue(
         day=today,
         cause=cause,
         in_reply=reply.in_reply_to,
+        words=search.words_of_transaction(transaction),
     )
     return prepared, [], minor
 

@@ -33,7 +33,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
 from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
-from csenet.gateway.store import audit, cases, journal, outgoing, work
+from csenet.gateway.store import audit, cases, journal, outgoing, search, work
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
@@ -90,6 +90,7 @@ async def put_case(
         await cases.add(conn, row)
     else:
         await cases.save(conn, [row])
+    await search.replace(conn, f"case-{key}", search.words_of_facts(facts))
     detail = {"version": row["version"]}
     event = {"case_id": key, "at": workset.now, "event": "facts.received", "detail": detail}
     await cases.add_events(conn, [{**event, "inbound_id": None, "outbound_id": None}])

@@ -19,7 +19,7 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.checking import incoming_problems
 from csenet.gateway.desk.plan import Cause, Plan
 from csenet.gateway.desk.workset import Arrival, WorkingSet, sent_transaction
-from csenet.gateway.store import journal, outgoing
+from csenet.gateway.store import journal, outgoing, search
 from csenet.gateway.store.journal import Key
 from csenet.gateway.store.sealing import Row
 from csenet.handlers import decision as decisions
@@ -106,6 +106,7 @@ class Settler:
         if key in self.keys:
             self._seen_before(arrival, self.keys[key] == fingerprint)
             return arrival
+        arrival.words = search.words_of_transaction(transaction)
         problems = incoming_problems(record, self.workset.today)
         if any(problem.severity is Severity.FATAL for problem in problems):
             self._malformed(arrival, problems)

@@ -19,7 +19,7 @@ from csenet.codecs.codes import FarCode
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
-from csenet.gateway.store import audit, cases, journal, outgoing, work
+from csenet.gateway.store import audit, cases, journal, outgoing, search, work
 from csenet.gateway.store.sealing import Row
 from csenet.handlers.context import (
     CaseRecord,
@@ -61,6 +61,8 @@ class Arrival:
     cause: Cause
     row: dict[str, Any]
     replies: int = 0
+    words: Collection[search.Word] = ()
+    """What it is found by."""
 
 
 def work_view(row: Row) -> WorkView:
@@ -256,6 +258,7 @@ class WorkingSet:
         numbers = await journal.add_inbound(conn, [{**each.row, "replies": each.replies} for each in fresh])
         for each in fresh:
             each.cause.inbound_id = numbers[each.cause.correlation]
+        await search.add(conn, {f"in-{each.cause.inbound_id}": each.words for each in fresh if each.words})
         await journal.add_keys(
             conn, [{**key, "inbound_id": arrival.cause.inbound_id} for arrival, key in self.keys]
         )
@@ -269,6 +272,9 @@ class WorkingSet:
             if case_id in self._told
         ]
         await cases.save(conn, told)
+        for case_id in sorted(self._told & self._changed):
+            words = search.words_of_facts(self._records[case_id].facts)
+            await search.replace(conn, f"case-{case_id}", words)
 
     def _case_row(self, case_id: str) -> dict[str, Any]:
         return {
@@ -284,6 +290,7 @@ class WorkingSet:
         numbers = await outgoing.add(conn, [self._outbound_row(queued) for queued in self.queued])
         for queued in self.queued:
             queued.row_id = numbers[queued.serial]
+        await search.add(conn, {f"out-{queued.row_id}": queued.words for queued in self.queued})
         await outgoing.set_next_serial(conn, self.agency.state, self.next_serial)
 
     async def _write_work(self, conn: AsyncConnection) -> None:

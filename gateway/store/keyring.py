@@ -46,6 +46,8 @@ class Keyring:
         self.ring = Ring()
         self.made_key = False
         """Says that this start made the first wrapping key, so that somebody has to be told."""
+        self.later: dict[int, int] = {}
+        """Names, for each key that a later generation has replaced, the newest of its period."""
         self._now = now
         self._period = ""
         self._look_again: datetime | None = None
@@ -107,12 +109,18 @@ class Keyring:
 
     async def refresh(self, conn: AsyncConnection) -> None:
         """Load the keys not known yet; possible in any transaction, however old what it sees."""
-        for row in await _rows(conn):
+        newest: dict[tuple[str, str], int] = {}
+        rows = await _rows(conn)
+        for row in rows:
+            newest[row["kind"], row["period"]] = row["number"]
             if not self.ring.knows(row["number"]):
                 key = self._unwrap(row)
                 self.ring.add(row["number"], key)
                 if row["kind"] == SEARCH:
                     self.ring.search = key
+
+        successors = ((row["number"], newest[row["kind"], row["period"]]) for row in rows)
+        self.later = {number: newer for number, newer in successors if newer != number}
 
     async def make(self, conn: AsyncConnection, kind: str, period: str, generation: int) -> int:
         """Make one data key and return its number."""
@@ -129,6 +137,12 @@ class Keyring:
         }
         made = await conn.execute(insert(data_key).values(**values).returning(data_key.c.number))
         return int(made.scalar_one())
+
+    def rewrap(self, row: RowMapping) -> Wrapped:
+        """Wrap a data key with the key that wraps by now."""
+        if self.provider is None:
+            raise SealingError("sealing: no key is set")
+        return self.provider.wrap(self._unwrap(row), about(row["kind"], row["period"], row["generation"]))
 
     def _unwrap(self, row: RowMapping) -> bytes:
         if self.provider is None:

@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Literal, Protocol, get_args
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import adding
 from csenet.gateway.store.sealing import keys_of
 from csenet.gateway.store.tables import search_key
 
@@ -29,6 +30,8 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 Word = tuple[Kind, str]
 
+_ADD: Final = adding(search_key)
+_ORDER: Final = ("case", "in", "out")
 _LENGTH: Final = 16
 _MOST: Final = 1000
 _DIGITS: Final = re.compile(r"\d")
@@ -125,13 +128,14 @@ def _digest(key: bytes, kind: Kind, plain: str) -> bytes:
 
 async def add(conn: AsyncConnection, subjects: Mapping[str, Iterable[Word]]) -> None:
     """Make new records findable; a subject is ``in-12``, ``out-7`` or ``case-MN1``."""
-    rows = [
-        {"subject": subject, "digest": digest}
-        for subject, words in subjects.items()
-        for digest in sorted(digests(conn, words))
-    ]
-    if rows:
-        await conn.execute(insert(search_key), rows)
+    await _ADD.many(
+        conn,
+        [
+            {"subject": subject, "digest": digest}
+            for subject, words in subjects.items()
+            for digest in sorted(digests(conn, words))
+        ],
+    )
 
 
 async def replace(conn: AsyncConnection, subject: str, words: Iterable[Word]) -> None:
@@ -143,9 +147,7 @@ async def replace(conn: AsyncConnection, subject: str, words: Iterable[Word]) ->
         await conn.execute(
             delete(search_key).where(search_key.c.subject == subject, search_key.c.digest.in_(sorted(gone)))
         )
-    fresh = [{"subject": subject, "digest": digest} for digest in sorted(wanted - known)]
-    if fresh:
-        await conn.execute(insert(search_key), fresh)
+    await _ADD.many(conn, [{"subject": subject, "digest": digest} for digest in sorted(wanted - known)])
 
 
 async def remove(conn: AsyncConnection, subjects: Collection[str]) -> None:
@@ -182,4 +184,4 @@ async def cases_with(conn: AsyncConnection, words: Iterable[Word]) -> dict[str, 
 
 def _order(subject: str) -> tuple[int, int, str]:
     way, _, number = subject.partition("-")
-    return (way != "case", -int(number) if way != "case" and number.isdigit() else 0, subject)
+    return _ORDER.index(way), -int(number) if way != "case" else 0, subject
