@@ -68,6 +68,7 @@ async def get_list(request: web.Request) -> web.Response:
             "path": PATH,
             "states": [(fips, each.name) for fips, each in codes.jurisdictions().items()],
             "statuses": {**INBOUND, **OUTBOUND},
+            "may_find": asked.person.may(Right.CONTENT_READ),
             "may_export": asked.person.may(Right.CONTENT_EXPORT),
         },
     )

@@ -18,8 +18,9 @@ from csenet.gateway.console.routes import ROUTES
 from csenet.gateway.console.sources import Sources
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Right, Role, table
-from csenet.gateway.store import tokens
+from csenet.gateway.store import search, tokens
 from csenet.gateway.store.tables import api_token, audit, outbound
+from csenet.handlers.facts import facts_from_json
 
 from ..conftest import LEDGER, arriving, case_block, facts, lines
 
@@ -167,6 +168,25 @@ async def test_who_somebody_is_stays_hidden_until_somebody_says_why(
 async def test_no_page_names_a_person(read: Any, path: str) -> None:
     html = await read(path)
     assert not any(name in html for name in PERSONAL)
+
+
+async def test_somebody_is_found_by_ssn_and_name_and_the_search_is_on_record(
+    client: Any, keys: Any, desk: Any, store: Any
+) -> None:
+    told = facts(ncp_identification={"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900112233"})
+    await desk.put_case("MN7", told)
+    async with store.begin() as conn:
+        await search.replace(conn, "case-MN7", search.words_of_facts(facts_from_json("MN7", told)))
+    for kind, value in (("ssn", "900-11-2233"), ("name", "exampleson, rowan")):
+        answer = await client.post(
+            "/console/find", headers=keys["viewer"], data={"kind": kind, "value": value}
+        )
+        assert "/console/cases/MN7" in await answer.text()
+    nothing = await client.post("/console/find", headers=keys["viewer"], data={"kind": "ssn", "value": "12"})
+    assert nothing.status == 422
+    async with store.read() as conn:
+        rows = (await conn.execute(select(audit).where(audit.c.action == "transactions.search"))).mappings()
+        assert [row["object"] for row in rows] == ["by ssn", "by name"]
 
 
 async def test_two_transactions_are_laid_side_by_side(read: Any) -> None:
