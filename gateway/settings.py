@@ -78,6 +78,7 @@ _PATHS: tuple[Key, ...] = (
     ("policy", "agreements"),
     ("observe", "token_file"),
     ("observe", "backup_folder"),
+    ("audit", "anchor"),
     ("people", "banner"),
     ("people", "privacy"),
     ("people", "disclaimers"),

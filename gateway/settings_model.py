@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from csenet.gateway.delivery import patience
+from csenet.gateway.settings_audit import AuditSection
 from csenet.gateway.settings_jobs import DutiesSection, JobsSection
 from csenet.gateway.settings_kinds import (
     ReadableFile,
@@ -315,6 +316,7 @@ class Settings(BaseSettings):
     observe: ObserveSection = ObserveSection()
     duties: DutiesSection = DutiesSection()
     people: PeopleSection = PeopleSection()
+    audit: AuditSection = AuditSection()
 
     @classmethod
     def settings_customise_sources(
@@ -334,3 +336,8 @@ class Settings(BaseSettings):
     def store_location(self) -> str | Path:
         """Give the store's URL, or the path of the embedded database."""
         return self.store.url or self.gateway.data_dir / "gateway.db"
+
+    @property
+    def audit_anchors(self) -> Path:
+        """Give the file into which the head of the audit's chain is written."""
+        return self.audit.anchor or self.gateway.data_dir / "audit.anchors"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import time, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csenet.gateway.jobs import Job, Turn
@@ -17,6 +19,7 @@ LEDGER_CHECK = "ledger_check"
 DUTIES = "duties"
 ANNUAL_INTEREST = "annual_interest"
 SEALING = "sealing"
+AUDIT_ANCHOR = "audit_anchor"
 _NIGHT = time(3, 30)
 
 
@@ -34,6 +37,12 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
             settings.jobs.duties_every,
             partial(keep_duties, settings=settings.duties),
             "warn of duties, mark what is overdue, remind partners, act where a time has run",
+        ),
+        Job(
+            AUDIT_ANCHOR,
+            settings.audit.anchor_every,
+            partial(anchor_audit, file=settings.audit_anchors),
+            "write the head of the audit's chain outside the store",
         ),
     )
     sealing = Job(
@@ -82,6 +91,17 @@ async def seal_the_rest(turn: Turn) -> Mapping[str, Any]:
 
     steps = await resealing.run(turn.desk.store, turn.desk.clock.now, index=index, hold=turn.hold)
     return {"count": steps}
+
+
+async def anchor_audit(turn: Turn, file: Path) -> Mapping[str, Any]:
+    """Add the head of the audit's chain to the file of anchors, if the chain went on."""
+    from csenet.gateway.people.anchors import write
+    from csenet.gateway.store import audit
+
+    async with turn.desk.store.read() as conn:
+        head = await audit.head(conn)
+    written = await asyncio.to_thread(write, file, head, turn.desk.clock.now())
+    return {"record": head.id, "written": written}
 
 
 async def check_ledger(turn: Turn) -> Mapping[str, Any]:

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "ledger": "ledger:ledger",
     "jobs": "jobs:jobs",
     "partners": "partners:partners",
+    "audit": "audit:audit",
     "people": "people:people",
     "token": "token:token",
     "keys": "keys:keys",

@@ -38,6 +38,7 @@ REFUSED: Final = "refused"
 LONGEST_PURPOSE: Final = 200
 SHORTEST_PURPOSE: Final = 8
 _LONGEST_OBJECT: Final = 128
+_LONGEST_CASE_ID: Final = 15
 
 T = TypeVar("T")
 
@@ -211,7 +212,9 @@ def row_of(
     }
     kept = {name: value for name, value in detail.items() if value}
     about = objects[0][:_LONGEST_OBJECT] if objects else "(nothing)"
-    return {"actor": person.name, "action": action, "object": about, "detail": kept}
+    seen = [each.removeprefix("case ") for each in objects if each.startswith("case ")]
+    cases = [case_id for case_id in seen if len(case_id) <= _LONGEST_CASE_ID]
+    return {"actor": person.name, "action": action, "object": about, "detail": kept, "cases": cases}
 
 
 def need(person: Person, right: Right) -> None:

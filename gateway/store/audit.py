@@ -1,24 +1,148 @@
-"""Keep who changed what; never the content of it."""
+"""Keep who did and saw what, append-only and chained; never the content of it.
+
+Records are gathered while a transaction runs and written at its end: the chain is held for that moment only,
+and all that share a commit share one step of it.  A transaction whose records cannot be written does not
+happen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.prepared import adding
+from csenet.gateway.store.chain import START, Checker, Fault, Mark, chained
+from csenet.gateway.store.errors import StoreError
+from csenet.gateway.store.prepared import Prepared, adding
 from csenet.gateway.store.tables import audit
+from csenet.gateway.store.tables_audit import audit_case, audit_head
 
-_ADD: Final = adding(audit, left_out=("id",))
+_WAITING: Final = "csenet_audit"
+_STEP: Final = 2_000
+_HEAD: Final = select(audit_head.c.last, audit_head.c.hash).where(audit_head.c.id == 1)
+_HELD: Final = Prepared(_HEAD.with_for_update())
+_ADD: Final = adding(audit)
+_MOVE: Final = Prepared(update(audit_head).values(last=bindparam("to"), hash=bindparam("ending")))
+
+
+@asynccontextmanager
+async def gathered(conn: AsyncConnection) -> AsyncIterator[None]:
+    """Gather the records of a transaction that writes, and write them at its end."""
+    conn.info[_WAITING] = []
+    try:
+        yield
+        await write(conn)
+    finally:
+        del conn.info[_WAITING]
 
 
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows of ``at, actor, action, object, detail``."""
+    """Append rows of ``at, actor, action, object, detail``; ``cases`` names the cases that were seen.
+
+    They are written with the transaction's end.  Raises ``StoreError`` outside of a transaction that writes,
+    and ``ValueError`` for a moment without time zone.
+    """
+    waiting = conn.info.get(_WAITING)
+    if waiting is None:
+        raise StoreError("the audit is written in a transaction that writes")
+    for row in rows:
+        if row["at"].tzinfo is None:
+            raise ValueError("a moment without time zone cannot be stored")
+        waiting.append({"detail": None, **row})
+
+
+def mark(conn: AsyncConnection) -> int:
+    """Say how many records wait, to come back to that number when a part of the transaction is undone."""
+    return len(conn.info.get(_WAITING, ()))
+
+
+def rewind(conn: AsyncConnection, count: int) -> None:
+    """Forget the records of a part that was undone."""
+    del conn.info[_WAITING][count:]
+
+
+async def write(conn: AsyncConnection) -> None:
+    """Chain and write what was gathered; the chain's head is held until the commit."""
+    waiting = conn.info.get(_WAITING)
+    if not waiting:
+        return
+    conn.info[_WAITING] = []
+    cases = [row.pop("cases", ()) for row in waiting]
+    kept = await _HELD.first(conn)
+    if kept is None:
+        raise StoreError("the head of the audit's chain is gone; see csenet audit verify")
+    rows = list(chained(Mark(*kept), waiting))
     await _ADD.many(conn, rows)
+    seen = [
+        {"audit_id": each["id"], "case_id": case_id}
+        for each, named in zip(rows, cases, strict=True)
+        for case_id in dict.fromkeys(named)
+    ]
+    if seen:
+        await conn.execute(insert(audit_case), seen)
+    await _MOVE.run(conn, to=rows[-1]["id"], ending=rows[-1]["hash"])
+
+
+async def head(conn: AsyncConnection) -> Mark:
+    """Tell up to where the chain goes."""
+    row = (await conn.execute(_HEAD)).one_or_none()
+    return Mark(0, START) if row is None else Mark(row.last, row.hash)
 
 
 async def newest(conn: AsyncConnection, limit: int = 100) -> list[RowMapping]:
-    """Return the newest rows, newest first."""
+    """Return the newest rows, newest first; in a transaction that writes, its own too."""
+    await write(conn)
     return list((await conn.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))).mappings())
+
+
+async def found(
+    conn: AsyncConnection,
+    *,
+    case_id: str | None = None,
+    actor: str | None = None,
+    action: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 1_000,
+) -> list[RowMapping]:
+    """Find records, oldest first: of one case as seen, of one who acted, of one kind, of some time."""
+    query = select(audit).order_by(audit.c.id).limit(limit)
+    if case_id is not None:
+        query = query.join(audit_case, audit_case.c.audit_id == audit.c.id)
+        query = query.where(audit_case.c.case_id == case_id)
+    if actor is not None:
+        query = query.where(audit.c.actor == actor)
+    if action is not None:
+        query = query.where(audit.c.action == action)
+    if since is not None:
+        query = query.where(audit.c.at >= since)
+    if until is not None:
+        query = query.where(audit.c.at < until)
+    return list((await conn.execute(query)).mappings())
+
+
+async def verify(conn: AsyncConnection, anchors: Sequence[Mark] = ()) -> tuple[int, Fault | None]:
+    """Walk along the whole chain; return how many records were looked at and the first fault."""
+    end = await head(conn)
+    checker = Checker(anchors)
+    async for row in _all(conn):
+        if not checker.take(dict(row)):
+            break
+    return checker.count, checker.fault or checker.finish(end)
+
+
+async def _all(conn: AsyncConnection) -> AsyncIterator[RowMapping]:
+    after = None
+    while True:
+        query = select(audit).order_by(audit.c.id).limit(_STEP)
+        rows = (await conn.execute(query if after is None else query.where(audit.c.id > after))).mappings()
+        page = list(rows)
+        for row in page:
+            yield row
+        if len(page) < _STEP:
+            return
+        after = page[-1]["id"]

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import audit
 from csenet.gateway.store.embedded import InPlaceConnection
 
 T = TypeVar("T")
@@ -136,7 +137,18 @@ async def _attempt(connection: AsyncConnection, order: _Order) -> None:
 
 @asynccontextmanager
 async def savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Undo what the block did if it raises."""
+    """Undo what the block did if it raises; what it had to note in the audit is forgotten as well."""
+    noted = audit.mark(connection)
+    try:
+        async with _savepoint(connection):
+            yield
+    except BaseException:
+        audit.rewind(connection, noted)
+        raise
+
+
+@asynccontextmanager
+async def _savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
     if not isinstance(connection, InPlaceConnection):
         async with connection.begin_nested():
             yield

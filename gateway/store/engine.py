@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from csenet.gateway.store import embedded, postgres
+from csenet.gateway.store import audit, embedded, postgres
 from csenet.gateway.store.committer import Committer, T, Work
 from csenet.gateway.store.embedded import Disk
 from csenet.gateway.store.errors import StoreError
@@ -31,7 +31,7 @@ from csenet.gateway.store.sealing import OPTION
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0013"
+SCHEMA_HEAD = "0012"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4
@@ -86,6 +86,7 @@ class Store:
                 async with self._turn:
                     await self._prepare_keys()
             async with self._writer.begin() as connection:
+            async with self._writer.begin() as connection, audit.gathered(connection):
                 yield connection
             return
         async with self._turn:
@@ -99,7 +100,8 @@ class Store:
         async with self._writer.begin() as connection:
             if self.shared:
                 await postgres.wait_for_turn(connection)
-            yield connection
+            async with audit.gathered(connection):
+                yield connection
 
     async def start_keys(self) -> None:
         """Load the keys that seal content, or make the first ones; raises ``SealingError``."""

@@ -277,15 +277,17 @@ Index("work_item_case", work_item.c.case_id, work_item.c.status, work_item.c.id)
 Index("work_item_inbound", work_item.c.inbound_id)
 Index("work_item_due", work_item.c.status, work_item.c.due)
 
+# Written through store.audit only: numbered and chained without gaps, and never changed.
 audit = Table(
     "audit",
     metadata,
-    Column("id", ROW_ID, primary_key=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(64), nullable=False),
     Column("action", String(64), nullable=False),
     Column("object", String(128), nullable=False),
     Column("detail", Json),
+    Column("hash", String(64), nullable=False),
 )
 
 serial_counter = Table(
