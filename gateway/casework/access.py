@@ -18,7 +18,7 @@ from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.people import cookies
 from csenet.gateway.people.entering import caller_of, entry_of
 from csenet.gateway.people.person import PERSON, Person, machine
-from csenet.gateway.people.rights import OPEN, Right, Role, Route, table
+from csenet.gateway.people.rights import OPEN, Right, Role, Route, allows, table
 from csenet.gateway.people.signing import FULL
 from csenet.gateway.store import tokens
 from csenet.gateway.store.engine import Store
@@ -61,6 +61,11 @@ def route_of(request: web.Request) -> Route | None:
     return method, resource.canonical
 
 
+def lets_in(route: Route, person: Person) -> bool:
+    """Tell whether a route is for somebody; one without a row is nobody's."""
+    return allows(person.roles, NEEDS.get(route))
+
+
 async def authorize(request: web.Request) -> None:
     """Let the request pass with its person on it, or raise the problem 401 or 403."""
     route = route_of(request)
@@ -72,7 +77,7 @@ async def authorize(request: web.Request) -> None:
         await _signed_in(request)
         return
     person = await _person(request)
-    if needed is None or not person.may(Right(needed)):
+    if not lets_in(route, person):
         raise _forbidden(needed)
     request[PERSON] = person
 

@@ -20,6 +20,8 @@ from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.clock import Clock
 from csenet.gateway.console.part import add_console
 from csenet.gateway.delivery.windows import Windows
+from csenet.gateway.people.openid import OpenId
+from csenet.gateway.people.openid_web import add_openid
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.signing import Signing
 from csenet.gateway.people.web import add_sign_in
@@ -66,7 +68,10 @@ def build_app(
         if operation.id in offered:
             _add(app, operation.method, operation.path, offered[operation.id])
     add_console(app, desk, clock=clock, jurisdiction_name=jurisdiction_name, windows=windows)
-    add_sign_in(app, Signing(store, clock, people or PeopleSection()))
+    told = people or PeopleSection()
+    add_sign_in(app, Signing(store, clock, told))
+    if told.openid is not None:
+        add_openid(app, OpenId(told.openid, store, clock))
     return app
 
 

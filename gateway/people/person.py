@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 from aiohttp import hdrs, web
 
-from csenet.gateway.people.rights import Right, Role, rights_of, table
+from csenet.gateway.people.rights import Right, Role, allows, rights_of, table
 from csenet.gateway.people.system import system_user
 
 _LONGEST_AGENT: Final = 200
@@ -41,6 +42,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     def may(self, right: Right) -> bool:
         """Tell whether one of the roles has a right."""
         return right in rights_of(self.roles)
+
+    def may_run(self, words: Sequence[str]) -> bool:
+        """Tell whether a command, told by its words, is for one of the roles."""
+        return allows(self.roles, table().of_command(words))
 
     @property
     def scope(self) -> frozenset[str] | None:

@@ -156,6 +156,13 @@ def _gaps(found: Rights) -> Iterator[str]:
         )
 
 
+def allows(roles: frozenset[Role], needed: str | None) -> bool:
+    """Tell whether roles open what needs a right; what has no row opens for nobody."""
+    if needed is None:
+        return False
+    return needed == OPEN or Right(needed) in rights_of(roles)
+
+
 @cache
 def rights_of(roles: frozenset[Role]) -> frozenset[Right]:
     """List the rights of a set of roles; asked on each request, so kept."""

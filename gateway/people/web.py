@@ -78,19 +78,19 @@ def render(
     return response
 
 
-def _ours(view: View) -> View:
+def ours(view: View) -> View:
     """Refuse a form that was not typed on a page of ours."""
 
     @wraps(view)
     async def checked(request: web.Request) -> web.StreamResponse:
         if not await cookies.is_ours(request):
-            return _again(request, "This page is too old or came from elsewhere; please sign in.")
+            return ask_again(request, "This page is too old or came from elsewhere; please sign in.")
         return await view(request)
 
     return checked
 
 
-def _again(request: web.Request, wrong: str, status: int = 403) -> web.StreamResponse:
+def ask_again(request: web.Request, wrong: str, status: int = 403) -> web.StreamResponse:
     settings = request.app[SIGNING].settings
     context = {
         "banner": paragraphs(text_of("banner", settings.banner)),
@@ -114,17 +114,17 @@ async def _field(request: web.Request, name: str) -> str:
 
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     """Ask for name and password, below the banner."""
-    return _again(request, "", status=200)
+    return ask_again(request, "", status=200)
 
 
-@_ours
+@ours
 async def take_password(request: web.Request) -> web.StreamResponse:
     """Check name and password."""
     name, password = await _field(request, "name"), await _field(request, "password")
     try:
         entry = await request.app[SIGNING].password(name, password, caller_of(request))
     except SignInRefused as refusal:
-        return _again(request, str(refusal), status=401)
+        return ask_again(request, str(refusal), status=401)
     return _on(request, entry, _next(await _field(request, "next")))
 
 
@@ -147,7 +147,7 @@ def _step(stage: str) -> Callable[[Callable[[web.Request, Entry], Awaitable[web.
                 place = "/sign-in" if entry is None else _PLACES[entry.stage]
                 return web.Response(status=303, headers={hdrs.LOCATION: place})
             if not await cookies.is_ours(request):
-                return _again(request, "This page came from elsewhere; please sign in again.")
+                return ask_again(request, "This page came from elsewhere; please sign in again.")
             return await view(request, entry)
 
         return checked
@@ -223,7 +223,7 @@ async def take_enrol(request: web.Request, entry: Entry) -> web.StreamResponse:
     return _on(request, onward)
 
 
-@_ours
+@ours
 async def sign_out(request: web.Request) -> web.StreamResponse:
     """End the sign-in and have the browser forget it."""
     entry = await entry_of(request)

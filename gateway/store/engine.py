@@ -31,7 +31,7 @@ from csenet.gateway.store.sealing import OPTION
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0012"
+SCHEMA_HEAD = "0014"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4
@@ -85,7 +85,6 @@ class Store:
             if self.keyring.is_due():
                 async with self._turn:
                     await self._prepare_keys()
-            async with self._writer.begin() as connection:
             async with self._writer.begin() as connection, audit.gathered(connection):
                 yield connection
             return

@@ -17,10 +17,12 @@ from csenet.gateway.store import audit
 from csenet.gateway.store.chain import Fault, Mark
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.errors import StoreError
+from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.tables import audit as table
 from csenet.gateway.store.tables_audit import audit_head
+from csenet.gateway.store.wrapping import HeldKeys
 
-from .conftest import tamper
+from .conftest import KEYS, NOON, tamper
 
 AT = datetime(2026, 11, 20, 18, tzinfo=UTC)
 LINE: dict[str, Any] = {"at": AT, "actor": "ada", "action": "case.read", "object": "case MN1"}
@@ -67,7 +69,7 @@ async def test_what_shares_a_commit_is_chained_and_what_was_undone_leaves_no_gap
 
 
 async def test_two_gateways_on_one_store_write_one_chain(store: Store, location: str | Path) -> None:
-    other = await open_store(location, migrate=False)
+    other = await open_store(location, migrate=False, keyring=Keyring(HeldKeys(KEYS), lambda: NOON))
 
     async def many(writer: Store, alone: bool) -> None:
         for number in range(10):

@@ -8,7 +8,7 @@ import pytest
 OPS = Path(__file__).resolve().parents[2] / "ops"
 
 
-@pytest.mark.parametrize("name", ["codes", "layouts", "metrics", "events"])
+@pytest.mark.parametrize("name", ["codes", "layouts", "metrics", "events", "rights"])
 def test_the_page_is_what_its_generator_would_write(name: str) -> None:
     source = OPS / f"generate_{name}_page.py"
     scope: dict[str, Any] = {"__name__": "generator", "__file__": str(source)}

@@ -9,8 +9,8 @@ from csenet.gateway.store.append_only import POSTGRESQL, SQLITE
 from csenet.gateway.store.chain import START, Mark, chained
 from csenet.gateway.store.columns import Json, UtcDateTime
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
