@@ -40,6 +40,7 @@ from csenet.gateway.settings_kinds import (
 from csenet.gateway.settings_observe import ObserveSection
 from csenet.gateway.settings_people import PeopleSection
 from csenet.gateway.settings_sealing import SealingSection
+from csenet.gateway.settings_work import WorkSection
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"
@@ -317,6 +318,7 @@ class Settings(BaseSettings):
     duties: DutiesSection = DutiesSection()
     people: PeopleSection = PeopleSection()
     audit: AuditSection = AuditSection()
+    work: WorkSection = WorkSection()
 
     @classmethod
     def settings_customise_sources(

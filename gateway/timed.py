@@ -14,6 +14,7 @@ from csenet.gateway.jobs import Job, Turn
 if TYPE_CHECKING:
     from csenet.gateway.settings import Settings
     from csenet.gateway.settings_jobs import DutiesSection
+    from csenet.gateway.settings_work import WorkSection
 
 LEDGER_CHECK = "ledger_check"
 DUTIES = "duties"
@@ -21,11 +22,12 @@ ANNUAL_INTEREST = "annual_interest"
 SEALING = "sealing"
 AUDIT_ANCHOR = "audit_anchor"
 _NIGHT = time(3, 30)
+WORK = "work_delivery"
 
 
 def timed_jobs(settings: Settings) -> tuple[Job, ...]:
     """Give the jobs as the settings want them."""
-    jobs: tuple[Job, ...] = (
+    jobs = [
         Job(
             LEDGER_CHECK,
             settings.jobs.ledger_check_every,
@@ -44,22 +46,24 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
             partial(anchor_audit, file=settings.audit_anchors),
             "write the head of the audit's chain outside the store",
         ),
-    )
-    sealing = Job(
-        SEALING,
-        timedelta(minutes=1),
-        seal_the_rest,
-        "seal what an older store holds unsealed; go on with a change of data keys",
-    )
+    ]
     if settings.sealing.enabled:
-        jobs = (*jobs, sealing)
-    annual = Job(
-        ANNUAL_INTEREST,
-        _NIGHT,
-        tell_annual_interest,
-        "tell interest in each case whose last notice is a year old",
-    )
-    return (*jobs, annual) if settings.jobs.annual_interest else jobs
+        about = "seal what an older store holds unsealed; go on with a change of data keys"
+        jobs.append(Job(SEALING, timedelta(minutes=1), seal_the_rest, about))
+    if settings.jobs.annual_interest:
+        about = "tell interest in each case whose last notice is a year old"
+        jobs.append(Job(ANNUAL_INTEREST, _NIGHT, tell_annual_interest, about))
+    if settings.work.webhook is not None or settings.work.file is not None:
+        about = "deliver changed work items to the case system"
+        jobs.append(Job(WORK, settings.work.deliver_every, partial(deliver_work, settings=settings.work), about))
+    return tuple(jobs)
+
+
+async def deliver_work(turn: Turn, settings: WorkSection) -> Mapping[str, Any]:
+    """Deliver work items where the settings say."""
+    from csenet.gateway.work_delivery import deliver
+
+    return await deliver(turn, settings)
 
 
 async def tell_annual_interest(turn: Turn) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ def agency_from(settings: Settings) -> Agency:
     from csenet.handlers.policy.agreements import load_agreements
     from csenet.handlers.policy.dated import PolicyError
     from csenet.handlers.policy.profile import load_profile
+    from csenet.handlers.policy.work_rules import load_work_rules
 
     fips = settings.gateway.jurisdiction
     try:
@@ -44,7 +45,16 @@ def agency_from(settings: Settings) -> Agency:
         agreements = load_agreements(settings.policy.agreements)
         closes = settings.policy.close_of_business
         county = settings.gateway.county
-        return agency_of(fips, county=county, profile=profile, agreements=agreements, closes=closes)
+        rules = settings.work.rules
+        work_rules = () if rules is None else load_work_rules(rules)
+        return agency_of(
+            fips,
+            county=county,
+            profile=profile,
+            agreements=agreements,
+            closes=closes,
+            work_rules=work_rules,
+        )
     except PolicyError as error:
         raise SettingsError(f"{error.file}: {problem}" for problem in error.problems) from None
 

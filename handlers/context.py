@@ -156,6 +156,7 @@ class WorkView(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "open"
     due: date | None = None
     completed_on: date | None = None
+    duty: str | None = None
     details: dict[str, str] = msgspec.field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from csenet.gateway.casework import (
     service,
     views,
     views_duties,
+    views_work,
 )
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.operations import OPERATIONS
@@ -60,6 +61,7 @@ def build_app(
         correction_views.VIEWS,
         event_views.VIEWS,
         policy.VIEWS,
+        views_work.VIEWS,
         views_duties.VIEWS,
         service.VIEWS,
     )

@@ -9,6 +9,7 @@ from csenet.gateway.casework import (
     operations_corrections,
     operations_duties,
     operations_events,
+    operations_work,
 )
 from csenet.gateway.casework.operation import (
     CASE_ID,
@@ -183,6 +184,15 @@ OPERATIONS: Final = (
             query_filter("kind", "Of this kind.", _TEXT),
             query_filter("group", "Of this group, such as `GSC17`.", _TEXT),
             query_filter("due_before", "Due earlier than this day.", _DAY),
+            query_filter("worker", "Assigned to this worker.", _TEXT),
+            query_filter("office", "Assigned to this office.", _TEXT),
+            query_filter(
+                "since",
+                "Follow changes: 0, or the `next` of an earlier answer. Each item that changed after it "
+                "stands once, as it is now; none is left out. `next` is always given; an empty list means "
+                "that nothing changed.",
+                {"type": "integer", "minimum": 0},
+            ),
             *_PAGE,
         ),
         answers={
@@ -215,6 +225,7 @@ OPERATIONS: Final = (
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.COMPLETED)},
         problems=(409,),
     ),
+    *operations_work.OPERATIONS,
     *operations_duties.OPERATIONS,
     Operation(
         id="listPolicyRules",

@@ -19,6 +19,7 @@ from csenet.gateway.desk.results import (
     TransactionDetail,
     TransactionFilter,
     WorkFilter,
+    WorkHistory,
     WorkItemView,
 )
 from csenet.gateway.desk.views_today import Today
@@ -83,6 +84,28 @@ class CaseDesk(Protocol):
 
     async def today(self, since: datetime, /) -> Today:
         """Count what began since a moment, and what waits."""
+        ...
+
+    async def work_since(self, cursor: str, limit: int, /) -> Page:
+        """List work items that changed after a cursor; raises Rejected."""
+        ...
+
+    async def work_history(self, item_id: int, /) -> WorkHistory | None:
+        """Find a work item with all that happened to it."""
+        ...
+
+    async def assign_work(
+        self, item_id: int, *, worker: str | None, office: str | None, actor: str
+    ) -> WorkItemView:
+        """Assign a work item; raises NotFound, Rejected, Conflict."""
+        ...
+
+    async def comment_work(self, item_id: int, text: str, *, actor: str) -> WorkItemView:
+        """Keep a comment; raises NotFound, Rejected."""
+        ...
+
+    async def reopen_work(self, item_id: int, reason: str, *, actor: str) -> WorkItemView:
+        """Open a completed work item again; raises NotFound, Rejected."""
         ...
 
     async def list_duties(self, wanted: DutyFilter, /) -> DutyPage:

@@ -13,6 +13,7 @@ from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
 from csenet.gateway.desk import duty_views, event_results, results
+from csenet.gateway.desk.work_acts import LONGEST_COMMENT
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
 from csenet.handlers.decision import Why
@@ -31,6 +32,7 @@ _ANSWERS: Final = (
     event_results.EventResult,
     results.LedgerReport,
     results.Receipt,
+    results.WorkHistory,
     duty_views.DutyPage,
     duty_views.Compliance,
     policy.RuleList,
@@ -93,6 +95,7 @@ def components() -> dict[str, Schema]:
         {"changes": {"type": "object", "description": "Members of the transaction's JSON form."}},
         required=[],
     )
+    found |= _acts_on_work()
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",
@@ -210,6 +213,22 @@ def _dated(day: str) -> Schema:
     """Describe a list of amounts with their days."""
     row = _object("An amount and its day.", {day: DATE, "amount": MONEY}, required=[day, "amount"])
     return {"type": "array", "items": row}
+
+
+def _acts_on_work() -> dict[str, Schema]:
+    """Describe what can be done with a work item besides completing it."""
+    name: Schema = {"type": "string", "maxLength": 64}
+    text: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_COMMENT}
+    whose = _object(
+        "Whose the work is; what is left out stays, an empty text takes it away.",
+        {"worker": name, "office": name},
+        required=[],
+    )
+    return {
+        "Assignment": whose | {"minProperties": 1},
+        "Comment": _object("What a person writes.", {"text": text}, required=["text"]),
+        "Reopening": _object("Why it is opened again.", {"reason": text}, required=["reason"]),
+    }
 
 
 def _resend() -> Schema:

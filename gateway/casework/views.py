@@ -109,10 +109,18 @@ async def list_work_items(request: web.Request) -> web.Response:
         kind=asked.take("kind", requests.short_text, "a kind of work item"),
         group=asked.take("group", requests.short_text, "a group such as GSC17"),
         due_before=asked.take("due_before", requests.iso_date, "a date such as 2026-11-20"),
+        worker=asked.take("worker", requests.short_text, "a worker"),
+        office=asked.take("office", requests.short_text, "an office"),
         after=asked.take("after", requests.short_text, "the `next` of an earlier page"),
         limit=_limit(request, asked),
     )
+    since = asked.take("since", requests.whole_number(0), "0, or the `next` of an earlier answer")
+    if since is not None and filters != WorkFilter(limit=filters.limit):
+        asked.wrong("since", "request.alone", "What changed is told whole: only limit may stand beside it.")
     asked.finish()
+    if since is not None:
+        page = await request.app[DESK].work_since(str(since), filters.limit)
+        return reply(answers.WorkItemPage(work_items=page.items, next=page.next))
     page = await request.app[READER].work_items(request[PERSON], filters)
     return reply(answers.WorkItemPage(work_items=page.items, next=page.next))
 

@@ -91,6 +91,7 @@ def _loaders() -> Mapping[tuple[str, ...], Loader]:
         profile_questions,
         questionnaire,
         rules,
+        work_kinds,
     )
 
     return {
@@ -101,6 +102,7 @@ def _loaders() -> Mapping[tuple[str, ...], Loader]:
         ("jurisdiction",): jurisdictions.load_jurisdictions,
         ("advance",): advances.load_advances,
         ("ends_all", "row"): kept_duties.load_kept,
+        ("kind",): work_kinds.load_work_kinds,
         ("duty",): deadlines.load_duties,
         ("criterion",): closure.load_criteria,
         ("reason",): rules.load_reasons,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import click
 from csenet.gateway.cli.common import (
     Listing,
     Refused,
+    Unusable,
+    as_json_bytes,
     config_option,
     day_option,
     example,
@@ -20,10 +23,15 @@ from csenet.gateway.cli.common import (
     run,
 )
 
+_SHOWN = (
+    *("kind", "title", "case_id", "status", "outcome", "priority", "due", "duty", "office", "worker"),
+    *("messages", "transaction", "outbound", "opened_at", "completed_on"),
+)
+
 
 @click.group(cls=Listing)
 def work() -> None:
-    """See and complete work items."""
+    """See, assign, complete and follow work items."""
 
 
 @work.command("list", epilog=example("csenet work list --config gateway.toml"))
@@ -31,6 +39,8 @@ def work() -> None:
 @click.option("--status", type=click.Choice(["open", "completed", "all"]), default="open", show_default=True)
 @click.option("--case", "case_id", help="Only this case.")
 @click.option("--kind", help="Only this kind, such as close_case.")
+@click.option("--worker", help="Only what this worker has.")
+@click.option("--office", help="Only what this office has.")
 @day_option("--due-by", help="Only what is due on or before this date.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @json_option
@@ -39,26 +49,157 @@ def list_(
     status: str,
     case_id: str | None,
     kind: str | None,
+    worker: str | None,
+    office: str | None,
     due_by: date | None,
     limit: int,
     as_json: bool,
 ) -> None:
-    """List work items, oldest first, with their due dates."""
+    """List work items, oldest first, with their due dates; priority 1 is at once, 4 when there is time."""
     from csenet.gateway.cli.store import call
     from csenet.gateway.desk.results import WorkFilter
 
     chosen = WorkFilter(
-        status=None if status == "all" else status, case_id=case_id, kind=kind, due_by=due_by, limit=limit
+        status=None if status == "all" else status,
+        case_id=case_id,
+        kind=kind,
+        worker=worker,
+        office=office,
+        due_by=due_by,
+        limit=limit,
     )
     page: Any = run(call(config, lambda desk: desk.list_work_items(chosen)))
     if as_json:
         print_json(page.items)
         return
+    columns = ["id", "kind", "case", "due", "priority", "status", "whose", "messages", "title", "transaction"]
     rows = [
-        (each.id, each.kind, each.case_id, each.due, each.status, each.title, each.transaction)
+        (
+            each.id,
+            each.kind,
+            each.case_id,
+            each.due,
+            each.priority,
+            each.status,
+            "/".join(filter(None, (each.office, each.worker))) or None,
+            each.messages,
+            each.title,
+            each.transaction,
+        )
         for each in page.items
     ]
-    print_table("Work items", ["id", "kind", "case", "due", "status", "title", "transaction"], rows)
+    print_table("Work items", columns, rows)
+
+
+@work.command(epilog=example("csenet work show 1 --config gateway.toml"))
+@click.argument("item", type=int, metavar="ID")
+@config_option
+@json_option
+def show(item: int, config: Path, as_json: bool) -> None:
+    """Show work item ID with all that happened to it: messages, comments, assignments."""
+    from csenet.gateway.cli.store import call
+
+    history: Any = run(call(config, lambda desk: desk.work_history(item)))
+    if history is None:
+        raise Unusable(f"there is no work item {item}")
+    if as_json:
+        print_json(history)
+        return
+    view = history.item
+    facts = [(name.replace("_", " "), getattr(view, name)) for name in _SHOWN]
+    facts += [("because", f"{why['text']} [{why['citation']}]") for why in view.reasons]
+    print_table(f"Work item {item}", ["", ""], facts)
+    rows = [(each.at, each.change, each.actor, each.transaction, each.text) for each in history.changes]
+    print_table("What happened", ["at", "what", "by", "transaction", "text"], rows)
+
+
+@work.command(epilog=example("csenet work assign 1 --worker W12 --office HENNEPIN --config gateway.toml"))
+@click.argument("item", type=int, metavar="ID")
+@click.option("--worker", help='Whose it is; "" takes it away.')
+@click.option("--office", help='Which office has it; "" takes it away.')
+@config_option
+def assign(item: int, worker: str | None, office: str | None, config: Path) -> None:
+    """Give work item ID to a worker, an office or both."""
+    view = _act(config, lambda desk, actor: desk.assign_work(item, worker=worker, office=office, actor=actor))
+    whose = "/".join(filter(None, (view.office, view.worker))) or "nobody"
+    click.echo(f"work item {view.id} ({view.kind}): {whose}")
+
+
+@work.command(epilog=example('csenet work comment 1 "Asked the sender on Friday." --config gateway.toml'))
+@click.argument("item", type=int, metavar="ID")
+@click.argument("text")
+@config_option
+def comment(item: int, text: str, config: Path) -> None:
+    """Write TEXT about work item ID; it stays with the item and is not delivered."""
+    view = _act(config, lambda desk, actor: desk.comment_work(item, text, actor=actor))
+    click.echo(f"work item {view.id} ({view.kind}): comment kept")
+
+
+@work.command(epilog=example('csenet work reopen 1 --reason "done by mistake" --config gateway.toml'))
+@click.argument("item", type=int, metavar="ID")
+@click.option("--reason", required=True, help="Why it is opened again.")
+@config_option
+def reopen(item: int, reason: str, config: Path) -> None:
+    """Open completed work item ID again; a duty closed by it alone is owed again.
+
+    A transaction that left on completion is not called back.
+    """
+    view = _act(config, lambda desk, actor: desk.reopen_work(item, reason, actor=actor))
+    click.echo(f"work item {view.id} ({view.kind}): {view.status}")
+
+
+@work.command(epilog=example("csenet work follow --since 0 --config gateway.toml"))
+@click.option("--since", default="0", show_default=True, help="The number of the last change seen before.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@config_option
+def follow(since: str, limit: int, config: Path) -> None:
+    """Print what changed after a cursor as JSON Lines, each item once.
+
+    The "change" of the last line is the cursor for the next time.  No item is missed and none stands twice,
+    however the changes were made meanwhile.
+    """
+    page: Any = _act(config, lambda desk, _: desk.work_since(since, limit))
+    for each in page.items:
+        click.echo(as_json_bytes(each))
+
+
+@work.group(cls=Listing)
+def rules() -> None:
+    """Check the agency's rules of who gets which work."""
+
+
+@rules.command(epilog=example("csenet work rules check fixtures/work-rules.toml"))
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def check(file: Path) -> None:
+    """Check a table of rules, and name the letters for which no rule is there.
+
+    Exit 1 with every mistake: unknown kinds and states, ranges without a name, rules never reached.
+    """
+    from csenet.handlers.policy.dated import PolicyError
+    from csenet.handlers.policy.work_rules import gaps, load_work_rules
+
+    try:
+        found = load_work_rules(file)
+    except PolicyError as error:
+        raise Refused("\n".join(f"{file}: {problem}" for problem in error.problems)) from None
+    left = gaps(found)
+    click.echo(f"{file}: {len(found)} rules")
+    if left:
+        click.echo(f"names that begin with {', '.join(left)} may be left without an office")
+
+
+def _act(config: Path, what: Callable[[Any, str], Awaitable[Any]]) -> Any:
+    """Do something with an item; a refusal is exit code 1 with its reasons."""
+    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.desk.results import Conflict
+    from csenet.gateway.errors import Rejected
+
+    try:
+        return run(call(config, lambda desk: what(desk, ACTOR)))
+    except Rejected as error:
+        raise _refused(error) from None
+    except Conflict as error:
+        raise Refused(str(error)) from None
 
 
 @work.command(epilog=example("csenet work complete 1 --config gateway.toml"))

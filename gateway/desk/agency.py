@@ -9,6 +9,7 @@ import msgspec
 
 from csenet.handlers.policy.agreements import Agreements, load_agreements
 from csenet.handlers.policy.profile import Profile, load_profile
+from csenet.handlers.policy.work_rules import WorkRule
 from csenet.handlers.policy.working_days import Calendar, received_on
 
 
@@ -25,6 +26,7 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True):
     calendar: Calendar
     zone: tzinfo
     closes: time | None = None
+    work_rules: tuple[WorkRule, ...] = ()
 
     @property
     def state(self) -> str:
@@ -47,6 +49,7 @@ def agency_of(
     profile: Profile | None = None,
     agreements: Agreements | None = None,
     closes: time | None = None,
+    work_rules: tuple[WorkRule, ...] = (),
 ) -> Agency:
     """Put an agency together from its code, with the published profile and the default agreements.
 
@@ -60,4 +63,5 @@ def agency_of(
         calendar=Calendar(fips2),
         zone=ZoneInfo(chosen.time_zone),
         closes=closes,
+        work_rules=work_rules,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -74,7 +74,7 @@ class DutyBook:
             if row["id"] not in known and (held := self._read(row)) is not None:
                 self._held.append(held)
 
-    def _read(self, row: RowMapping) -> Held | None:
+    def _read(self, row: Mapping[str, Any]) -> Held | None:
         rule = kept(row["kind"], row["side"])
         if rule is None:
             return None
@@ -108,12 +108,15 @@ class DutyBook:
         if not is_rejection(queued.far):
             self._opens("sent", queued.far, case_id, queued.partner, queued.day, queued.cause, queued)
 
-    def work_done(self, item: Row, on: date, *, done: bool) -> None:
-        """Close our duty whose work a person says is done, or declined, unless a transaction closed it."""
+    def work_done(self, item: Row, came_by: Collection[int], on: date, *, done: bool) -> None:
+        """Close our duties whose work a person says is done, or declined, unless a transaction closed them.
+
+        ``came_by`` are the transactions that made the item.
+        """
         for held in self._open():
             ours = held.rule.side == "we-owe"
-            same = held.cause.inbound_id == item["inbound_id"] and item["inbound_id"] is not None
-            if item["inbound_id"] is None:
+            same = held.cause.inbound_id in came_by
+            if not came_by:
                 same = item["case_id"] is not None and held.case_id == item["case_id"]
             about = held.rule.duty == item["duty"] or item["kind"] in INSTEAD
             if ours and same and about:

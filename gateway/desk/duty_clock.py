@@ -34,6 +34,8 @@ LOCATE: Final = "locate"
 _REMINDER: Final = "MSC R GRUPD"
 _AT_ONCE: Final = 200
 _FOREVER: Final = 10**6
+_AT_ONCE_PRIORITY: Final = 1
+_SOON: Final = 2
 
 
 class Wishes(Protocol):
@@ -100,12 +102,23 @@ class DutyClock:
                 for row in rows:
                     self._note(workset, row, event)
                 await workset.flush(conn)
+                for row in rows:
+                    await self._urge(conn, row, workset, event)
             for row in rows:
                 level = self._desk.log.warning if column == "overdue_at" else self._desk.log.info
                 level(event, duty=row["kind"], partner=row["partner"], due=row["due"], id=row["id"])
             count += len(rows)
             if len(rows) < _AT_ONCE:
                 return count
+
+    async def _urge(self, conn: AsyncConnection, row: RowMapping, workset: WorkingSet, event: str) -> None:
+        """Make the work of a duty of ours more urgent: soon when it falls due, at once when it is overdue."""
+        if row["side"] != "we-owe":
+            return
+        numbers = [] if row["inbound_id"] is None else [row["inbound_id"]]
+        by_case = {row["case_id"]: row["kind"]} if row["case_id"] else {}
+        priority = _AT_ONCE_PRIORITY if event == "duty.overdue" else _SOON
+        await work.urge(conn, numbers, by_case, at=workset.now, to=priority)
 
     def _note(self, workset: WorkingSet, row: RowMapping, event: str) -> None:
         cause = Cause(f"duty-{row['id']}", workset.now, ACTOR, row["inbound_id"])

@@ -33,7 +33,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
 from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
-from csenet.gateway.store import audit, cases, journal, outgoing, search, work
+from csenet.gateway.store import audit, cases, duties, journal, outgoing, search, work
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
@@ -290,9 +290,11 @@ async def complete_work(
     received_on = workset.agency.date_of(row["opened_at"])
     _check_completion(on, outcome, received_on, workset.today)
     about = await _case_of_work(conn, row["case_id"], case_id)
+    came_by = await work.joined_by(conn, item_id)
+    if about != row["case_id"] and about is not None:
+        await duties.put_to_case(conn, came_by, about)
     await workset.load(conn, {about} if about else set())
-    if row["inbound_id"] is not None:
-        await workset.duties.load(conn, (), [row["inbound_id"]])
+    await workset.duties.load(conn, (), came_by)
     view = msgspec.structs.replace(work_view(row), case_id=about)
     workset.hold_work(view)
     siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
@@ -308,10 +310,10 @@ async def complete_work(
     plan = workset.plan(decided, cause)
     if about != row["case_id"] and about is not None:
         await work.put_to_case(conn, item_id, about)
-    workset.close_work(item_id, on, cause)
+    workset.close_work(item_id, on, cause, "done" if _DONE[outcome] else "declined")
     workset.adopt(plan)
     if _is_last(row, siblings, plan):
-        workset.duties.work_done(row, on, done=_DONE[outcome])
+        workset.duties.work_done(row, came_by, on, done=_DONE[outcome])
     await workset.flush(conn)
     if row["inbound_id"] is not None:
         await journal.count_replies(conn, row["inbound_id"], sum(queued.in_reply for queued in plan.queued))

@@ -28,7 +28,9 @@ __all__ = [
     "TransactionFilter",
     "TransactionRejected",
     "TransactionView",
+    "WorkChangeView",
     "WorkFilter",
+    "WorkHistory",
     "WorkItemView",
 ]
 
@@ -117,7 +119,7 @@ class TransactionDetail(TransactionView, frozen=True, kw_only=True):
 
 
 class WorkItemView(msgspec.Struct, frozen=True, kw_only=True):
-    """Describe something to do."""
+    """Describe something to do; ``change`` is the number of its newest change where changes are followed."""
 
     id: int
     kind: str
@@ -134,6 +136,30 @@ class WorkItemView(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     completed_on: date | None
     completed_at: datetime | None
+    priority: int = 3
+    worker: str | None = None
+    office: str | None = None
+    messages: int = 1
+    outcome: str | None = None
+    change: int | None = None
+
+
+class WorkChangeView(msgspec.Struct, frozen=True, kw_only=True):
+    """Describe one thing that happened to a work item; ``text`` is what a person or a message said."""
+
+    id: int
+    at: datetime
+    change: str
+    actor: str
+    transaction: str | None = None
+    text: str | None = None
+
+
+class WorkHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """Show a work item with all that happened to it, oldest first."""
+
+    item: WorkItemView
+    changes: list[WorkChangeView]
 
 
 class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +214,8 @@ class WorkFilter(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
     due_by: date | None = None
     due_before: date | None = None
+    worker: str | None = None
+    office: str | None = None
     after: str | None = None
     limit: int = 100
 

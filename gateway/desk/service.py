@@ -36,6 +36,7 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.desk.settling import EXCHANGE
+from csenet.gateway.desk.work_acts import WorkActs
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError, NotFound
 from csenet.gateway.store import audit, dead, duties, journal, ledger, work
@@ -50,7 +51,7 @@ _LONGEST_NAME = 255
 _LOOK_AGAIN = 2.0
 
 
-class Desk(Operating):
+class Desk(Operating, WorkActs):
     """Do the gateway's work for one agency."""
 
     def __init__(self, store: Store, agency: Agency, clock: Clock, log: Any = None) -> None:

@@ -186,13 +186,14 @@ def _content(transaction: Transaction | None) -> dict[str, Any] | None:
     return None if transaction is None else codec.to_json(transaction)
 
 
-def work_item_view(row: Row) -> WorkItemView:
-    """Describe a work item."""
+def work_item_view(row: Row, change: int | None = None) -> WorkItemView:
+    """Describe a work item, with the number of its newest change where changes are followed."""
     values = {name: row[name] for name in WorkItemView.__struct_fields__ if name in row}
     return WorkItemView(
         **values,
         transaction=None if row["inbound_id"] is None else f"in-{row['inbound_id']}",
         outbound=None if row["outbound_id"] is None else f"out-{row['outbound_id']}",
+        change=change,
     )
 
 
@@ -200,7 +201,7 @@ async def work_items(conn: AsyncConnection, wanted: WorkFilter) -> Page:
     """List work items, oldest first."""
     limit = max(1, min(wanted.limit, _LARGEST_PAGE))
     query = select(work_item).order_by(work_item.c.id).limit(limit + 1)
-    for name in ("status", "case_id", "kind", "group"):
+    for name in ("status", "case_id", "kind", "group", "worker", "office"):
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(work_item.c[name] == value)

@@ -7,7 +7,7 @@ everything at the end in the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.codes import FarCode
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.assigning import assignment, due_of, same_thing
 from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
 from csenet.gateway.store import audit, cases, journal, outgoing, search, work
@@ -31,6 +32,8 @@ from csenet.handlers.context import (
 from csenet.handlers.decision import Decision, WorkItem
 from csenet.handlers.facts import CaseFacts, facts_to_json
 from csenet.handlers.kept import kept_facts
+from csenet.handlers.policy.work_kinds import kind_of
+from csenet.handlers.policy.work_rules import WorkRule
 
 
 @dataclass(slots=True)
@@ -41,6 +44,17 @@ class Opened:
     cause: Cause
     outbound_id: int | None = None
     completed_on: date | None = None
+    due: date | None = None
+    rule: WorkRule | None = None
+
+
+@dataclass(slots=True)
+class Joined:
+    """Hold a message that is about an open work item; a number below zero is that of one not yet written."""
+
+    item_id: int
+    title: str
+    cause: Cause
 
 
 @dataclass(slots=True)
@@ -84,11 +98,13 @@ class WorkingSet:
     _changed: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _work: dict[int, WorkView] = field(default_factory=dict)
-    _closed: dict[int, date] = field(default_factory=dict)
+    _closed: dict[int, tuple[date, str, str]] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
     keys: list[tuple[Arrival, dict[str, Any]]] = field(default_factory=list)
     queued: list[Queued] = field(default_factory=list)
     opened: list[Opened] = field(default_factory=list)
+    joined: list[Joined] = field(default_factory=list)
+    kept: list[tuple[int, Cause]] = field(default_factory=list)
     timeline: list[Event] = field(default_factory=list)
     audit: list[Event] = field(default_factory=list)
     duties: DutyBook = field(init=False)
@@ -190,26 +206,46 @@ class WorkingSet:
                 "transaction.queued", f"serial {queued.serial}", plan.cause, {"far": queued.far}
             )
         for item_id in plan.closes:
-            self.close_work(item_id, self.today, plan.cause)
+            self._close_by_itself(item_id, plan.cause)
         for item in plan.work:
             self.open_item(item, plan.cause)
 
     def open_item(self, item: WorkItem, cause: Cause, outbound_id: int | None = None) -> None:
-        """Open a work item, numbered below zero until it is written."""
-        self.opened.append(Opened(item, cause, outbound_id))
+        """Open a work item, numbered below zero until it is written; or add to one about the same thing."""
+        view = same_thing(item, self.open_work(item.case_id))
+        if view is not None:
+            self.joined.append(Joined(view.id, item.title, cause))
+            self.note(item.case_id, "work.message", {"kind": item.kind}, cause)
+            return
+        due = due_of(self.agency, item, self.today)
+        record = self.record(item.case_id)
+        rule = assignment(self.agency, record, item.details.get("from"), item.kind)
+        self.opened.append(Opened(item, cause, outbound_id, due=due, rule=rule))
         number = -len(self.opened)
         self._work[number] = WorkView(
             id=number,
             kind=item.kind,
             case_id=item.case_id,
             group=item.group,
-            due=item.due,
+            due=due,
+            duty=item.duty,
             details=item.details,
         )
-        due = item.due.isoformat() if item.due else None
-        self.note(item.case_id, "work.opened", {"kind": item.kind, "due": due}, cause)
+        told = due.isoformat() if due else None
+        self.note(item.case_id, "work.opened", {"kind": item.kind, "due": told}, cause)
 
-    def close_work(self, item_id: int, on: date, cause: Cause) -> None:
+    def _close_by_itself(self, item_id: int, cause: Cause) -> None:
+        """Complete what a decision settles; what a person must do stays open and says what happened."""
+        view = self._work.get(item_id)
+        if view is None:
+            return
+        if kind_of(view.kind).person:
+            self.kept.append((item_id, cause))
+            self.note(view.case_id, "work.answered", {"kind": view.kind}, cause)
+        else:
+            self.close_work(item_id, self.today, cause)
+
+    def close_work(self, item_id: int, on: date, cause: Cause, outcome: str = "done") -> None:
         """Complete an open work item; one that is not open stays as it is."""
         view = self._work.pop(item_id, None)
         if view is None:
@@ -217,7 +253,7 @@ class WorkingSet:
         if item_id < 0:
             self.opened[-item_id - 1].completed_on = on
         else:
-            self._closed[item_id] = on
+            self._closed[item_id] = (on, outcome, cause.actor)
             self.record_change("work.completed", f"work {item_id}", cause)
         self.note(view.case_id, "work.completed", {"kind": view.kind, "on": on.isoformat()}, cause)
 
@@ -294,11 +330,28 @@ class WorkingSet:
         await outgoing.set_next_serial(conn, self.agency.state, self.next_serial)
 
     async def _write_work(self, conn: AsyncConnection) -> None:
-        closed = [{"item": item, "on": on, "at": self.now} for item, on in self._closed.items()]
+        closed = [
+            {"item": item, "on": on, "at": self.now, "outcome": outcome, "actor": actor}
+            for item, (on, outcome, actor) in self._closed.items()
+        ]
         await work.complete(conn, closed)
-        made = await work.add(conn, [self._work_row(opened) for opened in self.opened])
-        for number, kind in made:
-            self.record_change("work.opened", f"work {number}", self.opened[0].cause, {"kind": kind})
+        rows = [self._work_row(opened) for opened in self.opened]
+        made = await work.add(conn, rows, [opened.cause.actor for opened in self.opened])
+        for (number, kind), opened in zip(made, self.opened, strict=True):
+            self.record_change("work.opened", f"work {number}", opened.cause, {"kind": kind})
+        await work.join(conn, [self._joined_row(each, made) for each in self.joined])
+        for item_id, cause in self.kept:
+            number = item_id if item_id > 0 else made[-item_id - 1][0]
+            await work.change(conn, number, "answered", at=self.now, actor=cause.actor)
+
+    def _joined_row(self, joined: Joined, made: Sequence[tuple[int, str]]) -> dict[str, Any]:
+        return {
+            "item": joined.item_id if joined.item_id > 0 else made[-joined.item_id - 1][0],
+            "at": self.now,
+            "actor": joined.cause.actor,
+            "inbound_id": joined.cause.inbound_id,
+            "text": joined.title,
+        }
 
     def _outbound_row(self, queued: Queued) -> dict[str, Any]:
         return {
@@ -323,7 +376,12 @@ class WorkingSet:
             "case_id": item.case_id,
             "group": item.group,
             "duty": item.duty,
-            "due": item.due,
+            "due": opened.due,
+            "messages": 1,
+            "outcome": None if opened.completed_on is None else "done",
+            "priority": kind_of(item.kind).priority,
+            "office": opened.rule.office if opened.rule else None,
+            "worker": opened.rule.worker if opened.rule else None,
             "status": "open" if opened.completed_on is None else "completed",
             "reasons": msgspec.to_builtins(item.reasons),
             "details": item.details,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import RowMapping, Select, bindparam, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.tables import outbound
 from csenet.gateway.store.tables_duties import duty
 
@@ -28,22 +29,27 @@ class DutyFilter(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
+_IS_OPEN: Final = duty.c.closed_on.is_(None)
+_OF_CASES: Final = Prepared(select(duty).where(among(duty.c.case_id, "ids"), _IS_OPEN))
+_OF_TRANSACTIONS: Final = Prepared(select(duty).where(among(duty.c.inbound_id, "ids"), _IS_OPEN))
+_ADD: Final = adding(duty, left_out=("id",))
+
+
 async def open_of(
     conn: AsyncConnection, case_ids: Collection[str], inbound_ids: Collection[int] = ()
-) -> list[RowMapping]:
+) -> list[dict[str, Any]]:
     """Return the open duties of these cases, and those that these transactions opened, oldest first."""
-    ways = [duty.c.case_id.in_(sorted(case_ids))] if case_ids else []
-    ways += [duty.c.inbound_id.in_(sorted(inbound_ids))] if inbound_ids else []
-    if not ways:
-        return []
-    query = select(duty).where(or_(*ways), duty.c.closed_on.is_(None)).order_by(duty.c.id)
-    return list((await conn.execute(query)).mappings())
+    found = await _OF_CASES.mappings(conn, ids=sorted(case_ids)) if case_ids else []
+    if inbound_ids:
+        known = {row["id"] for row in found}
+        more = await _OF_TRANSACTIONS.mappings(conn, ids=sorted(inbound_ids))
+        found += [row for row in more if row["id"] not in known]
+    return sorted(found, key=lambda row: row["id"])
 
 
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Open duties; one that was answered in the same commit comes closed."""
-    if rows:
-        await conn.execute(insert(duty), [dict(row) for row in rows])
+    await _ADD.many(conn, rows)
 
 
 async def close(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -83,6 +89,20 @@ async def taken_back(conn: AsyncConnection, outbound_ids: Collection[int], on: d
     gone = {"closed_on": on, "closed_by": "not sent", "outcome": "not sent"}
     still = duty.c.closed_on.is_(None)
     await conn.execute(update(duty).where(duty.c.outbound_id.in_(numbers), still).values(**gone))
+
+
+async def put_to_case(conn: AsyncConnection, inbound_ids: Collection[int], case_id: str) -> None:
+    """Put the duties that transactions opened to the case that a person found for them."""
+    if inbound_ids:
+        await conn.execute(
+            update(duty).where(duty.c.inbound_id.in_(sorted(inbound_ids))).values(case_id=case_id)
+        )
+
+
+async def not_done(conn: AsyncConnection, by: str) -> None:
+    """Owe again what was closed by something that is taken back, with the clock it had."""
+    again = {"closed_on": None, "closed_by": None, "outcome": None}
+    await conn.execute(update(duty).where(duty.c.closed_by == by).values(**again))
 
 
 async def by_id(conn: AsyncConnection, number: int) -> RowMapping | None:

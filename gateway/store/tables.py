@@ -271,6 +271,12 @@ work_item = Table(
     Column("completed_on", Date),
     Column("completed_at", UtcDateTime),
     one_of("status", WORK_STATUSES, "work_item_status"),
+    Column("priority", Integer, nullable=False, server_default="3"),
+    Column("worker", String(64)),
+    Column("office", String(64)),
+    # How many messages made it: ten about one thing are one item.
+    Column("messages", Integer, nullable=False, server_default="1"),
+    Column("outcome", String(16)),
     info=content("work", "kind", "case_id", "inbound_id", "outbound_id", "opened_at"),
 )
 Index("work_item_case", work_item.c.case_id, work_item.c.status, work_item.c.id)

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import work_item
+from csenet.gateway.store.tables_work import work_change
 
 _OPEN: Final = Prepared(
     select(work_item)
@@ -19,6 +20,7 @@ _OPEN: Final = Prepared(
     .order_by(work_item.c.id)
 )
 _ADD: Final = adding(work_item)
+_TELL: Final = adding(work_change, left_out=("id",))
 
 
 async def open_of(conn: AsyncConnection, case_ids: Collection[str]) -> list[dict[str, Any]]:
@@ -65,24 +67,45 @@ async def after(conn: AsyncConnection, item_id: int) -> list[dict[str, Any]]:
     return await opened(conn, work_item, (await conn.execute(query)).mappings())
 
 
-async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
-    """Open work items and return number and kind of each."""
+async def add(
+    conn: AsyncConnection, rows: Sequence[Mapping[str, Any]], actors: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Open work items and return number and kind of each, in the order given; ``actors`` caused them."""
     if not rows:
         return []
     ids = await new_ids(conn, work_item, len(rows))
     await _ADD.many(conn, [{**row, "id": each} for each, row in zip(ids, rows, strict=True)])
+    told = []
+    for number, row, actor in zip(ids, rows, actors, strict=True):
+        about = {"item_id": number, "at": row["opened_at"], "actor": actor}
+        told.append({**about, "change": "opened", "inbound_id": row["inbound_id"]})
+        if row["status"] == "completed":
+            told.append({**about, "change": "completed"})
+    await tell(conn, told)
     return [(each, row["kind"]) for each, row in zip(ids, rows, strict=True)]
 
 
 async def complete(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Complete open items; each row has ``item``, ``on`` and ``at``."""
+    """Complete open items; each row has ``item``, ``on``, ``at``, ``outcome`` and ``actor``."""
     if not rows:
         return
     await conn.execute(
         update(work_item)
         .where(work_item.c.id == bindparam("item"), work_item.c.status == "open")
-        .values(status="completed", completed_on=bindparam("on"), completed_at=bindparam("at")),
-        [dict(row) for row in rows],
+        .values(
+            status="completed",
+            completed_on=bindparam("on"),
+            completed_at=bindparam("at"),
+            outcome=bindparam("result"),
+        ),
+        [{"item": row["item"], "on": row["on"], "at": row["at"], "result": row["outcome"]} for row in rows],
+    )
+    await tell(
+        conn,
+        [
+            {"item_id": row["item"], "at": row["at"], "actor": row["actor"], "change": "completed"}
+            for row in rows
+        ],
     )
 
 
@@ -99,8 +122,111 @@ async def put_to_case(conn: AsyncConnection, item_id: int, case_id: str) -> None
 
 async def complete_of(conn: AsyncConnection, inbound_id: int, kind: str, on: date, at: datetime) -> None:
     """Complete what was opened for an incoming transaction under ``kind``."""
+    numbers = [row["id"] for row in await open_for(conn, inbound_id) if row["kind"] == kind]
+    await complete(
+        conn,
+        [{"item": each, "on": on, "at": at, "outcome": "done", "actor": "gateway"} for each in numbers],
+    )
+
+
+async def join(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add a message to an open item instead of opening another; ``item, at, actor, inbound_id, text``."""
+    for row in rows:
+        more = update(work_item).where(work_item.c.id == row["item"])
+        await conn.execute(more.values(messages=work_item.c.messages + 1))
+    await tell(
+        conn,
+        [
+            {
+                "item_id": row["item"],
+                "at": row["at"],
+                "actor": row["actor"],
+                "change": "message",
+                "inbound_id": row["inbound_id"],
+                "text": row["text"],
+            }
+            for row in rows
+        ],
+    )
+
+
+async def change(
+    conn: AsyncConnection,
+    item_id: int,
+    what: str,
+    *,
+    at: datetime,
+    actor: str,
+    text: str | None = None,
+    **set_: Any,
+) -> None:
+    """Set columns of an item and say what happened to it."""
+    if set_:
+        await conn.execute(update(work_item).where(work_item.c.id == item_id).values(**set_))
+    await tell(conn, [{"item_id": item_id, "at": at, "actor": actor, "change": what, "text": text}])
+
+
+async def urge(
+    conn: AsyncConnection, inbound_ids: Collection[int], case_ids: Mapping[str, str], *, at: datetime, to: int
+) -> None:
+    """Make the open work of duties more urgent: by what opened them, or by case and duty."""
+    for number in inbound_ids:
+        for row in await open_for(conn, number):
+            if row["priority"] > to:
+                await change(conn, row["id"], "urgent", at=at, actor="gateway", priority=to)
+    for case_id, duty in case_ids.items():
+        for found in await open_of(conn, [case_id]):
+            if found["duty"] == duty and found["priority"] > to:
+                await change(conn, found["id"], "urgent", at=at, actor="gateway", priority=to)
+
+
+async def reopen(conn: AsyncConnection, item_id: int) -> None:
+    """Open a completed item again."""
     await conn.execute(
         update(work_item)
-        .where(work_item.c.inbound_id == inbound_id, work_item.c.kind == kind, work_item.c.status == "open")
-        .values(status="completed", completed_on=on, completed_at=at)
+        .where(work_item.c.id == item_id)
+        .values(status="open", completed_on=None, completed_at=None, outcome=None)
     )
+
+
+async def tell(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append to the list of changes; only in a commit that runs alone, see ``work_change``."""
+    await _TELL.many(conn, rows)
+
+
+async def changes_of(conn: AsyncConnection, item_id: int) -> list[RowMapping]:
+    """Return all that happened to an item, oldest first."""
+    query = select(work_change).where(work_change.c.item_id == item_id).order_by(work_change.c.id)
+    return list((await conn.execute(query)).mappings())
+
+
+async def joined_by(conn: AsyncConnection, item_id: int) -> set[int]:
+    """Return the transactions that made an item, or were added to it."""
+    query = select(work_change.c.inbound_id).where(
+        work_change.c.item_id == item_id, work_change.c.inbound_id.is_not(None)
+    )
+    return {int(number) for number in (await conn.execute(query)).scalars()}
+
+
+async def changed_since(
+    conn: AsyncConnection, cursor: int, limit: int
+) -> tuple[list[tuple[int, RowMapping]], int]:
+    """Return the items that changed after a cursor, each once with its newest change, and the next cursor.
+
+    An item that changes again later is returned again then: none is missed, and none stands twice.
+    """
+    newest = func.max(work_change.c.id).label("newest")
+    moved = (
+        select(work_change.c.item_id, newest)
+        .where(work_change.c.id > cursor)
+        .group_by(work_change.c.item_id)
+        .order_by(newest)
+        .limit(limit)
+    ).subquery()
+    query = (
+        select(moved.c.newest, work_item)
+        .join(work_item, work_item.c.id == moved.c.item_id)
+        .order_by(moved.c.newest)
+    )
+    rows = list((await conn.execute(query)).mappings())
+    return [(int(row["newest"]), row) for row in rows], int(rows[-1]["newest"]) if rows else cursor

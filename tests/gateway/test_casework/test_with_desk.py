@@ -239,3 +239,31 @@ async def test_duties_and_how_they_are_kept_are_shown_as_published(
     assert (await checked("GET", f"{path}?month=2026-11", path, 200))["share"] is None
     wrong = await checked("GET", f"{path}?month=2026-13", path, 400)
     assert wrong["errors"][0]["parameter"] == "month"
+
+
+async def test_work_is_assigned_commented_reopened_and_followed_as_published(
+    checked: Any, client: Any, real: Desk
+) -> None:
+    await client.put("/v1/cases/MN0000123", json=RESPONDING)
+    await client.post("/v1/exchange/batches", data=closing_request())
+    await real.settle_pending()
+    first = await checked("GET", "/v1/work-items?since=0&limit=1", "/v1/work-items", 200)
+    rest = await checked("GET", f"/v1/work-items?since={first['next']}", "/v1/work-items", 200)
+    assert [each["id"] for page in (first, rest) for each in page["work_items"]] == [1, 2]
+    path, template = "/v1/work-items/1", "/v1/work-items/{item_id}"
+    item = await checked("POST", f"{path}/assign", f"{template}/assign", 200, json={"worker": "W1"})
+    assert item["worker"] == "W1"
+    await checked("POST", f"{path}/comments", f"{template}/comments", 200, json={"text": "asked the court"})
+    await checked("POST", f"{path}/complete", f"{template}/complete", 200, json={"on": "2026-11-02"})
+    await checked("POST", f"{path}/assign", f"{template}/assign", 409, json={"worker": "W2"})
+    await checked("POST", f"{path}/reopen", f"{template}/reopen", 422, json={"reason": " "})
+    item = await checked("POST", f"{path}/reopen", f"{template}/reopen", 200, json={"reason": "by mistake"})
+    assert item["status"] == "open"
+    history = await checked("GET", f"{path}/history", f"{template}/history", 200)
+    told = [each["change"] for each in history["changes"]]
+    assert told == ["opened", "assigned", "commented", "completed", "reopened"]
+    page = await checked("GET", f"/v1/work-items?since={rest['next']}", "/v1/work-items", 200)
+    assert [(each["id"], each["status"], each["messages"]) for each in page["work_items"]] == [(1, "open", 1)]
+    assert "court" not in str(page)
+    wrong = await checked("GET", "/v1/work-items?since=0&kind=review", "/v1/work-items", 400)
+    assert wrong["errors"][0]["parameter"] == "since"

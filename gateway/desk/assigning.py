@@ -1,0 +1,60 @@
+"""Give work to an office and a worker, and decide whether a message is an item of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from csenet.gateway.desk.agency import Agency
+from csenet.handlers.context import CaseRecord, WorkView
+from csenet.handlers.decision import WorkItem
+from csenet.handlers.policy.work_kinds import kind_of
+from csenet.handlers.policy.work_rules import Matter, WorkRule, assigned
+
+
+def assignment(agency: Agency, record: CaseRecord | None, partner: str | None, kind: str) -> WorkRule | None:
+    """Find the rule of the agency that says whose work this is."""
+    if not agency.work_rules:
+        return None
+    person = record.facts.ncp_identification if record is not None else None
+    matter = Matter(
+        kind=kind,
+        partner=record.facts.other_state if record is not None else partner,
+        county=_county(agency, record),
+        name=person.name_last if person is not None else None,
+    )
+    return assigned(agency.work_rules, matter)
+
+
+def _county(agency: Agency, record: CaseRecord | None) -> str:
+    """Give our county of a case: of its order, else of its payments, else the agency's own."""
+    facts = record.facts if record is not None else None
+    for order in facts.orders if facts is not None else ():
+        if order.order_fips_state == agency.state and order.order_fips_county:
+            return order.order_fips_county
+    case = facts.case if facts is not None else None
+    if case is not None and case.payment_fips_state == agency.state and case.payment_fips_county:
+        return case.payment_fips_county
+    return agency.fips[2:5]
+
+
+def due_of(agency: Agency, item: WorkItem, today: date) -> date | None:
+    """Give the day an item is due: its duty's, else what its kind gives."""
+    days = kind_of(item.kind).days
+    if item.due is not None or days is None:
+        return item.due
+    return agency.calendar.add_working_days(today, days)
+
+
+def same_thing(item: WorkItem, waiting: Iterable[WorkView]) -> WorkView | None:
+    """Find the open item of the case that a new one is about as well; None if it stands by itself."""
+    joins = kind_of(item.kind).joins
+    if joins == "never" or item.case_id is None:
+        return None
+    names = ("from", "to", "far") if joins == "code" else ("from", "to")
+    about = {name: item.details.get(name) for name in names}
+    for view in waiting:
+        alike = (view.kind, view.case_id, view.duty) == (item.kind, item.case_id, item.duty)
+        if alike and all(view.details.get(name) == value for name, value in about.items()):
+            return view
+    return None
