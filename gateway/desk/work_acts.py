@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import Clock
@@ -21,6 +20,7 @@ from csenet.gateway.desk.results import (
 from csenet.gateway.desk.views import work_item_view
 from csenet.gateway.store import audit, cases, duties, work
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import Row
 
 LONGEST_COMMENT: Final = 2000
 _LONGEST_NAME: Final = 64
@@ -119,7 +119,7 @@ class WorkActs:
         return Page(items=[work_item_view(row, change) for change, row in rows], next=str(following))
 
     async def _changed(
-        self, conn: AsyncConnection, row: RowMapping, what: str, actor: str, *, text: str, **values: Any
+        self, conn: AsyncConnection, row: Row, what: str, actor: str, *, text: str, **values: Any
     ) -> WorkItemView:
         now: datetime = self.clock.now()
         await work.change(conn, row["id"], what, at=now, actor=actor, text=text, **values)
@@ -137,14 +137,14 @@ def _fit(value: str | None) -> bool:
     return value is None or (len(value) <= _LONGEST_NAME and (not value or value.isprintable()))
 
 
-async def _item(conn: AsyncConnection, item_id: int) -> RowMapping:
+async def _item(conn: AsyncConnection, item_id: int) -> Row:
     row = await work.by_id(conn, item_id)
     if row is None:
         raise NotFound("no such work item")
     return row
 
 
-def _change(row: RowMapping) -> WorkChangeView:
+def _change(row: Row) -> WorkChangeView:
     came = row["inbound_id"]
     return WorkChangeView(
         id=row["id"],

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import work
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import outbound, work_item
 from csenet.gateway.store.tables_corrections import correction
@@ -40,15 +41,8 @@ async def send_again(
     fresh |= {"raw": raw, "status": "queued", "transaction_date": day, "attempts": 0}
     values = sealed_one(conn, outbound, {**fresh, "serial": row["serial"]})
     await conn.execute(update(outbound).where(outbound.c.id == row["id"]).values(**values))
-    await conn.execute(
-        update(work_item)
-        .where(
-            work_item.c.outbound_id == row["id"],
-            work_item.c.kind == REFUSED_WORK,
-            work_item.c.status == "open",
-        )
-        .values(status="completed", completed_on=day, completed_at=at)
-    )
+    about = work_item.c.outbound_id == row["id"], work_item.c.kind == REFUSED_WORK
+    await work.complete_where(conn, *about, on=day, at=at, actor=actor)
 
 
 async def of(conn: AsyncConnection, outbound_id: int) -> list[RowMapping]:

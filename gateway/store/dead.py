@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import work
 from csenet.gateway.store.outbox import IN_INDEX, chunks, set_rows, status_is
 from csenet.gateway.store.tables import outbound, work_item
 
@@ -75,13 +76,6 @@ async def _moved_on(
     found = [each for each in (await conn.execute(query)).scalars() if wanted is None or each in wanted]
     await set_rows(conn, found, status=to)
     for part in chunks(found):
-        await conn.execute(
-            update(work_item)
-            .where(
-                work_item.c.outbound_id.in_(part),
-                work_item.c.kind == status,
-                work_item.c.status == "open",
-            )
-            .values(status="completed", completed_on=today, completed_at=at)
-        )
+        about = work_item.c.outbound_id.in_(part), work_item.c.kind == status
+        await work.complete_where(conn, *about, on=today, at=at)
     return found

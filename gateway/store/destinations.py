@@ -11,13 +11,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import audit, outbox
+from csenet.gateway.store import audit, outbox, work
 from csenet.gateway.store.prepared import Prepared
-from csenet.gateway.store.sealing import sealed_one
 from csenet.gateway.store.tables import destination, outbound, work_item
 
 EXCHANGE: Final = "exchange"
@@ -98,11 +97,7 @@ async def note_answer(conn: AsyncConnection, *, at: datetime, today: date) -> bo
     if known.failures == 0 and known.state == "closed":
         return False
     await _set(conn, state="closed", failures=0, probe_at=None, changed_at=at)
-    await conn.execute(
-        update(work_item)
-        .where(work_item.c.kind == REFUSED_WORK, work_item.c.status == "open")
-        .values(status="completed", completed_on=today, completed_at=at)
-    )
+    await work.complete_where(conn, work_item.c.kind == REFUSED_WORK, on=today, at=at)
     return known.state != "closed"
 
 
@@ -124,7 +119,7 @@ async def ask_operator(conn: AsyncConnection, error: str, at: datetime) -> bool:
         "details": {"error": error},
         "opened_at": at,
     }
-    await conn.execute(insert(work_item).values(**sealed_one(conn, work_item, item)))
+    await work.add(conn, [item], ["courier"])
     return True
 
 

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
-    insert,
     literal_column,
     select,
     text,
@@ -27,9 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import work
 from csenet.gateway.store.prepared import Prepared, adding
-from csenet.gateway.store.sealing import opened_one, sealed
-from csenet.gateway.store.tables import delivery_batch, outbound, work_item
+from csenet.gateway.store.sealing import opened_one
+from csenet.gateway.store.tables import delivery_batch, outbound
 
 # Word for word the condition of the partial index, or SQLite would not use it.
 IN_INDEX: Final = text("outbound.status IN ('held', 'queued', 'sending', 'dead')")
@@ -251,7 +251,7 @@ async def _open_work(
         }
         for row in rows
     ]
-    await conn.execute(insert(work_item), sealed(conn, work_item, items))
+    await work.add(conn, items, ["courier"] * len(items))
 
 
 async def statuses(conn: AsyncConnection) -> dict[str, int]:

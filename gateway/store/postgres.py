@@ -22,6 +22,7 @@ _POOL_SIZE: Final = 10
 _CONNECT_SECONDS: Final = 10
 # Any number that other programs on the same database are unlikely to lock.
 _TURN: Final = 0x43534E_4554
+_TELLING: Final = _TURN + 1
 # Each of these set to off confirms what a crash of the server may undo or tear.
 _PROMISES: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _SESSION: Final = {
@@ -61,6 +62,11 @@ def engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
 async def wait_for_turn(connection: AsyncConnection) -> None:
     """Become the one writer until the transaction ends."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+
+
+async def wait_to_tell(connection: AsyncConnection) -> None:
+    """Become the one who numbers changes until the transaction ends; never wait for rows after this."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TELLING})
 
 
 async def check_server(engine: AsyncEngine, *, unsafe: bool) -> None:

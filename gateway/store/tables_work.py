@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from csenet.gateway.store.columns import ROW_ID, UtcDateTime
+from csenet.gateway.store.columns import ROW_ID, Sealed, UtcDateTime, content
 from csenet.gateway.store.tables import metadata
 
-# Its numbers are the cursor by which a case system follows the work: they are given under the lock that all
-# commits on work items hold, so that a smaller number never appears after a greater one.
+# Its numbers are the cursor by which a case system follows the work: they are given under a lock that is held
+# until the commit, so that a smaller number never appears after a greater one.
 work_change = Table(
     "work_change",
     metadata,
@@ -20,7 +20,8 @@ work_change = Table(
     # The message that was added, or that brought the item about.
     Column("inbound_id", ROW_ID, ForeignKey("inbound.id")),
     # What a person wrote, or what a message says; never sent out with the item.
-    Column("text", Text),
+    Column("text", Sealed("json")),
+    info=content("work", "item_id", "at", "change", "actor"),
 )
 Index("work_change_item", work_change.c.item_id, work_change.c.id)
 Index("work_change_inbound", work_change.c.inbound_id)

@@ -6,13 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import postgres
 from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import work_item
 from csenet.gateway.store.tables_work import work_change
+from csenet.handlers.policy.work_kinds import kind_of
 
 _OPEN: Final = Prepared(
     select(work_item)
@@ -74,11 +76,17 @@ async def add(
     if not rows:
         return []
     ids = await new_ids(conn, work_item, len(rows))
-    await _ADD.many(conn, [{**row, "id": each} for each, row in zip(ids, rows, strict=True)])
+    await _ADD.many(
+        conn,
+        [
+            {"priority": kind_of(row["kind"]).priority, "messages": 1, **row, "id": each}
+            for each, row in zip(ids, rows, strict=True)
+        ],
+    )
     told = []
     for number, row, actor in zip(ids, rows, actors, strict=True):
         about = {"item_id": number, "at": row["opened_at"], "actor": actor}
-        told.append({**about, "change": "opened", "inbound_id": row["inbound_id"]})
+        told.append({**about, "change": "opened", "inbound_id": row.get("inbound_id")})
         if row["status"] == "completed":
             told.append({**about, "change": "completed"})
     await tell(conn, told)
@@ -122,11 +130,16 @@ async def put_to_case(conn: AsyncConnection, item_id: int, case_id: str) -> None
 
 async def complete_of(conn: AsyncConnection, inbound_id: int, kind: str, on: date, at: datetime) -> None:
     """Complete what was opened for an incoming transaction under ``kind``."""
-    numbers = [row["id"] for row in await open_for(conn, inbound_id) if row["kind"] == kind]
-    await complete(
-        conn,
-        [{"item": each, "on": on, "at": at, "outcome": "done", "actor": "gateway"} for each in numbers],
-    )
+    await complete_where(conn, work_item.c.inbound_id == inbound_id, work_item.c.kind == kind, on=on, at=at)
+
+
+async def complete_where(
+    conn: AsyncConnection, *where: ColumnElement[bool], on: date, at: datetime, actor: str = "gateway"
+) -> None:
+    """Complete the open items that conditions name, because what they ask for was done in another way."""
+    query = select(work_item.c.id).where(work_item.c.status == "open", *where).order_by(work_item.c.id)
+    about = {"on": on, "at": at, "outcome": "done", "actor": actor}
+    await complete(conn, [{"item": number, **about} for number in (await conn.execute(query)).scalars()])
 
 
 async def join(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -190,14 +203,16 @@ async def reopen(conn: AsyncConnection, item_id: int) -> None:
 
 
 async def tell(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append to the list of changes; only in a commit that runs alone, see ``work_change``."""
+    """Append to the list of changes; whoever does so is alone at it until the commit, see ``work_change``."""
+    if rows and conn.dialect.name == "postgresql":
+        await postgres.wait_to_tell(conn)
     await _TELL.many(conn, rows)
 
 
-async def changes_of(conn: AsyncConnection, item_id: int) -> list[RowMapping]:
+async def changes_of(conn: AsyncConnection, item_id: int) -> list[dict[str, Any]]:
     """Return all that happened to an item, oldest first."""
     query = select(work_change).where(work_change.c.item_id == item_id).order_by(work_change.c.id)
-    return list((await conn.execute(query)).mappings())
+    return await opened(conn, work_change, (await conn.execute(query)).mappings())
 
 
 async def joined_by(conn: AsyncConnection, item_id: int) -> set[int]:
@@ -210,7 +225,7 @@ async def joined_by(conn: AsyncConnection, item_id: int) -> set[int]:
 
 async def changed_since(
     conn: AsyncConnection, cursor: int, limit: int
-) -> tuple[list[tuple[int, RowMapping]], int]:
+) -> tuple[list[tuple[int, dict[str, Any]]], int]:
     """Return the items that changed after a cursor, each once with its newest change, and the next cursor.
 
     An item that changes again later is returned again then: none is missed, and none stands twice.
@@ -228,5 +243,5 @@ async def changed_since(
         .join(work_item, work_item.c.id == moved.c.item_id)
         .order_by(moved.c.newest)
     )
-    rows = list((await conn.execute(query)).mappings())
+    rows = await opened(conn, work_item, (await conn.execute(query)).mappings())
     return [(int(row["newest"]), row) for row in rows], int(rows[-1]["newest"]) if rows else cursor

@@ -25,6 +25,7 @@ from csenet.handlers.policy.work_rules import WorkRule
 from .conftest import NOON, QUIET, arriving, facts, lines
 
 ASK = "MSC R GRPOC"
+BOUND = 30.0
 
 
 async def take(desk: Desk, *transactions: bytes) -> None:
@@ -179,10 +180,12 @@ async def test_a_follower_misses_nothing_and_sees_nothing_twice(desk: Desk) -> N
 
     working = asyncio.gather(*(work_on(number) for number in range(1, 9)))
     cursor = "0"
-    while not working.done():
-        cursor = await follow(cursor)
-        await asyncio.sleep(0)
-    await working
+    async with asyncio.timeout(BOUND):
+        while not working.done():
+            cursor = await follow(cursor)
+            # Between two questions the work goes on.
+            await asyncio.wait({working}, timeout=0.001)
+        await working
     await follow(cursor)
     assert len({change for _, _, change in seen}) == len(seen)
     newest = {number: worker for number, worker, _ in seen}

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("change", sa.String(length=16), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
         sa.Column("inbound_id", _ROW_ID, nullable=True),
-        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("text", sa.LargeBinary().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(["item_id"], ["work_item.id"]),
         sa.ForeignKeyConstraint(["inbound_id"], ["inbound.id"]),
         sa.PrimaryKeyConstraint("id"),
