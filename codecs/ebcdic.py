@@ -69,8 +69,12 @@ def reading_table(encoding: Encoding | None, *, lines: bool) -> bytes:
     return table.replace(_LATIN_NEL, b"\n") if lines and encoding is not Encoding.ASCII else table
 
 
+_ASCII_SIGNS = b" 0123456789"
+_EBCDIC_SIGNS = bytes([0x40, *range(0xF0, 0xFA)])
+
+
 def looks_ebcdic(sample: bytes | bytearray | memoryview) -> bool:
     """Tell EBCDIC from ASCII by where the digits and blanks of a header stand."""
-    ascii_signs = sum(0x30 <= byte <= 0x39 or byte == 0x20 for byte in sample)
-    ebcdic_signs = sum(0xF0 <= byte <= 0xF9 or byte == 0x40 for byte in sample)
-    return ebcdic_signs > ascii_signs
+    data = bytes(sample)
+    # Deleting them and measuring what is left is much quicker than looking at each.
+    return len(data.translate(None, _EBCDIC_SIGNS)) < len(data.translate(None, _ASCII_SIGNS))

@@ -25,6 +25,7 @@ from csenet.gateway.intake.folder import FolderIntake
 from csenet.gateway.jobs import Jobs
 from csenet.gateway.links import (
     partner_book_of,
+    pressure_of,
     server_tls,
     sftp_intake_of,
     transport_of,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from csenet.gateway.console.sources import Sources
     from csenet.gateway.desk import Desk
+    from csenet.gateway.intake.pressure import Pressure
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
     from csenet.gateway.settings import Settings
@@ -76,6 +78,7 @@ class GatewayApp:
         self.partners: PartnerBook | None = None
         self.observed = Observed(settings, lambda: self._tasks)
         self._lock = DataLock(settings.gateway.data_dir)
+        self._pressure: Pressure | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._no_more_intake = asyncio.Event()
@@ -155,6 +158,7 @@ class GatewayApp:
         """Take the folder, open the store, mend, then let things in."""
         self._lock.take()
         told = self.observed.log(log)
+        self._pressure = pressure_of(self.settings, told)
         self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=told)
         self._take_partners(self.desk, self.clock)
         await self.desk.settle_pending()
@@ -169,9 +173,9 @@ class GatewayApp:
         folder = self.settings.intake.folder
         if folder is not None:
             where = folder.path, folder.archive, folder.poll_seconds
-            intake = FolderIntake(self.desk, *where, self.clock, told)
+            intake = FolderIntake(self.desk, *where, self.clock, told, full=self._pressure.disk_full)
             self._spawn("intake", intake.run(self._no_more_intake))
-        fetching = sftp_intake_of(self.settings, self.desk, self.clock, told)
+        fetching = sftp_intake_of(self.settings, self.desk, self.clock, told, self._pressure.disk_full)
         if fetching is not None:
             self._spawn("fetching", fetching.run(self._no_more_intake))
 
@@ -242,6 +246,8 @@ class GatewayApp:
         trust = trust_of(self.settings, self.partners, clock, desk.log)
         add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))
         self.observed.add_to(application)
+        if self._pressure is not None:
+            application.middlewares.insert(0, self._pressure.middleware())
         tls = server_tls(self.settings.http, log)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_WAYS_IN)
         await self._runner.setup()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from csenet.gateway.delivery.transports.sftp import SftpPlace
     from csenet.gateway.delivery.windows import Windows
     from csenet.gateway.intake.desk import IntakeDesk
+    from csenet.gateway.intake.pressure import Pressure
     from csenet.gateway.intake.sftp import SftpIntake
     from csenet.gateway.intake.trust import Trust
     from csenet.gateway.partners import Partners
@@ -92,14 +93,31 @@ def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:
     )
 
 
-def sftp_intake_of(settings: Settings, desk: IntakeDesk, clock: Clock, log: Any) -> SftpIntake | None:
+def sftp_intake_of(
+    settings: Settings, desk: IntakeDesk, clock: Clock, log: Any, full: Callable[[], bool]
+) -> SftpIntake | None:
     """Build the fetching from an SFTP server, if it is set."""
     sftp = settings.intake.sftp
     if sftp is None:
         return None
     from csenet.gateway.intake.sftp import SftpIntake
 
-    return SftpIntake(desk, place_of(sftp), sftp.poll_seconds, clock, log)
+    return SftpIntake(desk, place_of(sftp), sftp.poll_seconds, clock, log, full=full)
+
+
+def pressure_of(settings: Settings, log: Any) -> Pressure:
+    """Build what says when nothing more is taken in."""
+    from csenet.gateway.intake.pressure import Pressure
+
+    limits = settings.limits
+    return Pressure(
+        settings.gateway.data_dir,
+        log,
+        reserve=limits.disk_reserve_mb * 1024**2,
+        requests=limits.requests_at_once,
+        size=limits.megabytes_at_once * 1024**2,
+        retry_after=limits.retry_after_seconds,
+    )
 
 
 def place_of(sftp: Sftp) -> SftpPlace:

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from csenet.gateway.delivery import patience
 from csenet.gateway.settings_audit import AuditSection
+from csenet.gateway.settings_intake_limits import LimitsSection
 from csenet.gateway.settings_jobs import DutiesSection, JobsSection
 from csenet.gateway.settings_kinds import (
     ReadableFile,
@@ -314,6 +315,7 @@ class Settings(BaseSettings):
     log: LogSection = LogSection()
     policy: PolicySection = PolicySection()
     jobs: JobsSection = JobsSection()
+    limits: LimitsSection = LimitsSection()
     observe: ObserveSection = ObserveSection()
     duties: DutiesSection = DutiesSection()
     people: PeopleSection = PeopleSection()

@@ -91,10 +91,13 @@ class Bed:
 
 
 @asynccontextmanager
-async def bed(folder: Path, log: Any) -> AsyncIterator[Bed]:
-    """Make a store in ``folder``, which exists, and a destination on the loopback address; take them down."""
+async def bed(folder: Path, log: Any, url: str | None = None) -> AsyncIterator[Bed]:
+    """Make a store in ``folder``, which exists, and a destination on the loopback address; take them down.
+
+    ``url`` names an empty database for the store instead.
+    """
     async with contextlib.AsyncExitStack() as stack:
-        store = await open_store(folder / "gateway.db")
+        store = await open_store(url or folder / "gateway.db")
         stack.push_async_callback(store.close)
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_post("/", _take)

@@ -48,6 +48,9 @@ WHOLE_SINGLE = Target("whole_way_single", "file to settled delivery, one POST ea
 ACKNOWLEDGED = Target("acknowledged", "202 from 64 connections, against no journal", 0.4, least=True)
 ANSWER_P50 = Target("answer_p50", "request in to answer delivered, idle, p50, against two appends", 8)
 ANSWER_P99 = Target("answer_p99", "request in to answer delivered, idle, p99, against two appends", 20)
+SLOW_ANSWER = Target("slow_answer_p50", "the same on a disk that takes 2 ms, against two appends", 1)
+GROUPED = Target("grouped", "202 from 64 connections, 2 ms disk, against a commit each", 12, least=True)
+POSTGRES = Target("postgres", "the way in batches on PostgreSQL, against SQLite's", 0.6, least=True)
 DEQUEUED = Target("dequeued", "delivery rate after many settled, against the first", 0.9, least=True)
 INSERTED = Target("inserted", "insert rate at many rows, against the first tenth", 0.85, least=True)
 

@@ -66,6 +66,25 @@ async def acknowledged(folder: Path, size: Size, log: Any) -> list[Figure]:
         return [figure(figures.ACKNOWLEDGED, rounds[1:], "a second")]
 
 
+async def grouped(folder: Path, size: Size, log: Any) -> list[Figure]:
+    """Measure durable answers a second from 64 connections, and one call after the other, a commit each."""
+    async with bed(folder, log) as place:
+        async with place.store.begin() as connection:
+            token = await tokens.create(connection, "bench", "exchange", place.clock.now())
+        templates = traffic.requests(size.transactions, place.clock.today())
+        rounds = []
+        for number in range(size.rounds):
+            first = 1 + 2 * number * len(templates)
+            each = traffic.numbered(templates[: size.transactions // 5], first)
+            start = perf_counter()
+            for raw in each:
+                await place.desk.accept(raw, source="bench", name="request")
+            plain = len(each) / (perf_counter() - start)
+            raws = traffic.numbered(templates, first + len(templates))
+            rounds.append(Pair(await _rate(place, place.desk, token, raws), plain))
+        return [figure(figures.GROUPED, rounds, "a second")]
+
+
 async def _rate(place: Bed, desk: IntakeDesk, token: str, raws: list[bytes]) -> float:
     """Post the batches over all connections; answers a second."""
     application = build_app(place.desk, place.store, clock=place.clock, jurisdiction_name="Minnesota")

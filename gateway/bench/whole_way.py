@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,6 +14,8 @@ from csenet.codecs.transaction import Direction
 from csenet.gateway.bench import figures, traffic
 from csenet.gateway.bench.bed import BATCH, Bed, bed
 from csenet.gateway.bench.figures import Figure, Pair, Size, Target, figure, percentile
+from csenet.gateway.delivery.retry import Outcome
+from csenet.gateway.delivery.transports.base import Parcel, Transport
 from csenet.gateway.delivery.transports.http import HttpTransport
 
 _WARM_UP = 50
@@ -70,17 +73,49 @@ class _Ways:
         return Pair(spent / len(raws) * 1e6, plain / len(raws) * 1e6)
 
 
+async def postgres(folder: Path, url: str, size: Size, log: Any) -> list[Figure]:
+    """Measure the way in batches on a PostgreSQL server and on SQLite, turn by turn."""
+    ours, theirs = folder / "ours", folder / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    async with bed(ours, log, url) as server, bed(theirs, log) as embedded:
+        templates = traffic.requests(size.transactions, server.clock.today())
+        ways = []
+        for place in (server, embedded):
+            await place.know(templates)
+            ways.append(_Ways(place, templates))
+            await ways[-1].run(BATCH, min(_WARM_UP, len(templates)))
+        rounds = []
+        for _ in range(size.rounds):
+            slow, quick = [1e6 / (await each.run(BATCH, size.transactions)).ours for each in ways]
+            rounds.append(Pair(slow, quick))
+        return [figure(figures.POSTGRES, rounds, "a second")]
+
+
+async def slow_answers(folder: Path, size: Size, log: Any) -> list[Figure]:
+    """Measure one answer where the disk is slow; only how long it takes in the middle counts."""
+    middle, _ = await answers(folder, size, log)
+    rounds = [Pair(middle.ours, middle.ours / middle.ratio)] if middle.ratio else []
+    return [figure(figures.SLOW_ANSWER, rounds, middle.unit)]
+
+
 async def answers(folder: Path, size: Size, log: Any) -> list[Figure]:
-    """Measure one request in to its answer delivered on an idle gateway, and two durable appends."""
+    """Measure one request in to its answer delivered on an idle gateway, and two durable appends.
+
+    It is delivered when the destination's receipt proves it; that this is then written down as well, before
+    the next request comes, is not part of what the other state waits for.
+    """
     arrived = asyncio.Event()
     async with bed(folder, log) as place:
         templates = traffic.requests(max(size.transactions // 5, 20), place.clock.today())
         await place.know(templates)
         middle, worst = [], []
-        async with place.in_service(place.courier(BATCH, delivered=arrived.set)):
+        settled = asyncio.Event()
+        transport = _Noticed(HttpTransport(place.url), arrived)
+        async with place.in_service(place.courier(BATCH, transport, settled.set)):
             for number in range(size.rounds + 1):
                 raws = traffic.numbered(templates, 1 + number * len(templates))
-                ours, plain = await _one_by_one(place, raws, arrived)
+                ours, plain = await _one_by_one(place, raws, arrived, settled)
                 if number:  # the first round warms up
                     middle.append(Pair(percentile(ours, 0.5), percentile(plain, 0.5)))
                     worst.append(Pair(percentile(ours, 0.99), percentile(plain, 0.99)))
@@ -88,8 +123,22 @@ async def answers(folder: Path, size: Size, log: Any) -> list[Figure]:
     return [figure(figures.ANSWER_P50, middle, unit), figure(figures.ANSWER_P99, worst, unit)]
 
 
+class _Noticed:
+    """Carry parcels like another transport, and tell when one has arrived."""
+
+    def __init__(self, inner: Transport, arrived: asyncio.Event) -> None:
+        self._inner = inner
+        self._arrived = arrived
+        self.open, self.close = inner.open, inner.close
+
+    async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
+        outcome = await self._inner.deliver(parcel, spooled)
+        self._arrived.set()
+        return outcome
+
+
 async def _one_by_one(
-    place: Bed, raws: list[bytes], arrived: asyncio.Event
+    place: Bed, raws: list[bytes], arrived: asyncio.Event, settled: asyncio.Event
 ) -> tuple[list[float], list[float]]:
     ours, plain = [], []
     with (place.folder / "appended").open("ab", buffering=0) as file:
@@ -100,10 +149,12 @@ async def _one_by_one(
                 os.fdatasync(file.fileno())
             plain.append((perf_counter() - start) * 1e3)
             arrived.clear()
+            settled.clear()
             start = perf_counter()
             await place.desk.accept(raw, source="bench", name="request")
             await arrived.wait()
             ours.append((perf_counter() - start) * 1e3)
+            await settled.wait()
             # The courier looks once more and finds nothing; only then is the gateway idle again.
             await asyncio.sleep(0.005)
     return ours, plain

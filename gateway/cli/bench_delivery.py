@@ -7,6 +7,7 @@ import platform
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,65 +18,124 @@ if TYPE_CHECKING:
     from csenet.gateway.bench.figures import Figure, Size
 
 
+_PARTS = (
+    "whole_way",
+    "acknowledged",
+    "answers",
+    "dequeued",
+    "inserted",
+    "slow_disk",
+    "postgres",
+    "slow_answers",
+    "grouped",
+)
+_USUAL = _PARTS[:7]
+
+
 @click.command(epilog=example("csenet bench delivery --quick"))
 @click.option(
     "--quick", is_flag=True, help="Only see that everything runs: too little to believe the figures."
 )
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of which the median counts.  [default: 5]")
+@click.option("--transactions", type=click.IntRange(20), help="Transactions of a round.  [default: 1000]")
 @click.option("--rows", type=click.IntRange(1000), help="Rows of the large tables.  [default: 1000000]")
+@click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Measure this part; may be repeated.")
+@click.option("--postgres", metavar="URL", help="An empty database on a server, for its figure.")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Measure on the disk of this folder, not on that of temporary files.",
 )
 @json_option
-def delivery(quick: bool, rounds: int | None, rows: int | None, folder: Path | None, as_json: bool) -> None:
+def delivery(
+    *,
+    quick: bool,
+    rounds: int | None,
+    transactions: int | None,
+    rows: int | None,
+    only: tuple[str, ...],
+    postgres: str | None,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
     """Take in requests, decide and answer them, deliver the answers, and compare with plain ways.
 
     Everything is as in service: each commit synchronised to disk, all edits, policy and the log on, on
     SQLite, in one process; the destination is an HTTP server in it. The whole way is held against our own
     decoding of all fields of the same transactions, acknowledging against the same HTTP server without a
     journal, one answer against two appends with fdatasync, the last rows of a large table against its first.
-    Each figure is the median of the rounds, that of a large table one of its commits.
+    Each figure is the median of the rounds, that of a large table one of its commits. The part slow_disk
+    runs in a second process in which each synchronisation takes 2 ms longer.
     """
     from csenet.gateway.bench import figures
 
     size = figures.QUICK if quick else figures.Size()
-    size = size._replace(rounds=rounds or size.rounds, rows=rows or size.rows)
+    size = size._replace(
+        rounds=rounds or size.rounds,
+        rows=rows or size.rows,
+        transactions=transactions or size.transactions,
+    )
     with tempfile.TemporaryDirectory(prefix="csenet-bench-", dir=folder) as place:
-        found = _measured(Path(place), size)
+        found, skipped = _measured(Path(place), size, only or _USUAL, postgres)
     if as_json:
-        print_json(_report(found, size))
+        print_json(_report(found, size, skipped))
         return
-    _print(found, size)
+    _print(found, size, skipped)
 
 
-def _measured(folder: Path, size: Size) -> list[Figure]:
-    """Measure one thing after the other, the log going to a file as in service."""
+def _measured(
+    folder: Path, size: Size, parts: Sequence[str], postgres: str | None
+) -> tuple[list[Figure], dict[str, str]]:
+    """Measure one thing after the other, the log going to a file as in service; tell how far it is."""
     import structlog
 
     from csenet.gateway import log
-    from csenet.gateway.bench import growth, intake, whole_way
+    from csenet.gateway.bench.slow_disk import Skipped
     from csenet.gateway.settings_model import LogSection
 
-    measures = (
-        whole_way.whole_way,
-        intake.acknowledged,
-        whole_way.answers,
-        growth.dequeued,
-        growth.inserted,
-    )
     log.configure(LogSection(file=folder / "gateway.log", format="json"))
     events = structlog.get_logger("csenet.gateway.bench")
-    found = []
+    found: list[Figure] = []
+    skipped: dict[str, str] = {}
     try:
-        for work in measures:
-            place = folder / work.__name__
+        for number, part in enumerate(parts, start=1):
+            click.echo(f"{number}/{len(parts)} {part} ...", err=True, nl=False)
+            start = perf_counter()
+            place = folder / part
             place.mkdir()
-            found += run(work(place, size, events))
+            try:
+                figures = _part(part, place, size, postgres, events)
+            except Skipped as reason:
+                skipped[part] = str(reason)
+                click.echo(f" skipped: {reason}", err=True)
+                continue
+            told = ", ".join(f"{each.name} {each.ratio:g} ({each.target})" for each in figures)
+            click.echo(f" {perf_counter() - start:.0f} s: {told}", err=True)
+            found += figures
     finally:
         log.reset()
-    return found
+    return found, skipped
+
+
+def _part(part: str, place: Path, size: Size, postgres: str | None, log: Any) -> list[Figure]:
+    from csenet.gateway.bench import growth, intake, slow_disk, whole_way
+
+    if part == "slow_disk":
+        return slow_disk.slow_disk(place, size)
+    if part == "postgres":
+        if postgres is None:
+            raise slow_disk.Skipped("no database named with --postgres")
+        return run(whole_way.postgres(place, postgres, size, log))
+    measures = {
+        "whole_way": whole_way.whole_way,
+        "acknowledged": intake.acknowledged,
+        "answers": whole_way.answers,
+        "dequeued": growth.dequeued,
+        "inserted": growth.inserted,
+        "slow_answers": whole_way.slow_answers,
+        "grouped": intake.grouped,
+    }
+    return run(measures[part](place, size, log))
 
 
 def _machine() -> dict[str, Any]:
@@ -86,13 +146,13 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _report(found: Sequence[Figure], size: Size) -> dict[str, Any]:
+def _report(found: Sequence[Figure], size: Size, skipped: dict[str, str]) -> dict[str, Any]:
     from csenet.gateway.bench.figures import as_json
 
-    return {"machine": _machine(), **size._asdict(), "figures": as_json(found)}
+    return {"machine": _machine(), **size._asdict(), "figures": as_json(found), "skipped": skipped}
 
 
-def _print(found: Sequence[Figure], size: Size) -> None:
+def _print(found: Sequence[Figure], size: Size, skipped: dict[str, str]) -> None:
     rows = [
         (
             each.label,
@@ -107,5 +167,7 @@ def _print(found: Sequence[Figure], size: Size) -> None:
     ]
     title = f"{size.transactions:,} transactions, {size.rows:,} rows; median of {size.rounds}"
     print_table(title, ["", "ours", "baseline", "unit", "ratio", "target", "reached"], rows)
+    for part, reason in skipped.items():
+        click.echo(f"{part}: skipped, {reason}")
     machine = _machine()
     click.echo(f"{machine['processors']} processors, {machine['architecture']}, Python {machine['python']}")

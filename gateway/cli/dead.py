@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,20 +20,52 @@ from csenet.gateway.cli.common import (
     run,
 )
 
+if TYPE_CHECKING:
+    from csenet.gateway.desk import Desk
+    from csenet.gateway.store.dead import DeadFilter
+
 
 @click.group(cls=Listing)
 def dead() -> None:
     """See, resend and withdraw transactions that could not be delivered."""
 
 
-@dead.command("list", epilog=example("csenet dead list --config gateway.toml"))
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose among dead transactions."""
+    for option in (
+        click.option("--partner", metavar="FIPS", help="To this state only, by its two digits."),
+        click.option("--far", metavar="CODE", help='Of this code only, such as "MSC P GSTAI".'),
+        click.option("--reason", metavar="WORD", help="Given up for this reason only, such as http_422."),
+        click.option("--batch", type=int, metavar="NUMBER", help="Of this batch only."),
+        click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Queued before this day (UTC)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _wanted(given: dict[str, Any]) -> DeadFilter:
+    from csenet.gateway.store.dead import DeadFilter
+
+    before = given["before"]
+    return DeadFilter(
+        partner=given["partner"],
+        far=given["far"],
+        reason=given["reason"],
+        batch_id=given["batch"],
+        before=None if before is None else before.replace(tzinfo=UTC),
+    )
+
+
+@dead.command("list", epilog=example("csenet dead list --partner 20 --config gateway.toml"))
+@_filters
 @config_option
 @json_option
-def list_(config: Path, as_json: bool) -> None:
+def list_(config: Path, as_json: bool, **given: Any) -> None:
     """List transactions that were refused or given up, in order of their serial numbers."""
     from csenet.gateway.cli.store import call
 
-    found = run(call(config, lambda desk: desk.dead_list()))
+    wanted = _wanted(given)
+    found = run(call(config, lambda desk: desk.dead_list(wanted)))
     if as_json:
         print_json(found)
         return
@@ -42,23 +77,54 @@ def list_(config: Path, as_json: bool) -> None:
     print_table("Dead transactions", columns, rows)
 
 
-@dead.command(epilog=example("csenet dead resend --all --config gateway.toml"))
+@dead.command(epilog=example("csenet dead resend --all --per-minute 600 --config gateway.toml"))
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "everything", is_flag=True, help="Send all of them.")
+@click.option("--all", "everything", is_flag=True, help="Send all of them, or all that the options choose.")
+@click.option("--dry-run", is_flag=True, help="Only say how many that would be.")
+@click.option("--per-minute", type=click.IntRange(1), help="So many in a minute, at most.")
+@_filters
 @config_option
-def resend(ids: tuple[str, ...], everything: bool, config: Path) -> None:
+def resend(
+    *,
+    ids: tuple[str, ...],
+    everything: bool,
+    dry_run: bool,
+    per_minute: int | None,
+    config: Path,
+    **given: Any,
+) -> None:
     """Queue dead transactions again, under their own serial numbers.
 
     What they block in their cases follows in order.  A transaction that is not dead is left as it is, so
-    resending twice is harmless.
+    resending twice is harmless, and a resend that was stopped half-way goes on where it was when it is given
+    once more.
     """
-    if bool(ids) == everything:
-        raise Unusable("give the IDs that csenet dead list shows, or --all")
-    from csenet.gateway.cli.store import ACTOR, call
+    if bool(ids) == everything or (ids and any(given.values())):
+        raise Unusable("give the IDs that csenet dead list shows, or --all, with or without other options")
+    from csenet.gateway.cli.store import call
 
-    chosen = None if everything else [_number(each) for each in ids]
-    count = run(call(config, lambda desk: desk.dead_resend(chosen, actor=ACTOR)))
-    click.echo(f"{count} queued again")
+    numbers = [_number(each) for each in ids]
+    wanted = _wanted(given)
+
+    async def order(desk: Desk) -> int:
+        chosen = numbers or [each.id for each in await desk.dead_list(wanted, None)]
+        return len(chosen) if dry_run else await _resend_slowly(desk, chosen, per_minute)
+
+    count = run(call(config, order))
+    click.echo(f"{count} would be queued again" if dry_run else f"{count} queued again")
+
+
+async def _resend_slowly(desk: Desk, chosen: Sequence[int], per_minute: int | None) -> int:
+    """Resend a few at a time, each part in a commit of its own."""
+    from csenet.gateway.cli.store import ACTOR
+
+    part = len(chosen) if per_minute is None else max(1, per_minute // 60)
+    count = 0
+    for start in range(0, len(chosen), max(part, 1)):
+        if start and per_minute is not None:
+            await desk.clock.sleep(60 * part / per_minute)
+        count += await desk.dead_resend(chosen[start : start + part], actor=ACTOR)
+    return count
 
 
 @dead.command(epilog=example('csenet dead cancel out-7 --reason "told by telephone" --config gateway.toml'))

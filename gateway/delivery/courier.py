@@ -107,7 +107,7 @@ class Courier:
                 attempt_limit=settings.attempt_limit,
             ),
             refusals=refusals,
-            log=log,
+            log=log.bind(),
             delivered=delivered,
         )
         self._flights: dict[asyncio.Task[None], Flight] = {}

@@ -40,7 +40,7 @@ from csenet.gateway.desk.work_acts import WorkActs
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError, NotFound
 from csenet.gateway.store import audit, dead, duties, journal, ledger, work
-from csenet.gateway.store.dead import DeadRow
+from csenet.gateway.store.dead import DeadFilter, DeadRow
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 
@@ -59,7 +59,7 @@ class Desk(Operating, WorkActs):
         self.store = store
         self.agency = agency
         self.clock = clock
-        self.log = log if log is not None else structlog.get_logger()
+        self.log = (log if log is not None else structlog.get_logger()).bind()
         self.outbox_ready = asyncio.Event()
         """Set after a commit that queued something to send."""
         self.arrived = asyncio.Event()
@@ -373,10 +373,10 @@ class Desk(Operating, WorkActs):
         async with self.store.read() as conn:
             return await ledger.check(conn)
 
-    async def dead_list(self) -> list[DeadRow]:
-        """List what was given up after the limit of attempts."""
+    async def dead_list(self, wanted: DeadFilter | None = None, limit: int | None = 1000) -> list[DeadRow]:
+        """List what was given up, all of it without a ``limit``."""
         async with self.store.read() as conn:
-            return await dead.dead_rows(conn)
+            return await dead.dead_rows(conn, wanted, limit)
 
     async def dead_resend(self, ids: Sequence[int] | None = None, *, actor: str = "operator") -> int:
         """Queue dead transactions again, all if ``ids`` is None; those not dead are left as they are."""

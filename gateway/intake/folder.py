@@ -7,6 +7,7 @@ folder last, so a crash anywhere is mended by doing the same again: the store kn
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -54,8 +55,13 @@ class FolderIntake:
         log: FilteringBoundLogger,
         *,
         watch: bool = True,
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given."""
+        """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given.
+
+        While ``full`` says so, files stay where they are.
+        """
+        self._full = full
         self._desk = desk
         self._path = path
         self._archive = archive or path / "archive"
@@ -85,6 +91,8 @@ class FolderIntake:
     async def scan(self, stop: asyncio.Event | None = None) -> int:
         """Take each complete file once and return how many were taken."""
         taken = 0
+        if self._full():
+            return taken
         try:
             files = await asyncio.to_thread(self._complete_files)
         except OSError as error:
@@ -94,7 +102,7 @@ class FolderIntake:
             name: each for name, each in self._troubles.items() if name in {f.name for f in files}
         }
         for file in files:
-            if stop is not None and stop.is_set():
+            if (stop is not None and stop.is_set()) or self._full():
                 break
             taken += await self._try(file)
         return taken

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -62,6 +63,7 @@ class SftpIntake:
         log: FilteringBoundLogger,
         *,
         largest: int = _LARGEST,
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
         """Remember the place; nothing is connected before the first look."""
         self._desk = desk
@@ -70,6 +72,7 @@ class SftpIntake:
         self._clock = clock
         self._log = log
         self._largest = largest
+        self._full = full
         self._failures = 0
         self._troubles: dict[str, _Trouble] = {}
 
@@ -86,6 +89,8 @@ class SftpIntake:
     async def scan(self, stop: asyncio.Event | None = None) -> int:
         """Fetch each complete file once and return how many were fetched."""
         taken = 0
+        if self._full():
+            return taken
         try:
             files = await self._complete_files()
         except (OSError, asyncssh.Error, TimeoutError) as error:
@@ -96,7 +101,7 @@ class SftpIntake:
         names = {file.name for file in files}
         self._troubles = {name: each for name, each in self._troubles.items() if name in names}
         for file in files:
-            if stop is not None and stop.is_set():
+            if (stop is not None and stop.is_set()) or self._full():
                 break
             taken += await self._try(file)
         return taken

@@ -112,7 +112,7 @@ class Window:
             rows = await claimable(conn, limit, self._above, up_to)
         if not rows:
             rows = await claimable(conn, limit, up_to=up_to)
-        if rows:
+        if rows and conn.dialect.name != "sqlite":
             self._above = max(self._above, rows[-1].serial)
         return rows
 

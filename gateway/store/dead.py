@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import work
@@ -29,6 +29,32 @@ class DeadRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     batch_id: int | None
     created_at: datetime
+
+
+class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Choose dead transactions; what is None does not matter.
+
+    ``reason`` is the beginning of it; ``before`` leaves out those queued since.
+    """
+
+    partner: str | None = None
+    far: str | None = None
+    reason: str | None = None
+    batch_id: int | None = None
+    before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Say it as conditions on the rows."""
+        found: list[ColumnElement[bool]] = []
+        for name in ("partner", "far", "batch_id"):
+            value = getattr(self, name)
+            if value is not None:
+                found.append(outbound.c[name] == value)
+        if self.reason is not None:
+            found.append(outbound.c.reason.startswith(self.reason, autoescape=True))
+        if self.before is not None:
+            found.append(outbound.c.created_at < self.before)
+        return found
 
 
 async def release_held(conn: AsyncConnection, ids: Sequence[int] | None, *, at: datetime, today: date) -> int:
@@ -54,10 +80,15 @@ async def cancel_dead(
     return len(found)
 
 
-async def dead_rows(conn: AsyncConnection, limit: int = 1000) -> list[DeadRow]:
-    """Return the dead rows in order of serial."""
+async def dead_rows(
+    conn: AsyncConnection, wanted: DeadFilter | None = None, limit: int | None = 1000
+) -> list[DeadRow]:
+    """Return the dead rows that are wanted, in order of serial."""
     columns = [outbound.c[name] for name in DeadRow.__struct_fields__]
-    query = select(*columns).where(IN_INDEX, status_is("dead")).order_by(outbound.c.serial).limit(limit)
+    chosen = [] if wanted is None else wanted.conditions()
+    query = (
+        select(*columns).where(IN_INDEX, status_is("dead"), *chosen).order_by(outbound.c.serial).limit(limit)
+    )
     return [DeadRow(**found) for found in (await conn.execute(query)).mappings()]
 
 

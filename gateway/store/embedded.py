@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from time import monotonic, perf_counter
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, CursorResult, event, pool
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util.concurrency import await_
@@ -57,13 +58,22 @@ class Disk:
         self._database = database
         self._expected = 0.0
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
+        self._before = -1
         self._changes = 0
         self._copying: asyncio.Future[int] | None = None
         self._log_is_long = False
 
+    def begun(self, connection: sqlite3.Connection) -> None:
+        """Note that a transaction begins."""
+        self._before = connection.total_changes
+
     def commit(self, connection: sqlite3.Connection) -> None:
         """Commit in place, or beside the event loop when the disk is slow; called within a greenlet."""
         if not connection.in_transaction:
+            return
+        if connection.total_changes == self._before:
+            # Nothing is written: it does not wait for the disk, and says nothing about it.
+            connection.commit()
             return
         if self._expected < _QUICK:
             self._timed(connection)
@@ -147,6 +157,7 @@ class InPlaceDialect(SQLiteDialect_pysqlite):
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
                     raise
             else:
+                self.disk.begun(dbapi_connection.driver_connection)
                 return
             await_(asyncio.sleep(pause))
             pause = min(pause * 2, 0.02)
@@ -200,9 +211,33 @@ def _told(sql: str, error: sqlite3.Error) -> DBAPIError:
 
 
 class InPlaceEngine(AsyncEngine):
-    """Hand out connections that execute in place; only good for ``begin()``."""
+    """Hand out connections that execute in place; one of them is kept for the one who writes."""
 
     _connection_cls = InPlaceConnection
+
+    def __init__(self, sync_engine: Engine) -> None:
+        """Open nothing yet."""
+        super().__init__(sync_engine)
+        self._turn = asyncio.Lock()
+        self._line: AsyncConnection | None = None
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Run the block as one transaction, alone.
+
+        To take a connection and give it back takes longer than a small transaction, so it is kept.
+        """
+        async with self._turn:
+            self._line = self._line or await self.connect()
+            async with self._line.begin():
+                yield self._line
+
+    async def dispose(self, close: bool = True) -> None:
+        """Close all connections."""
+        if self._line is not None:
+            await self._line.close()
+            self._line = None
+        await super().dispose(close)
 
 
 def writer(url: URL) -> tuple[AsyncEngine, Disk]:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from csenet.gateway.store import audit, embedded, postgres
 from csenet.gateway.store.committer import Committer, T, Work
-from csenet.gateway.store.embedded import Disk
+from csenet.gateway.store.embedded import Disk, InPlaceEngine
 from csenet.gateway.store.errors import StoreError
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.sealing import OPTION
@@ -96,6 +96,10 @@ class Store:
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[AsyncConnection]:
+        if isinstance(self._writer, InPlaceEngine):
+            async with self._writer.writing() as connection, audit.gathered(connection):
+                yield connection
+            return
         async with self._writer.begin() as connection:
             if self.shared:
                 await postgres.wait_for_turn(connection)

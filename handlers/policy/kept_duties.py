@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -91,6 +91,7 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
         return min(due, start + timedelta(days=days)) if isinstance(days, int) else due
 
 
+@cache
 def opens(way: Way, far: str) -> tuple[KeptDuty, ...]:
     """List the duties that a transaction opens which was received or sent."""
     return tuple(each for each in kept_duties() if each.opens_way == way and _names(each.by, far))
@@ -111,6 +112,7 @@ def due_on(duty: KeptDuty, start: date, ours: Calendar, theirs: Calendar) -> dat
     return deadlines.due(duty.duty, start, ours if duty.side == "we-owe" else theirs).date
 
 
+@lru_cache(maxsize=4096)
 def _names(patterns: tuple[str, ...], far: str) -> bool:
     return any(fnmatchcase(far, pattern) for pattern in patterns)
 

@@ -30,7 +30,10 @@ def test_the_report_names_each_figure_with_its_target() -> None:
         ("answer_p99", "<= 20"),
         ("dequeued", ">= 0.9"),
         ("inserted", ">= 0.85"),
+        ("slow_answer_p50", "<= 1"),
+        ("grouped", ">= 12"),
     ]
+    assert report["skipped"] == {"postgres": "no database named with --postgres"}
     assert all(each["ours"] > 0 and each["baseline"] > 0 for each in report["figures"])
     assert (report["rounds"], report["rows"]) == (1, 1000)
 

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, Schedule, Verdict, classify_status, transient
+from csenet.gateway.delivery.retry import (
+    DELIVERED,
+    Outcome,
+    Schedule,
+    Verdict,
+    classify_status,
+    permanent,
+    transient,
+)
 from csenet.gateway.delivery.transports.http import judge_receipt, parse_retry_after
 
 SHA = "ab" * 32
@@ -77,6 +85,12 @@ def test_a_success_status_proves_nothing_yet() -> None:
 def test_only_a_receipt_for_these_bytes_is_a_delivery(body: bytes, error: str) -> None:
     assert judge_receipt(body, SHA) == transient(error)
     assert judge_receipt(b'{"sha256": "%s", "more": 1}' % SHA.upper().encode(), SHA) == DELIVERED
+
+
+def test_a_receipt_that_counts_otherwise_than_we_is_for_a_person() -> None:
+    body = b'{"sha256": "%s", "count": 3}' % SHA.encode()
+    assert judge_receipt(body, SHA, 3) == DELIVERED
+    assert judge_receipt(body, SHA, 2) == permanent("receipt_count")
 
 
 @pytest.mark.parametrize(

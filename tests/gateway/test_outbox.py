@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from csenet.gateway.store import claims, dead, outbox, outcomes
 from csenet.gateway.store.engine import Store
@@ -128,3 +129,22 @@ async def test_the_timeline_of_a_known_case_tells_what_became_of_a_transaction(
     rows = await contents(store, timeline)
     assert [row["event"] for row in rows] == events
     assert [row["detail"] for row in rows] == [{"batch": batch.id} for _ in events]
+
+
+async def test_dead_ones_are_chosen_by_partner_code_reason_and_age(store: Store) -> None:
+    await queue(store, 1, 2, case_id=None)
+    second = update(outbound).where(outbound.c.serial == 2)
+    async with store.begin() as conn:
+        await conn.execute(update(outbound).values(status="dead", reason="http_422"))
+        await conn.execute(second.values(partner="06", reason="withdrawn"))
+    async with store.read() as conn:
+
+        async def found(**wanted: Any) -> list[int]:
+            return [row.serial for row in await dead.dead_rows(conn, dead.DeadFilter(**wanted))]
+
+        assert await found() == [1, 2]
+        assert await found(partner="06") == [2]
+        assert await found(reason="http_") == [1]
+        assert await found(far="MSC P GSC01") == []
+        assert await found(before=NOW) == []
+        assert await found(before=NOW + timedelta(seconds=1), partner="20") == [1]

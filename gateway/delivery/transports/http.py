@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, mistaken, transient
+from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, mistaken, permanent, transient
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.tls import refusal
 
@@ -84,7 +84,7 @@ class HttpTransport:
             judged = classify_status(answer.status, self._retry_after(answer))
             if judged is not None:
                 return judged
-            return judge_receipt(await _read_limited(answer), parcel.sha256)
+            return judge_receipt(await _read_limited(answer), parcel.sha256, parcel.count)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,8 +96,12 @@ class HttpTransport:
         return parse_retry_after(answer.headers.get("Retry-After"), self._now())
 
 
-def judge_receipt(body: bytes, sha256: str) -> Outcome:
-    """Accept a receipt only if it is a JSON object that names the digest of the bytes sent."""
+def judge_receipt(body: bytes, sha256: str, count: int | None = None) -> Outcome:
+    """Accept a receipt only if it is a JSON object that names the digest of the bytes sent.
+
+    One that names another number of transactions than the ``count`` we sent is for a person: the same bytes
+    would be counted in the same way again.
+    """
     try:
         receipt: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -106,6 +110,8 @@ def judge_receipt(body: bytes, sha256: str) -> Outcome:
         return transient("receipt_incomplete")
     if receipt["sha256"].lower() != sha256:
         return transient("receipt_digest")
+    if count is not None and receipt.get("count", count) != count:
+        return permanent("receipt_count")
     return DELIVERED
 
 

@@ -1,0 +1,113 @@
+"""Take nothing more while the disk is nearly full or too much is in hand; what was taken goes on leaving.
+
+A caller is refused before anything of the body is read, and told when to come again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_TOLD: Final = {
+    "disk_full": "The gateway's disk is nearly full; nothing is taken in until there is room again.",
+    "too_many_requests": "The gateway has as many requests in hand as it may; come again.",
+    "too_many_bytes": "The gateway has as many bytes in hand as it may; come again.",
+}
+
+
+class Pressure:
+    """Know how much is in hand and how much room is left."""
+
+    def __init__(
+        self,
+        folder: Path,
+        log: FilteringBoundLogger,
+        *,
+        reserve: int,
+        requests: int,
+        size: int,
+        retry_after: int,
+    ) -> None:
+        """Take the folder whose disk counts; ``reserve`` and ``size`` are in bytes, the wait in seconds."""
+        self._folder = folder
+        self._log = log
+        self._reserve = reserve
+        self._requests = requests
+        self._size = size
+        self._retry_after = retry_after
+        self._in_hand = self._bytes = 0
+        self._full = False
+        # Asked of the system; a test puts something else here.
+        self.free: Callable[[Path], int] = _free
+
+    def disk_full(self) -> bool:
+        """Say whether less than the reserve is left; told in the log when that begins and ends."""
+        try:
+            free = self.free(self._folder)
+        except OSError:
+            return self._full
+        full = free < self._reserve
+        if full != self._full:
+            self._full = full
+            if full:
+                self._log.error("intake.disk_full", bytes=free, limit=self._reserve)
+            else:
+                self._log.info("intake.disk_recovered", bytes=free, limit=self._reserve)
+        return full
+
+    def refusal(self, announced: int) -> str | None:
+        """Say why a request with a body of ``announced`` bytes is not taken now."""
+        if self._in_hand >= self._requests:
+            return "too_many_requests"
+        # One alone is always taken: its own limit says how long it may be.
+        if self._in_hand and self._bytes + announced > self._size:
+            return "too_many_bytes"
+        return "disk_full" if self.disk_full() else None
+
+    def middleware(self) -> Any:
+        """Guard all that changes something."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.method not in _CHANGING:
+                return await handler(request)
+            announced = request.content_length or 0
+            why = self.refusal(announced)
+            if why is not None:
+                return self._refused(why)
+            self._in_hand += 1
+            self._bytes += announced
+            try:
+                return await handler(request)
+            finally:
+                self._in_hand -= 1
+                self._bytes -= announced
+
+        return guard
+
+    def _refused(self, why: str) -> web.Response:
+        self._log.debug("intake.refused", reason=why)
+        told = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": _TOLD[why]}
+        # The body is not read: a connection with the rest of it on the way is of no use any more.
+        response = web.Response(
+            status=503,
+            text=json.dumps(told),
+            content_type="application/problem+json",
+            headers={"Retry-After": str(self._retry_after)},
+        )
+        response.force_close()
+        return response
+
+
+def _free(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
