@@ -220,7 +220,7 @@ class Courier:
         if passage is None:
             return [], False
         if passage.probing:
-            room = 1
+            room = 0 if self._flights else 1
         allowed = self._crew.pace.free(room)
         flights = [] if allowed == 0 else await self._taken_over(conn, allowed)
         room, allowed = room - len(flights), allowed - len(flights)

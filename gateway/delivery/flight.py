@@ -62,6 +62,8 @@ class Flight:
         self._log = crew.log.bind(batch=batch.name, count=batch.count)
         self._number = batch.attempts
         self._attempt_id = 0
+        # What sets out together has the same one.
+        self._ticket = crew.gate.ticket()
         self._spooled = batch.state == "spooled"
         self._fresh = fresh
         self._begun = begun
@@ -119,6 +121,7 @@ class Flight:
         """
         if self._begun is None:
             await self._begin()
+            self._ticket = self._crew.gate.ticket()
         else:
             begun, self._begun = self._begun, None
             self._attempt_id, self._since, self._serials = begun.attempt_id, begun.since, begun.serials
@@ -160,7 +163,7 @@ class Flight:
             await outcomes.settle_failed(
                 conn, self.batch.id, self._attempt_id, error=outcome.error, next_attempt_at=due
             )
-            await self._crew.gate.note(conn, outcome)
+            await self._crew.gate.note(conn, outcome, self._ticket)
         self._log.warning(
             "delivery.failed", attempt=number, delay_seconds=round(wait, 3), error_type=outcome.error
         )
@@ -201,7 +204,7 @@ class Flight:
             if outcome.verdict is Verdict.PERMANENT:
                 await self._crew.gate.note_answer(conn)
             else:
-                await self._crew.gate.note(conn, outcome)
+                await self._crew.gate.note(conn, outcome, self._ticket)
         self._log.error("delivery.dead", attempt=self._number, error_type=outcome.error)
 
     async def _mark_spooled(self) -> None:

@@ -42,6 +42,7 @@ class Gate:
         self._windows = windows
         self._limit = breaker_after
         self._interval = probe_interval
+        self._counted = 0
 
     async def look(self, conn: AsyncConnection) -> Passage | None:
         """Say what may leave now, without making use of it."""
@@ -49,7 +50,8 @@ class Gate:
         known = await destinations.load(conn)
         if not known.lets_pass(now):
             return None
-        probing = known.state != "closed"
+        # After a failure one goes ahead, and the others follow once it has arrived.
+        probing = known.state != "closed" or known.failures > 0
         if self._windows.is_open(now):
             return Passage(probing=probing)
         return None if known.flush_serial is None else Passage(known.flush_serial, probing)
@@ -66,8 +68,18 @@ class Gate:
         if not await destinations.enter(conn, self._clock.now(), self._interval):
             raise Shut
 
-    async def note(self, conn: AsyncConnection, outcome: Outcome) -> None:
-        """Count a failed try against the destination, and tell a person what only a person can mend."""
+    def ticket(self) -> int:
+        """Give what a try that begins now is to show when it has failed."""
+        return self._counted
+
+    async def note(self, conn: AsyncConnection, outcome: Outcome, ticket: int) -> None:
+        """Count a failed try against the destination, and tell a person what only a person can mend.
+
+        Of several tries that were under way together one counts: it is one failure that they met.
+        """
+        if ticket < self._counted:
+            return
+        self._counted += 1
         now = self._clock.now()
         opened = await destinations.note_failure(
             conn, outcome.error, at=now, limit=self._limit, probe_interval=self._interval

@@ -184,7 +184,7 @@ async def test_a_dead_batch_sent_again_is_given_the_whole_time_again(
     from .test_delivery_courier import resend
 
     await queue(store, "A")
-    carrier = courier(store, Scripted(*[DOWN] * 4), clock, give_up_after_seconds=10.0, breaker_after=99)
+    carrier = courier(store, Scripted(*[DOWN] * 9999), clock, give_up_after_seconds=10.0, breaker_after=99999)
     task = asyncio.create_task(carrier.deliver_waiting())
     while (await statuses(store))[1] != "dead":
         clock.advance(5)
