@@ -13,7 +13,7 @@ from csenet.gateway.cli.common import Listing, config_option, example, print_jso
 
 @click.group(cls=Listing)
 def config() -> None:
-    """Check the settings file."""
+    """Write and check the settings file."""
 
 
 @config.command(epilog=example("csenet config check --config gateway.toml"))
@@ -37,6 +37,44 @@ def check(config: Path, show: bool) -> None:
     if wrong:
         raise SettingsError(f"{config}: {problem}" for problem in wrong)
     click.echo(f"{config}: all settings are usable", err=show)
+
+
+@config.command(
+    epilog=example(
+        "csenet config init --config new.toml --jurisdiction 27 --data-dir data --intake in --delivery out"
+    )
+)
+@config_option
+@click.option("--jurisdiction", prompt="Two-digit FIPS code of the state", help="Two-digit FIPS code.")
+@click.option("--data-dir", prompt="Folder for store and lock", default="data", show_default=True)
+@click.option(
+    "--intake", prompt="Folder in which the exchange's files arrive", default="in", show_default=True
+)
+@click.option(
+    "--delivery",
+    prompt="Folder or https:// address for what leaves",
+    default="out",
+    show_default=True,
+    help="A folder, or an address.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8027, show_default=True, help="On 127.0.0.1.")
+@click.option(
+    "--log", default="log/gateway.log", show_default=True, help="Log file; empty for standard error."
+)
+@click.option("--backup", default="", help="Folder of the backups, to be told when the newest is too old.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def init(config: Path, force: bool, **wanted: Any) -> None:
+    """Ask for what a gateway needs, and write settings that work.
+
+    What is given as an option is not asked for.  Relative folders are beside the file.  The result is checked
+    before it is written; csenet doctor then looks at everything around it.
+    """
+    from csenet.gateway.cli import config_init
+
+    config_init.write(config, config_init.text_of(**wanted), force=force)
+    click.echo(
+        f"wrote {config}; next: csenet db upgrade, csenet doctor, csenet serve, each with --config {config}"
+    )
 
 
 def _without_password(shown: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +15,7 @@ from csenet.gateway.store import audit, destinations, leases, outbox
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import delivery_batch, inbound, inbound_file, outbound, work_item
+from csenet.gateway.store.tables_duties import duty
 
 _PROBE_SECONDS = 60.0
 
@@ -30,13 +32,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     last_delivered: datetime | None
     work_open: int
     work_overdue: int
+    duties_open: dict[str, int]
+    duties_overdue: dict[str, int]
     destination: Destination
 
 
 async def look(conn: AsyncConnection, today: date) -> Seen:
     """Look at the store, in one read."""
     counts = select(outbound.c.status, func.count()).where(outbox.IN_INDEX).group_by(outbound.c.status)
-    waiting = {str(status): int(count) for status, count in await conn.execute(counts)}
+    waiting = await _counted(conn, counts)
     leaving = select(func.min(outbound.c.created_at)).where(outbox.IN_INDEX, outbound.c.status != "dead")
     parked = select(func.count()).select_from(inbound).where(text("status = 'parked'"))
     files = select(func.count(), func.min(inbound_file.c.received_at)).where(
@@ -50,6 +54,7 @@ async def look(conn: AsyncConnection, today: date) -> Seen:
         .order_by(delivery_batch.c.id.desc())
         .limit(1)
     )
+    owed = select(duty.c.side, func.count()).where(text("closed_on IS NULL")).group_by(duty.c.side)
     tasks = select(func.count()).select_from(work_item).where(work_item.c.status == "open")
     return Seen(
         waiting=waiting,
@@ -61,8 +66,14 @@ async def look(conn: AsyncConnection, today: date) -> Seen:
         last_delivered=(await conn.execute(arrived)).scalar_one_or_none(),
         work_open=int((await conn.execute(tasks)).scalar_one()),
         work_overdue=int((await conn.execute(tasks.where(work_item.c.due < today))).scalar_one()),
+        duties_open=await _counted(conn, owed),
+        duties_overdue=await _counted(conn, owed.where(duty.c.due < today)),
         destination=await destinations.load(conn),
     )
+
+
+async def _counted(conn: AsyncConnection, query: Select[Any]) -> dict[str, int]:
+    return {str(word): int(count) for word, count in await conn.execute(query)}
 
 
 async def size_of(conn: AsyncConnection) -> int:

@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from csenet.codecs import codes
 from csenet.gateway.store.tables import FILE_KINDS, INBOUND_STATUSES
+from csenet.handlers.policy.kept_duties import SIDES
 
 OTHER: Final = "other"
 OURS: Final = "ours"
@@ -77,6 +78,7 @@ def words() -> Mapping[str, frozenset[str] | None]:
         "function": frozenset(code.function for code in codes.VALID),
         "partner": frozenset(partners),
         "outcome": frozenset({"delivered", "failed", "dead"}),
+        "side": frozenset(SIDES),
         "queue": frozenset({"intake", "outbox"}),
         "certificate_use": frozenset({"http", "delivery", "envelope", "tls", "sign", "encrypt"}),
         "dialect": frozenset({"sqlite", "postgresql"}),

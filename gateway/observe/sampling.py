@@ -16,6 +16,7 @@ from csenet.gateway.observe.looking import Seen
 from csenet.gateway.observe.registry import WAITING
 from csenet.gateway.store import timed_runs
 from csenet.gateway.timed import LEDGER_CHECK
+from csenet.handlers.policy.kept_duties import SIDES
 
 if TYPE_CHECKING:
     from csenet.gateway.clock import Clock
@@ -146,6 +147,9 @@ class Sampler:
         )
         put("csenet_work_open", seen.work_open)
         put("csenet_work_overdue", seen.work_overdue)
+        for side in SIDES:
+            put("csenet_duties_open", seen.duties_open.get(side, 0), side=side)
+            put("csenet_duties_overdue", seen.duties_overdue.get(side, 0), side=side)
         put("csenet_delivery_breaker_open", float(seen.destination.state != "closed"))
         put("csenet_delivery_held", float(seen.destination.held_at is not None))
         put("csenet_delivery_window_open", float(self._windows.is_open(now)))

@@ -15,7 +15,7 @@ import pytest
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.retry import mistaken, permanent, transient
 from csenet.gateway.observe import machine
-from csenet.gateway.store import destinations, work
+from csenet.gateway.store import destinations, duties, work
 from csenet.handlers import router
 
 from ..conftest import LEDGER, NOON, arriving, facts, lines
@@ -152,6 +152,14 @@ async def intake_failing(scene: Scene) -> None:
 
 @fault()
 async def duty_overdue(scene: Scene) -> None:
+    about = {"kind": "CR1", "side": "we-owe", "partner": "20", "opened_by": "MSC R GRINT"}
+    row = {**about, "started_on": date(2026, 11, 1), "due": date(2026, 11, 19), "opened_at": NOON}
+    async with scene.desk.store.begin() as conn:
+        await duties.add(conn, [row])
+
+
+@fault()
+async def work_overdue(scene: Scene) -> None:
     about = {"kind": "close_case", "title": "t", "group": "", "status": "open", "reasons": [], "details": {}}
     item = {**about, "due": date(2026, 11, 19), "opened_at": NOON}
     async with scene.desk.store.begin() as conn:

@@ -1,0 +1,192 @@
+"""Look a gateway over from outside: settings, permissions, disk, clock, certificates, partners, store."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from csenet.gateway.errors import GatewayError, SettingsError
+from csenet.gateway.observe import certificates, health, looking, machine
+
+if TYPE_CHECKING:
+    from csenet.gateway.desk import Desk
+    from csenet.gateway.settings import Settings
+
+_SOON_DAYS: Final = 30
+_OFF_SECONDS: Final = 2.0
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Say how one thing is, and what to do where it is not well."""
+
+    part: str
+    state: Literal["well", "look", "bad"]
+    what: str
+    do: str = ""
+
+
+async def examine(config: Path) -> AsyncIterator[Finding]:
+    """Look at everything; a broken settings file ends it, because all else depends on it."""
+    from csenet.gateway.settings import check_places, load_settings
+    from csenet.gateway.wiring import agency_from
+
+    try:
+        settings = load_settings(config)
+        agency_from(settings)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding(part="settings", state="bad", what=problem, do="Change it, then look again.")
+        return
+    yield Finding(part="settings", state="well", what=f"{config} can be used")
+    for wrong in check_places(settings):
+        yield Finding(
+            part="permissions", state="bad", what=wrong, do="Give the folder to the gateway's user."
+        )
+    for finding in (*_secrets(settings, config), *_disk(settings), *_certificates(settings)):
+        yield finding
+    for finding in _partners(settings):
+        yield finding
+    yield await _clock(settings)
+    async for finding in _store(settings):
+        yield finding
+
+
+def _secrets(settings: Settings, config: Path) -> Iterator[Finding]:
+    """Look who else may read keys and the data folder."""
+    files = [*health.keys_of(settings)]
+    if settings.observe.token_file is not None:
+        files.append(("observe.token_file", settings.observe.token_file))
+    open_to_others = [(name, file) for name, file in files if file.stat().st_mode & _OTHERS]
+    for name, file in open_to_others:
+        what = f"{name}: others may read or write {file}"
+        yield Finding(part="permissions", state="bad", what=what, do=f"chmod 600 {file}")
+    folder = settings.gateway.data_dir
+    if folder.exists() and folder.stat().st_mode & stat.S_IRWXO:
+        what = f"gateway.data_dir: everybody on the machine may look into {folder}"
+        yield Finding(part="permissions", state="look", what=what, do=f"chmod 700 {folder}")
+    if config.stat().st_mode & stat.S_IWOTH:
+        what = f"everybody on the machine may change {config}"
+        yield Finding(part="permissions", state="bad", what=what, do=f"chmod o-w {config}")
+    if not open_to_others:
+        what = f"key files that only their owner reads: {len(files)}"
+        yield Finding(part="permissions", state="well", what=what)
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    free, reserve = machine.free_bytes(settings.gateway.data_dir), settings.observe.disk_reserve_mb * 2**20
+    have, keep = f"{free / 2**30:.1f} GiB", f"{reserve / 2**30:.1f} GiB"
+    what = f"{have} free for {settings.gateway.data_dir}; the reserve is {keep}"
+    if free < reserve:
+        yield Finding(
+            part="disk", state="bad", what=what, do="Make room; the gateway is not ready meanwhile."
+        )
+    else:
+        yield Finding(part="disk", state="well", what=what)
+
+
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    from csenet.gateway.partners import check_partners
+
+    file = settings.partners.file
+    table = None if file is None else check_partners(file).partners
+    try:
+        found = certificates.certificates_of(settings, table)
+    except (OSError, ValueError) as error:
+        what = f"a certificate cannot be read: {type(error).__name__}"
+        yield Finding(
+            part="certificates", state="bad", what=what, do="See [http.tls], [delivery.http], [envelope]."
+        )
+        return
+    for each in found:
+        days = each.days(datetime.now(UTC))
+        what = f"{each.owner}, {each.use}: {days:.0f} days left"
+        if days < 0:
+            yield Finding(part="certificates", state="bad", what=what, do="Replace it now.")
+        elif days < _SOON_DAYS:
+            yield Finding(part="certificates", state="look", what=what, do="Put its successor beside it.")
+        else:
+            yield Finding(part="certificates", state="well", what=what)
+
+
+def _partners(settings: Settings) -> Iterator[Finding]:
+    from csenet.gateway.partners import check_partners
+
+    if settings.partners.file is None:
+        return
+    checked = check_partners(settings.partners.file, datetime.now(UTC).date())
+    for problem in checked.problems:
+        yield Finding(part="partners", state="bad", what=problem, do="Change it, with a higher version.")
+    for warning in checked.warnings:
+        yield Finding(part="partners", state="look", what=warning, do="Ask the partner for a certificate.")
+    if checked.partners is not None:
+        what = f"version {checked.partners.version} with {len(checked.partners.names)} partners"
+        yield Finding(part="partners", state="well", what=what)
+
+
+async def _clock(settings: Settings) -> Finding:
+    server = settings.observe.time_server
+    if server is None:
+        do = "Set observe.time_server to have it compared; deadlines go by this clock."
+        return Finding(part="clock", state="look", what=f"{datetime.now(UTC):%F %T}Z, not compared", do=do)
+    try:
+        ahead = await machine.clock_offset(server, lambda: datetime.now(UTC))
+    except (OSError, TimeoutError, ValueError):
+        do = "Look at the network, or name another in observe.time_server."
+        return Finding(part="clock", state="look", what=f"{server} does not tell the time", do=do)
+    what = f"{ahead:+.3f} s against {server}"
+    if abs(ahead) > _OFF_SECONDS:
+        return Finding(
+            part="clock", state="bad", what=what, do="Have the machine's clock set (chrony, timesyncd)."
+        )
+    return Finding(part="clock", state="well", what=what)
+
+
+async def _store(settings: Settings) -> AsyncIterator[Finding]:
+    from csenet.gateway.wiring import open_desk
+
+    try:
+        async with open_desk(settings) as desk:
+            async for finding in _opened(desk):
+                yield finding
+    except GatewayError as error:
+        do = "csenet db upgrade makes a store, or brings it up to date."
+        yield Finding(part="store", state="bad", what=str(error), do=do)
+    except Exception as error:
+        what = f"cannot be used: {type(error).__name__}"
+        yield Finding(part="store", state="bad", what=what, do="See the runbook: CsenetStoreUnwritable.")
+
+
+async def _opened(desk: Desk) -> AsyncIterator[Finding]:
+    takes = await looking.try_to_write(desk.store, desk.clock.now())
+    yield Finding(part="store", state="well", what=f"{desk.store.dialect}, takes commits")
+    if not takes:
+        do = "See the runbook: CsenetAuditUnwritable."
+        yield Finding(part="audit", state="bad", what="the audit trail takes no rows", do=do)
+    async with desk.store.read() as conn:
+        seen = await looking.look(conn, desk.clock.today())
+    if seen.destination.held_at is not None:
+        yield Finding(part="exchange", state="look", what="on hold", do="csenet delivery release ends it.")
+    elif seen.destination.state != "closed":
+        what = f"the breaker is {seen.destination.state}: {seen.destination.last_error}"
+        yield Finding(part="exchange", state="bad", what=what, do="See the runbook: CsenetBreakerOpen.")
+    else:
+        yield Finding(part="exchange", state="well", what="takes what is sent, as far as is known")
+
+
+def running(settings: Settings) -> int | None:
+    """Give the process that works on the data folder, or None."""
+    from csenet.gateway.lock import NAME
+
+    try:
+        text = (settings.gateway.data_dir / NAME).read_text("ascii").strip()
+        os.kill(int(text), 0)
+    except (OSError, ValueError):
+        return None
+    return int(text)
