@@ -66,6 +66,14 @@ def test_a_try_is_counted_by_its_end_with_its_length() -> None:
     assert found['csenet_errors_total{part="delivery"}'] == 1
 
 
+def test_batches_that_are_under_way_together_are_measured_each() -> None:
+    begun = [("delivery.attempt", "info", {"batch": name}) for name in ("b1", "b2")]
+    ended = [("delivery.delivered", "info", {"batch": name}) for name in ("b2", "b1")]
+    found = counted(*begun, *ended)
+    assert found["csenet_delivery_attempt_seconds_count"] == 2
+    assert found["csenet_delivery_attempt_seconds_sum"] == 1 + 3
+
+
 def test_damaged_keys_are_counted_as_other_and_raise_nothing() -> None:
     found = counted(("transaction.malformed", "info", {"far": None, "sender": 7, "milliseconds": "x"}))
     assert found['csenet_transactions_received_total{function="other",status="malformed"}'] == 1
