@@ -203,6 +203,8 @@ def _settings(fips: str, ports: dict[str, int], switches: dict[str, bool]) -> st
         "[delivery]",
         "first_delay_seconds = 0.1",
         "max_delay_seconds = 1.0",
+        # Several batches fail together, so the breaker opens within the short time that the exchange is away.
+        "probe_seconds = 0.5",
         "attempt_limit = 500",
         "[delivery.http]",
         f'url = "http://{HOST}:{ports["exchange"]}{PATH}"',
