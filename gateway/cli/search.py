@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from csenet.gateway.cli.common import config_option, example, json_option, print_json, print_table, run
+from csenet.gateway.cli.common import (
+    Unusable,
+    config_option,
+    day_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
+
+if TYPE_CHECKING:
+    from csenet.gateway.desk import Desk
+    from csenet.gateway.desk.views_search import Found
 
 FIELDS = ("id", "received_at", "far", "from_fips", "to_fips", "case_id", "serial", "status", "problems")
 _TITLES = ("id", "since", "transaction", "from", "to", "case", "serial", "status", "problems")
+_MOST_PERSONS = 1000
 
 
 @click.command(
@@ -21,34 +35,93 @@ _TITLES = ("id", "since", "transaction", "from", "to", "case", "serial", "status
 @config_option
 @click.option("--case", "case_id", help="Our case ID.")
 @click.option("--partner", help="The other state: KS, Kansas or 20.")
-@click.option("--code", "far", help='Function, action and reason, such as "MSC P GSC17".')
+@click.option("--code", help='Function, action and reason, or its first parts: "MSC P GSC17", "MSC P", MSC.')
 @click.option("--status", help="Such as parked, dead or delivered.")
 @click.option("--direction", type=click.Choice(["in", "out"]), help="What came in, or what goes out.")
 @click.option("--serial", help="Serial number, with or without leading zeros.")
-@click.option("--after", help="Go on behind an earlier answer: its last line says with what.")
+@click.option("--problem", help="Code of a problem found on the way in.")
+@day_option("--since", help="Not before this day.")
+@day_option("--until", help="Not after this day.")
+@click.option("--by", type=click.Choice(["ssn", "name"]), help="Of a person; asked for, never typed here.")
+@click.option("--before", help="Go on behind an earlier answer: its last line says with what.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @json_option
-def search(config: Path, limit: int, as_json: bool, **known: str | None) -> None:
-    """Find transactions, oldest first; every option narrows it down.
+def search(
+    config: Path,
+    by: str | None,
+    as_json: bool,
+    **known: Any,
+) -> None:
+    """Find transactions, newest first; every option narrows it down.
 
-    Lists show keys and statuses, never content; csenet show and csenet timeline tell more.  Exit 0 if
-    something was found, 1 if not.
+    Lists show keys and statuses, never content; csenet show and csenet timeline tell more.  With --by the
+    number or name is asked for, or read from a pipe, because arguments stand in histories; that somebody
+    looked by it is written into the audit trail.  Exit 0 if something was found, 1 if not.
     """
     from csenet.gateway.cli.store import call
-    from csenet.gateway.desk.results import TransactionFilter
+    from csenet.gateway.desk.requests import case_key
 
-    wanted = TransactionFilter(
-        limit=limit, **{**known, "far": code(known["far"]), "partner": state(known["partner"])}
-    )
-    page: Any = run(call(config, lambda desk: desk.list_transactions(wanted)))
+    person = None if by is None else (by, _asked(by))
+    wanted = {**known, "partner": state(known["partner"]), "code": code(known["code"])}
+    if (serial := known["serial"]) is not None and not serial.isdecimal():
+        raise click.BadParameter("is a number", param_hint="--serial")
+    if known["case_id"] is not None:
+        wanted["case_id"] = case_key(known["case_id"])
+    found = run(call(config, lambda desk: _find(desk, wanted, person)))
     if as_json:
-        print_json({"transactions": page.items, "next": page.next})
+        print_json({"transactions": found.items, "next": found.next})
     else:
-        rows = [[_shown(each, field) for field in FIELDS] for each in page.items]
+        rows = [[_shown(each, field) for field in FIELDS] for each in found.items]
         print_table("Transactions", _TITLES, rows)
-        if page.next:
-            click.echo(f"there are more: --after {page.next}")
-    click.get_current_context().exit(0 if page.items else 1)
+        if found.next:
+            click.echo(f"there are more: --before {found.next}")
+    click.get_current_context().exit(0 if found.items else 1)
+
+
+async def _find(desk: Desk, wanted: dict[str, Any], person: tuple[str, str] | None) -> Found:
+    from csenet.gateway.desk import views_search
+
+    numbers = None if person is None else await _of_person(desk, *person)
+    chosen = views_search.Search(**wanted, numbers=numbers)
+    async with desk.store.read() as conn:
+        return await views_search.search(conn, chosen, state=desk.agency.state, zone=desk.agency.zone)
+
+
+async def _of_person(desk: Desk, by: Any, value: str) -> dict[int, tuple[int, ...]]:
+    """Find where a person stands, with a record of it that does not name the person."""
+    from sqlalchemy import select
+
+    from csenet.gateway.cli.store import reader_at
+    from csenet.gateway.desk.views_search import IN, OUT
+    from csenet.gateway.people.person import system_person
+    from csenet.gateway.people.reading import SHOWN, Look
+    from csenet.gateway.store import search as keyed
+    from csenet.gateway.store.tables import inbound, outbound
+
+    objects = [f"transactions by {by}"]
+    look = Look(channel="cli")
+    await reader_at(desk).record(system_person(), "transactions.searched", objects, look, outcome=SHOWN)
+    async with desk.store.read() as conn:
+        subjects = await keyed.find(conn, by, value, limit=_MOST_PERSONS)
+        cases = [each.removeprefix("case-") for each in subjects if each.startswith("case-")]
+        numbers: dict[int, tuple[int, ...]] = {}
+        for way, word, table in ((IN, "in-", inbound), (OUT, "out-", outbound)):
+            # A transaction without a name in it is about the person of its case all the same.
+            query = select(table.c.id).where(table.c.case_id.in_(cases)).limit(_MOST_PERSONS)
+            named = {int(each.removeprefix(word)) for each in subjects if each.startswith(word)}
+            numbers[way] = tuple(sorted(named | set((await conn.execute(query)).scalars())))
+    return numbers
+
+
+def _asked(by: str) -> str:
+    """Ask for what must not stand in a history; a Social Security number is not shown either."""
+    wording = "Social Security number" if by == "ssn" else "Name (LAST FIRST)"
+    told: str = click.prompt(wording, hide_input=by == "ssn", err=True)
+    from csenet.gateway.store.search import normal
+
+    if not normal("ssn" if by == "ssn" else "name", told):
+        raise Unusable("that is no Social Security number" if by == "ssn" else "that is no name")
+    return told
 
 
 def state(told: str | None) -> str | None:
@@ -64,15 +137,8 @@ def state(told: str | None) -> str | None:
 
 
 def code(told: str | None) -> str | None:
-    """Read a code the way it is stored."""
-    if told is None:
-        return None
-    from csenet.codecs.codes import FarCode
-
-    try:
-        return str(FarCode.parse(told))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--code") from None
+    """Write a code, or the first parts of one, as it is stored."""
+    return None if told is None else " ".join(told.upper().split())
 
 
 def _shown(each: Any, field: str) -> Any:

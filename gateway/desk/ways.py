@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk.results import TransactionDetail
+from csenet.gateway.store.sealing import opened, opened_one
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound
 
 
@@ -36,7 +37,7 @@ async def way_of(conn: AsyncConnection, detail: TransactionDetail) -> list[Step]
         query = select(outbound).where(outbound.c.in_reply_to == number).order_by(outbound.c.id)
     else:
         query = select(outbound).where(outbound.c.id == int(detail.id.partition("-")[2]))
-    for row in (await conn.execute(query)).mappings().all():
+    for row in await opened(conn, outbound, (await conn.execute(query)).mappings().all()):
         steps += await _departure(conn, row)
     return sorted(steps, key=lambda step: step.at)
 
@@ -52,11 +53,11 @@ async def _arrival(conn: AsyncConnection, number: int) -> list[Step]:
         .join(inbound_file, inbound_file.c.id == inbound.c.file_id)
         .where(inbound.c.id == number)
     )
-    row = (await conn.execute(query)).mappings().one_or_none()
+    row = await opened_one(conn, inbound, (await conn.execute(query)).mappings().one_or_none())
     return [] if row is None else list(_arrived(row, f"in-{number}"))
 
 
-def _arrived(row: RowMapping, about: str) -> Iterator[Step]:
+def _arrived(row: Mapping[str, Any], about: str) -> Iterator[Step]:
     place = f"record {row['position']} of file {row['file_id']} ({row['source']}, {row['size']:,} bytes)"
     yield Step(at=row["received_at"], about=about, event="kept on disk", detail=place)
     at = row["decided_at"] or row["received_at"]
@@ -79,7 +80,7 @@ def _why(why: dict[str, Any]) -> str:
     return f"{why.get('rule')}{value}: {why.get('text')} [{why.get('citation')}]"
 
 
-async def _departure(conn: AsyncConnection, row: RowMapping) -> list[Step]:
+async def _departure(conn: AsyncConnection, row: Mapping[str, Any]) -> list[Step]:
     about = f"out-{row['id']}"
     told = f"{row['far']} to {row['partner']}, serial {row['serial']:012d}"
     steps = [Step(at=row["created_at"], about=about, event="queued", detail=told)]

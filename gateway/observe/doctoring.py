@@ -63,7 +63,12 @@ def _secrets(settings: Settings, config: Path) -> Iterator[Finding]:
     files = [*health.keys_of(settings)]
     if settings.observe.token_file is not None:
         files.append(("observe.token_file", settings.observe.token_file))
-    open_to_others = [(name, file) for name, file in files if file.stat().st_mode & _OTHERS]
+    for name, file in files:
+        if not file.exists():
+            what = f"{name}: there is no {file}"
+            do = "It is made at the first start; if there was one before, take it from its backup."
+            yield Finding(part="permissions", state="look", what=what, do=do)
+    open_to_others = [(name, file) for name, file in files if file.exists() and file.stat().st_mode & _OTHERS]
     for name, file in open_to_others:
         what = f"{name}: others may read or write {file}"
         yield Finding(part="permissions", state="bad", what=what, do=f"chmod 600 {file}")

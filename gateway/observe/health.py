@@ -72,8 +72,18 @@ def keys_of(settings: Settings) -> Iterable[tuple[str, Path]]:
         "intake.sftp.key": None if fetched is None else fetched.key,
         "envelope.key": settings.envelope.key,
         "envelope.next_key": settings.envelope.next_key,
+        "sealing.key_file": _sealing_key(settings),
     }
     return [(name, file) for name, file in named.items() if file is not None]
+
+
+def _sealing_key(settings: Settings) -> Path | None:
+    """Give the file of the key that seals the store, where it is a file."""
+    from csenet.gateway.store.wrapping import KeyFile
+    from csenet.gateway.wiring import wrapping_keys_of
+
+    keys = wrapping_keys_of(settings)
+    return keys.path if isinstance(keys, KeyFile) else None
 
 
 def _seconds() -> float:

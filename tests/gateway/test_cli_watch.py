@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from csenet.gateway.settings import load_settings
+from csenet.gateway.store import search
 from csenet.gateway.wiring import desk_of
 
 from .conftest import LEDGER, arriving, facts, lines
@@ -27,6 +29,9 @@ async def traffic(where: Path) -> None:
     raw = lines(arriving("MSC R GRINT", 1, "MN1"), arriving("MSC R GRINT", 2, "MN2"), b"NOT A TRANSACTION")
     receipt = await desk.accept(raw, source="folder", name="a.txt")
     await desk.settle(receipt.file_id)
+    async with store.begin() as conn:
+        for case_id in ("MN1", "MN2"):
+            await search.replace(conn, f"case-{case_id}", {("name", "EXAMPLESON ROWAN")})
     await store.close()
 
 
@@ -66,16 +71,37 @@ def test_search_narrows_down_and_says_when_nothing_is_there(busy: Path) -> None:
             each["id"] for each in json.loads(invoke("search", "--json", *options).stdout)["transactions"]
         ]
 
-    assert found() == ["in-1", "in-2", "in-3", "out-1", "out-2"]
-    assert found("--partner", "Kansas", "--direction", "out") == ["out-1", "out-2"]
+    assert sorted(found()) == ["in-1", "in-2", "in-3", "out-1", "out-2"]
+    assert found("--partner", "Kansas", "--direction", "out") == ["out-2", "out-1"]
     assert found("--code", "msc r grint", "--case", "MN2") == ["in-2"]
     assert found("--serial", "2", "--direction", "out") == ["out-2"]
     assert found("--status", "malformed") == ["in-3"]
+    assert found("--code", "msc p", "--since", "2020-01-01") == ["out-2", "out-1"]
+    assert found("--until", "2020-01-01") == []
     page = json.loads(invoke("search", "--json", "--limit", "2").stdout)
-    assert found("--after", page["next"]) == ["in-3", "out-1", "out-2"]
+    rest = found("--before", page["next"])
+    assert sorted([*(each["id"] for each in page["transactions"]), *rest]) == sorted(found())
     nothing = invoke("search", "--status", "dead")
     assert (nothing.exit_code, "none" in nothing.stdout) == (1, True)
     assert invoke("search", "--partner", "Atlantis").exit_code == 2
+    assert invoke("search", "--serial", "x").exit_code == 2
+
+
+def test_a_person_is_searched_for_without_standing_in_a_history(busy: Path) -> None:
+    found = invoke("search", "--by", "name", "--json", stdin=b"EXAMPLESON ROWAN\n")
+    assert found.exit_code == 0, found.output
+    assert {each["id"] for each in json.loads(found.stdout)["transactions"]} == {
+        "in-1",
+        "in-2",
+        "out-1",
+        "out-2",
+    }
+    assert invoke("search", "--by", "ssn", "--json", stdin=b"900-00-0000\n").exit_code == 1
+    assert invoke("search", "--by", "ssn", stdin=b"12\n").exit_code == 2
+    with sqlite3.connect(busy / "data" / "gateway.db") as store:
+        rows = store.execute("SELECT object FROM audit WHERE action = 'transactions.searched'").fetchall()
+    store.close()
+    assert rows == [("transactions by name",), ("transactions by ssn",)]
 
 
 def test_a_timeline_tells_reasons_and_answers_from_the_first_byte_on(busy: Path) -> None:
