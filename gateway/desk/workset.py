@@ -35,6 +35,9 @@ from csenet.handlers.kept import kept_facts
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.policy.work_rules import WorkRule
 
+BY_ITSELF = frozenset({"exchange", "gateway", "operator"})
+"""Who acts when nobody does: what arrives, what runs out, and what is taken up again after a fault."""
+
 
 @dataclass(slots=True)
 class Opened:
@@ -235,11 +238,14 @@ class WorkingSet:
         self.note(item.case_id, "work.opened", {"kind": item.kind, "due": told}, cause)
 
     def _close_by_itself(self, item_id: int, cause: Cause) -> None:
-        """Complete what a decision settles; what a person must do stays open and says what happened."""
+        """Complete what a decision settles.
+
+        What a person must do stays open and says what happened, unless it is a person who acts.
+        """
         view = self._work.get(item_id)
         if view is None:
             return
-        if kind_of(view.kind).person:
+        if kind_of(view.kind).person and cause.actor in BY_ITSELF:
             self.kept.append((item_id, cause))
             self.note(view.case_id, "work.answered", {"kind": view.kind}, cause)
         else:

@@ -125,7 +125,7 @@ async def test_nothing_closes_by_itself_that_a_person_must_do(
             workset = WorkingSet(desk.agency, NOON, date(2026, 11, 20))
             await workset.load(conn, {"MN1"})
             opened = [] if closes else [WorkItem(kind=kind, title="x", case_id="MN1")]
-            workset.adopt(Plan(cause=Cause("c", NOON, "test"), work=opened, closes=list(closes)))
+            workset.adopt(Plan(cause=Cause("c", NOON, "exchange"), work=opened, closes=list(closes)))
             await workset.flush(conn)
     (item,) = await items(desk)
     assert item.status == status
