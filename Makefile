@@ -63,6 +63,12 @@ dependencies: $(VENV)/.tools ## every import is declared and every declaration i
 licences: $(VENV)/.tools ## no GPL at run time
 	$(PYTHON) ops/check_licences.py $(VENV)
 
+.PHONY: docs
+docs: $(VENV)/.tools ## the documentation site, without a warning, into build/docs
+	@command -v dot >/dev/null || { apt-get update -qq && apt-get install -y -qq graphviz >/dev/null; }
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c ops/site -b html ops build/docs
+	@echo "build/docs/index.html"
+
 .PHONY: alerts-test
 alerts-test: ## the alert rules, the Prometheus settings and their unit tests, by Prometheus's own tool
 	@promtool=$$(ops/get_promtool.sh) && cd ops/prometheus && \
