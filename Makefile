@@ -34,9 +34,12 @@ quick: $(VENV)/.tools ## the tests without the slow ones
 stories: $(VENV)/.product ## play all stories of cases; the last line counts them
 	@$(BIN)/csenet replay fixtures/stories --quiet
 
-browser-test: $(VENV)/.tools ## the pages in a real Chromium, installed with apt-get where it is missing; pictures in build/pictures
-	@command -v chromium >/dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium) || true
-	$(BIN)/pytest -q tests/browser
+.PHONY: chromium
+chromium: ## install Debian's Chromium where there is none
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+browser-test: chromium $(VENV)/.tools ## the pages in a real Chromium; pictures in build/pictures
+	CSENET_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/browser
 
 check: lint types layers dependencies licences ## everything CI checks besides the tests
 

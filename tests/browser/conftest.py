@@ -84,6 +84,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def chromium() -> Iterator[Any]:
     """Start the browser once."""
     if CHROMIUM is None:
+        assert "CSENET_REQUIRE_BROWSER" not in os.environ, "no chromium, and these tests may not be skipped"
         pytest.skip("no chromium on this machine: make browser-test installs one")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as run:
