@@ -55,7 +55,8 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
         jobs.append(Job(ANNUAL_INTEREST, _NIGHT, tell_annual_interest, about))
     if settings.work.webhook is not None or settings.work.file is not None:
         about = "deliver changed work items to the case system"
-        jobs.append(Job(WORK, settings.work.deliver_every, partial(deliver_work, settings=settings.work), about))
+        run = partial(deliver_work, settings=settings.work)
+        jobs.append(Job(WORK, settings.work.deliver_every, run, about))
     return tuple(jobs)
 
 
