@@ -63,17 +63,15 @@ class Hall:
     async def take(self, sender: str, parcel: Parcel) -> None:
         """Keep a batch and judge it; one that came before changes nothing."""
         async with self._store.begin() as conn:
-            if await book.find_batch(conn, sender, parcel.key) is None:
-                at = self._clock.now()
-                await book.add_batch(
-                    conn, sender=sender, key=parcel.key, raw=parcel.payload, count=parcel.count, at=at
-                )
-        while True:
-            async with self._store.read() as conn:
-                source = await book.next_received(conn)
-            if source is None:
+            if await book.find_batch(conn, sender, parcel.key) is not None:
                 return
-            self._note(source.sender, await judge_batch(self._store, source, self._routes))
+            at = self._clock.now()
+            await book.add_batch(
+                conn, sender=sender, key=parcel.key, raw=parcel.payload, count=parcel.count, at=at
+            )
+            source = await book.find_batch(conn, sender, parcel.key)
+        if source is not None:
+            self._note(sender, await judge_batch(self._store, source, self._routes))
 
     def _note(self, sender: str, judged: list[Accepted | Refused]) -> None:
         for each in judged:

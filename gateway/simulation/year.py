@@ -170,8 +170,10 @@ class _Year:
                 if item.kind in MISHAPS:
                     self.mishaps.append(f"{day} {fips}: {item.kind}: {item.title}")
                 if item.status == "open":
-                    when = day_for(item, day, self.rng)
-                    self.work[max(when, day + timedelta(days=1))].append((fips, item.id))
+                    # Far in the Pacific it is the next day already: people count the days where they are.
+                    today = station.desk.clock.today()
+                    wait = max(day_for(item, today, self.rng) - today, timedelta(days=1))
+                    self.work[day + wait].append((fips, item.id))
 
     async def _work(self, fips: str, number: int) -> None:
         """Do a piece of work; a request about a case not known here begins that case."""
