@@ -109,6 +109,7 @@ async def _audit_takes(conn: AsyncConnection, now: datetime) -> bool:
     attempt = await conn.begin_nested()
     try:
         await audit.add(conn, [{"at": now, "actor": "gateway", "action": "audit.probe", "object": "audit"}])
+        await audit.write(conn)
     except SQLAlchemyError:
         return False
     finally:

@@ -20,6 +20,8 @@ from csenet.handlers.policy.dated import PARAMETERS, PolicyError, read_table
 from csenet.handlers.policy.rules import Stated, value_on
 from csenet.handlers.policy.working_days import Calendar
 
+_REMEMBERED = 4096
+
 Side = Literal["we-owe", "they-owe"]
 Way = Literal["received", "sent"]
 Limit = Literal["", "locate_not_found", "may_close"]
@@ -112,7 +114,7 @@ def due_on(duty: KeptDuty, start: date, ours: Calendar, theirs: Calendar) -> dat
     return deadlines.due(duty.duty, start, ours if duty.side == "we-owe" else theirs).date
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def _names(patterns: tuple[str, ...], far: str) -> bool:
     return any(fnmatchcase(far, pattern) for pattern in patterns)
 

@@ -14,6 +14,9 @@ from csenet.handlers.policy.dated import PARAMETERS, PolicyError, read_table, un
 
 OTHER = "other"
 AT_ONCE = 1
+_PRIORITIES = 4
+_LONGEST = 365
+
 Joins = Literal["never", "code", "duty"]
 
 
@@ -22,10 +25,10 @@ class WorkKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     id: str
     text: str
-    priority: Annotated[int, msgspec.Meta(ge=1, le=4)]
+    priority: Annotated[int, msgspec.Meta(ge=1, le=_PRIORITIES)]
     person: bool
     basis: str = ""
-    days: Annotated[int, msgspec.Meta(ge=1, le=365)] | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=_LONGEST)] | None = None
     joins: Joins = "never"
 
 

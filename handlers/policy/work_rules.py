@@ -15,7 +15,10 @@ from csenet.handlers.policy.dated import PolicyError, read_table
 from csenet.handlers.policy.jurisdictions import jurisdictions
 from csenet.handlers.policy.work_kinds import work_kinds
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_NAME_LENGTH = 64
+_SECOND = 2
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=_NAME_LENGTH)]
 _Letters = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{1,8}$")]
 _County = Annotated[str, msgspec.Meta(pattern=r"^\d{3}$")]
 
@@ -87,7 +90,7 @@ def load_work_rules(path: Path) -> tuple[WorkRule, ...]:
     problems = [text for number, rule in enumerate(rules, 1) for text in _wrong(number, rule)]
     problems += [
         f"rule[{number}]: is never reached, rule[{number - 1}] fits everything"
-        for number, (before, _) in enumerate(pairwise(rules), 2)
+        for number, (before, _) in enumerate(pairwise(rules), _SECOND)
         if before.always
     ]
     if problems:

@@ -58,7 +58,7 @@ async def _keys(world: World) -> dict[str, str]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Play the demo's story and keep the gateway up until the last test."""
     ready, done, held = threading.Event(), threading.Event(), []
@@ -80,7 +80,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     thread.join(PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """Start the browser once."""
     if CHROMIUM is None:
@@ -93,7 +93,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pictures() -> Path:
     """Say where pictures of the pages are kept, to be looked at."""
     folder = Path(os.environ.get("CSENET_PICTURES", "build/pictures"))

@@ -203,8 +203,11 @@ class TestWaysOut:
         with pytest.raises(GatewayError, match="no way out"):
             transport_of(files.settings(delivery={}), clock)
         desk: Any = None
-        assert sftp_intake_of(files.settings(), desk, clock, QUIET) is None
-        assert sftp_intake_of(files.settings(intake={"sftp": sftp}), desk, clock, QUIET) is not None
+        assert sftp_intake_of(files.settings(), desk, clock, QUIET, lambda: False) is None
+        assert (
+            sftp_intake_of(files.settings(intake={"sftp": sftp}), desk, clock, QUIET, lambda: False)
+            is not None
+        )
 
     @pytest.mark.parametrize(
         "http",

@@ -163,7 +163,7 @@ async def work_overdue(scene: Scene) -> None:
     about = {"kind": "close_case", "title": "t", "group": "", "status": "open", "reasons": [], "details": {}}
     item = {**about, "due": date(2026, 11, 19), "opened_at": NOON}
     async with scene.desk.store.begin() as conn:
-        await work.add(conn, [item])
+        await work.add(conn, [item], ["test"])
 
 
 @fault()
