@@ -192,7 +192,7 @@ async def test_a_dead_batch_sent_again_is_given_the_whole_time_again(
     await task
     assert await resend(store) == 1
     clock.advance(3600)
-    carrier = courier(store, Scripted(DOWN), clock, give_up_after_seconds=10.0, breaker_after=99)
+    carrier = courier(store, Scripted(DOWN), clock, give_up_after_seconds=10.0, breaker_after=99999)
     assert await carrier.deliver_waiting() == 1
     assert await statuses(store) == {1: "delivered"}
 

@@ -29,6 +29,7 @@ async def test_what_came_waits_and_is_due_is_counted_by_partner_and_function(
     assert found.spoilt == 1
     assert found.waiting == {"queued": 1}
     assert [(line.kind, line.count, line.next_due) for line in found.work if line.next_due] == [
+        ("malformed", 1, date(2026, 11, 30)),
         ("close_case", 1, date(2026, 12, 7)),
         ("stop_withholding", 1, date(2026, 12, 7)),
     ]
@@ -37,7 +38,7 @@ async def test_what_came_waits_and_is_due_is_counted_by_partner_and_function(
     clock.advance(days=30)
     later = await desk.today(clock.now() - timedelta(hours=12))
     assert sum(flow.came for flow in later.flows) == later.spoilt == 0
-    assert [line.overdue for line in later.work if line.next_due] == [1, 1]
+    assert [line.overdue for line in later.work if line.next_due] == [1, 1, 1]
 
 
 def test_flows_are_added_up_the_busiest_first() -> None:

@@ -58,6 +58,8 @@ class Gateway(kill.Daemon):
             f"""[gateway]
 jurisdiction = "27"
 data_dir = "data"
+[sealing]
+key_file = "{folder.parent / "wrapping.key"}"
 [delivery.folder]
 path = "{folder.parent / "out"}"
 [delivery]
