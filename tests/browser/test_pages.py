@@ -139,6 +139,7 @@ def test_delivery_is_paused_and_released_where_everybody_sees_it(tab: Any) -> No
     page.get_by_text("line test of the exchange").wait_for()
     page.get_by_role("button", name="Release").click()
     page.get_by_text("The exchange takes what we send.").wait_for()
+    assert page.get_by_text("line test of the exchange").count() == 0
 
 
 def test_a_transaction_is_printed_without_menus(tab: Any) -> None:

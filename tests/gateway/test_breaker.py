@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,18 @@ DOWN = transient("http_500")
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(NOW, "America/Chicago")
+
+
+class Slow(Scripted):
+    """A destination whose every answer takes a while by the clock."""
+
+    def __init__(self, clock: ManualClock, seconds: float, *answers: Outcome | Exception) -> None:
+        super().__init__(*answers)
+        self.clock, self.seconds = clock, seconds
+
+    async def deliver(self, *words: Any) -> Outcome:
+        self.clock.advance(self.seconds)
+        return await super().deliver(*words)
 
 
 def courier(store: Store, to: Any, clock: ManualClock, **more: Any) -> Courier:
@@ -184,15 +195,12 @@ async def test_a_dead_batch_sent_again_is_given_the_whole_time_again(
     from .test_delivery_courier import resend
 
     await queue(store, "A")
-    carrier = courier(store, Scripted(*[DOWN] * 9999), clock, give_up_after_seconds=10.0, breaker_after=99999)
-    task = asyncio.create_task(carrier.deliver_waiting())
-    while (await statuses(store))[1] != "dead":
-        clock.advance(5)
-        await asyncio.sleep(0)
-    await task
+    to = Slow(clock, 4.0, *[DOWN] * 4)
+    carrier = courier(store, to, clock, give_up_after_seconds=10.0, breaker_after=99)
+    assert await carrier.deliver_waiting() == 1
+    assert (await statuses(store), len(to.got)) == ({1: "dead"}, 3)
     assert await resend(store) == 1
     clock.advance(3600)
-    carrier = courier(store, Scripted(DOWN), clock, give_up_after_seconds=10.0, breaker_after=99999)
     assert await carrier.deliver_waiting() == 1
     assert await statuses(store) == {1: "delivered"}
 
@@ -254,13 +262,7 @@ async def test_outside_a_window_nothing_is_even_sealed(store: Store, clock: Manu
 async def test_what_failed_in_its_window_waits_for_the_next(store: Store, clock: ManualClock) -> None:
     await queue(store, "A")
     clock.set(datetime(2026, 11, 21, 18, 59, 59, tzinfo=UTC))
-
-    class Slow(Scripted):
-        async def deliver(self, *words: Any) -> Outcome:
-            clock.advance(2)
-            return await super().deliver(*words)
-
-    to = Slow(DOWN)
+    to = Slow(clock, 2.0, DOWN)
     carrier = courier(store, to, clock, windows=EVENING)
     await carrier.deliver_waiting()
     clock.set(datetime(2026, 11, 22, 17, 59, tzinfo=UTC))

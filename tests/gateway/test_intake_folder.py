@@ -261,6 +261,7 @@ async def test_the_folder_is_looked_through_at_each_turn_of_the_clock(
     await until(lambda: (folder / "archive" / "a.txt").exists())
     stop.set()
     await task
+    assert desk.accepted == ["a.txt"]
 
 
 async def test_a_new_file_is_noticed_before_the_clock_turns(
