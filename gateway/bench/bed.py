@@ -22,7 +22,9 @@ from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.desk.disclosing import refused_now
 from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.outbox import OutboundRow
+from csenet.gateway.store.wrapping import KeyFile
 from csenet.handlers.policy.rules import Why
 
 BATCH = 100
@@ -91,13 +93,16 @@ class Bed:
 
 
 @asynccontextmanager
-async def bed(folder: Path, log: Any, url: str | None = None) -> AsyncIterator[Bed]:
+async def bed(folder: Path, log: Any, url: str | None = None, *, sealed: bool = True) -> AsyncIterator[Bed]:
     """Make a store in ``folder``, which exists, and a destination on the loopback address; take them down.
 
-    ``url`` names an empty database for the store instead.
+    ``url`` names an empty database for the store instead.  What is not ``sealed`` has no search keys either:
+    they are there because nothing else could be searched.
     """
     async with contextlib.AsyncExitStack() as stack:
-        store = await open_store(url or folder / "gateway.db")
+        keyring = Keyring(KeyFile(folder / "wrapping.key") if sealed else None)
+        keyring.ring.searchable = sealed
+        store = await open_store(url or folder / "gateway.db", keyring=keyring)
         stack.push_async_callback(store.close)
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_post("/", _take)

@@ -52,6 +52,7 @@ SLOW_ANSWER = Target("slow_answer_p50", "the same on a disk that takes 2 ms, aga
 GROUPED = Target("grouped", "202 from 64 connections, 2 ms disk, against a commit each", 12, least=True)
 POSTGRES = Target("postgres", "the way in batches on PostgreSQL, against SQLite's", 0.6, least=True)
 DEQUEUED = Target("dequeued", "delivery rate after many settled, against the first", 0.9, least=True)
+SEALED = Target("sealed", "throughput with content sealed and findable, against without", 0.85, least=True)
 INSERTED = Target("inserted", "insert rate at many rows, against the first tenth", 0.85, least=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -36,6 +37,25 @@ async def whole_way(folder: Path, size: Size, log: Any) -> list[Figure]:
         for target, batch in ((figures.WHOLE_BATCHES, BATCH), (figures.WHOLE_SINGLE, 1)):
             found.append(await ways.figure(target, batch, size))
         return found
+
+
+async def sealed(folder: Path, size: Size, log: Any) -> list[Figure]:
+    """Measure the whole way in batches with content sealed and without, turn by turn."""
+    async with contextlib.AsyncExitStack() as stack:
+        ways = []
+        for name in (True, False):
+            place = folder / f"sealed-{name}".lower()
+            place.mkdir()
+            made = await stack.enter_async_context(bed(place, log, sealed=name))
+            templates = traffic.requests(size.transactions, made.clock.today())
+            await made.know(templates)
+            ways.append(_Ways(made, templates))
+            await ways[-1].run(BATCH, _WARM_UP)
+        rounds = []
+        for _ in range(size.rounds):
+            ours, plain = [(await each.run(BATCH, size.transactions)).ours for each in ways]
+            rounds.append(Pair(1e6 / ours, 1e6 / plain))
+    return [figure(figures.SEALED, rounds, "transactions a second")]
 
 
 class _Ways:

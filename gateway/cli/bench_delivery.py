@@ -22,6 +22,7 @@ _PARTS = (
     "whole_way",
     "acknowledged",
     "answers",
+    "sealed",
     "dequeued",
     "inserted",
     "slow_disk",
@@ -29,7 +30,7 @@ _PARTS = (
     "slow_answers",
     "grouped",
 )
-_USUAL = _PARTS[:7]
+_USUAL = _PARTS[:8]
 
 
 @click.command(epilog=example("csenet bench delivery --quick"))
@@ -130,6 +131,7 @@ def _part(part: str, place: Path, size: Size, postgres: str | None, log: Any) ->
         "whole_way": whole_way.whole_way,
         "acknowledged": intake.acknowledged,
         "answers": whole_way.answers,
+        "sealed": whole_way.sealed,
         "dequeued": growth.dequeued,
         "inserted": growth.inserted,
         "slow_answers": whole_way.slow_answers,

@@ -17,20 +17,24 @@ from csenet.handlers.kept import kept_facts
 
 
 async def index(conn: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the search keys of opened rows; tables that nobody searches have none."""
-    for row in rows:
-        found = _words(table, row)
-        if found is not None:
-            await search.replace(conn, *found)
-
-
-def _words(table: Table, row: dict[str, Any]) -> tuple[str, set[search.Word]] | None:
+    """Write the search keys of opened rows that have none; tables that nobody searches get none."""
     if table is case_file:
-        return f"case-{row['case_id']}", search.words_of_facts(kept_facts(row["case_id"], row["facts"]))
-    if table is inbound:
-        tx, way = reread(row["raw"]), "in"
+        for row in rows:
+            facts = kept_facts(row["case_id"], row["facts"])
+            await search.put_case(conn, row["case_id"], search.words_of_facts(facts))
+    elif table is inbound:
+        await search.add(conn, "in", [(row["id"], words_in(row["raw"])) for row in rows])
     elif table is outbound:
-        tx, way = codec.read(row["raw"], Direction.TO_SERVER).transaction, "out"
-    else:
-        return None
-    return None if tx is None else (f"{way}-{row['id']}", search.words_of_transaction(tx))
+        await search.add(conn, "out", [(row["id"], words_out(row["raw"])) for row in rows])
+
+
+def words_in(raw: bytes) -> set[search.Word]:
+    """List what a transaction that came can be found by; nothing for one that cannot be read."""
+    tx = reread(raw)
+    return set() if tx is None else search.words_of_transaction(tx)
+
+
+def words_out(raw: bytes) -> set[search.Word]:
+    """List what a transaction of ours can be found by."""
+    tx = codec.read(raw, Direction.TO_SERVER).transaction
+    return set() if tx is None else search.words_of_transaction(tx)

@@ -90,7 +90,7 @@ async def put_case(
         await cases.add(conn, row)
     else:
         await cases.save(conn, [row])
-    await search.replace(conn, f"case-{key}", search.words_of_facts(facts))
+    await search.put_case(conn, key, search.words_of_facts(facts))
     detail = {"version": row["version"]}
     event = {"case_id": key, "at": workset.now, "event": "facts.received", "detail": detail}
     await cases.add_events(conn, [{**event, "inbound_id": None, "outbound_id": None}])

@@ -300,7 +300,7 @@ class WorkingSet:
         numbers = await journal.add_inbound(conn, [{**each.row, "replies": each.replies} for each in fresh])
         for each in fresh:
             each.cause.inbound_id = numbers[each.cause.correlation]
-        await search.add(conn, {f"in-{each.cause.inbound_id}": each.words for each in fresh if each.words})
+        await search.add(conn, "in", [(numbers[each.cause.correlation], each.words) for each in fresh])
         await journal.add_keys(
             conn, [{**key, "inbound_id": arrival.cause.inbound_id} for arrival, key in self.keys]
         )
@@ -315,8 +315,7 @@ class WorkingSet:
         ]
         await cases.save(conn, told)
         for case_id in sorted(self._told & self._changed):
-            words = search.words_of_facts(self._records[case_id].facts)
-            await search.replace(conn, f"case-{case_id}", words)
+            await search.put_case(conn, case_id, search.words_of_facts(self._records[case_id].facts))
 
     def _case_row(self, case_id: str) -> dict[str, Any]:
         return {
@@ -332,7 +331,7 @@ class WorkingSet:
         numbers = await outgoing.add(conn, [self._outbound_row(queued) for queued in self.queued])
         for queued in self.queued:
             queued.row_id = numbers[queued.serial]
-        await search.add(conn, {f"out-{queued.row_id}": queued.words for queued in self.queued})
+        await search.add(conn, "out", [(numbers[queued.serial], queued.words) for queued in self.queued])
         await outgoing.set_next_serial(conn, self.agency.state, self.next_serial)
 
     async def _write_work(self, conn: AsyncConnection) -> None:

@@ -118,6 +118,7 @@ class Keyring:
                 self.ring.add(row["number"], key)
                 if row["kind"] == SEARCH:
                     self.ring.search = key
+                    self.ring.digests.clear()
 
         successors = ((row["number"], newest[row["kind"], row["period"]]) for row in rows)
         self.later = {number: newer for number, newer in successors if newer != number}

@@ -134,6 +134,16 @@ class Prepared:
         else:
             await conn.exec_driver_sql(form.sql, values)
 
+    async def tuples(self, conn: AsyncConnection, rows: list[_Row]) -> None:
+        """Run it once for each row, whose values stand in order and need no conversion."""
+        if not rows:
+            return
+        sql = self._form(conn).sql
+        if isinstance(conn, InPlaceConnection):
+            conn.run_many(sql, rows)
+        else:
+            await conn.exec_driver_sql(sql, rows)
+
     def _form(self, conn: AsyncConnection) -> _Form:
         dialect = conn.dialect
         form = self._forms.get(dialect.name)

@@ -142,15 +142,16 @@ async def _some_rows(
     )
     after = msgspec.json.decode(found["after"]) if found and found["after"] else None
     shape = shape_of(table)
-    names = dict.fromkeys((key.name, *shape.name, *(name for name, _ in shape.columns)))
+    columns = [each[0] for each in shape.columns]
+    names = dict.fromkeys((key.name, *shape.name, *columns))
     query = select(*(table.c[name] for name in names)).order_by(key).limit(limit)
     if after is not None:
         query = query.where(key > after)
     rows = list((await conn.execute(query)).mappings())
-    late = [row for row in rows if _is_late(store, shape.columns, row)]
+    late = [row for row in rows if _is_late(store, columns, row)]
     for before, row in zip(late, await opened(conn, table, late), strict=True):
-        done = seal_row(store.keyring.ring, shape, row, _target(store, shape.kind, shape.columns, before))
-        values = {name: done[name] for name, _ in shape.columns}
+        done = seal_row(store.keyring.ring, shape, row, _target(store, shape.kind, columns, before))
+        values = {name: done[name] for name in columns}
         await conn.execute(update(table).where(key == row[key.name]).values(**values))
     if index is not None and (found is None or found["finished_at"] is None):
         await index(conn, table, await opened(conn, table, rows))
@@ -167,8 +168,8 @@ async def _some_rows(
         await conn.execute(update(sealing_progress).where(chosen).values(**values))
 
 
-def _is_late(store: Store, columns: tuple[tuple[str, str], ...], row: Mapping[Any, Any]) -> bool:
-    for name, _ in columns:
+def _is_late(store: Store, columns: list[str], row: Mapping[Any, Any]) -> bool:
+    for name in columns:
         value = row[name]
         if value is None:
             continue
@@ -177,9 +178,9 @@ def _is_late(store: Store, columns: tuple[tuple[str, str], ...], row: Mapping[An
     return False
 
 
-def _target(store: Store, kind: str, columns: tuple[tuple[str, str], ...], row: Mapping[Any, Any]) -> int:
+def _target(store: Store, kind: str, columns: list[str], row: Mapping[Any, Any]) -> int:
     """Return the newest key of the period in which a row was sealed, so that it still goes with its month."""
-    for name, _ in columns:
+    for name in columns:
         value = row[name]
         if value is not None and is_sealed(value.data):
             number = key_number(value.data)
@@ -221,7 +222,7 @@ async def keys_in_use(conn: AsyncConnection, numbers: list[int]) -> set[int]:
     heads = {MARK + number.to_bytes(4): number for number in numbers}
     used: set[int] = set()
     for table in content_tables(metadata.sorted_tables):
-        for name, _ in shape_of(table).columns:
+        for name, *_ in shape_of(table).columns:
             used |= {heads[head] for head in await _heads(conn, table.c[name]) if head in heads}
     return used
 

@@ -59,8 +59,8 @@ class Shape(msgspec.Struct, frozen=True):
     table: str
     kind: str
     name: tuple[str, ...]
-    columns: tuple[tuple[str, str], ...]
-    """Name and form of each sealed column."""
+    columns: tuple[tuple[str, bytes, Callable[[Any], bytes], Callable[[bytes], Any]], ...]
+    """Name of each sealed column, what it is sealed for but the record, and how it is written and read."""
     absent: dict[str, None]
     """The columns of the name that an insert may leave out, as nothing."""
 
@@ -68,14 +68,17 @@ class Shape(msgspec.Struct, frozen=True):
 class Ring:
     """Hold data keys ready for use; without any, content is written as it is.
 
-    ``strict`` refuses content that is not sealed; it is set once nothing unsealed is left.
+    ``strict`` refuses content that is not sealed; it is set once nothing unsealed is left.  Where it is not
+    ``searchable`` no search keys are written, which only a measurement wants.
     """
 
     def __init__(self) -> None:
         """Hold nothing yet."""
         self.current: dict[str, int] = {}
         self.search = b""
+        self.digests: dict[tuple[str, str], int] = {}
         self.strict = False
+        self.searchable = True
         self._ciphers: dict[int, AESGCM] = {}
 
     def add(self, number: int, key: bytes) -> None:
@@ -120,7 +123,9 @@ def shape_of(table: Table) -> Shape:
     if found is None:
         content: Content = table.info["content"]
         columns = tuple(
-            (column.name, column.type.form) for column in table.c if isinstance(column.type, Sealed)
+            (str(each.name), f"{table.name}{_BETWEEN}{each.name}{_BETWEEN}".encode(), *_FORMS[each.type.form])
+            for each in table.c
+            if isinstance(each.type, Sealed)
         )
         absent = {name: None for name in content.name if table.c[name].nullable}
         found = _SHAPES[table.name] = Shape(table.name, content.kind, content.name, columns, absent)
@@ -178,33 +183,31 @@ def seal_row(ring: Ring, shape: Shape, row: Row, number: int | None = None) -> d
     """Seal the content of one row."""
     done: dict[str, Any] = {**row}
     name = _name(shape, {**shape.absent, **row} if shape.absent else row)
-    for column, form in shape.columns:
+    for column, about, write, _ in shape.columns:
         value = done.get(column)
         if value is not None:
-            about = _about(shape, column, name)
-            done[column] = Closed(ring.seal(shape.kind, about, _FORMS[form][0](value), number))
+            done[column] = Closed(ring.seal(shape.kind, about + name, write(value), number))
     return done
 
 
 def _open_row(ring: Ring, shape: Shape, row: Row) -> dict[str, Any]:
     done: dict[str, Any] = {**row}
-    name: str | None = None
-    for column, form in shape.columns:
+    name: bytes | None = None
+    for column, about, _, read in shape.columns:
         closed = done.get(column)
         if closed is None:
             continue
         value = closed.data
-        if is_sealed(value):
+        if value[:4] == MARK:
             name = _name(shape, row) if name is None else name
             try:
-                value = ring.open(_about(shape, column, name), value)
+                value = ring.open(about + name, value)
             except InvalidTag:
-                raise SealBroken(
-                    f"{_place(shape, column, row)} was changed or moved from elsewhere"
-                ) from None
+                place = _place(shape, column, row)
+                raise SealBroken(f"{place} was changed or moved from elsewhere") from None
         elif ring.strict:
             raise SealBroken(f"{_place(shape, column, row)} is not sealed, though the store is")
-        done[column] = _FORMS[form][1](value)
+        done[column] = read(value)
     return done
 
 
@@ -218,12 +221,8 @@ def key_number(value: bytes) -> int:
     return int.from_bytes(value[4:_HEAD])
 
 
-def _about(shape: Shape, column: str, name: str) -> bytes:
-    return f"{shape.table}{_BETWEEN}{column}{_BETWEEN}{name}".encode()
-
-
-def _name(shape: Shape, row: Row) -> str:
-    return _BETWEEN.join([_word(row[column]) for column in shape.name])
+def _name(shape: Shape, row: Row) -> bytes:
+    return _BETWEEN.join([_word(row[column]) for column in shape.name]).encode()
 
 
 def _word(value: Any) -> str:
@@ -232,7 +231,7 @@ def _word(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
     return str(value)
 
 

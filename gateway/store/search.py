@@ -1,27 +1,27 @@
 """Find transactions and cases by SSN, case ID or name, although what is kept of these is sealed.
 
-Beside each record stand keyed digests (HMAC-SHA-256, cut to 16 bytes) of what may be searched for, in one
-common form: whoever has the table alone can neither read them nor try SSNs out.  They are written in the
-commit that writes the record.
+Beside each record stand keyed digests (HMAC-SHA-256, cut to 64 bits) of what may be searched for, in one
+common form: whoever has the tables alone can neither read them nor try SSNs out.  They are written in the
+commit that writes the record.  Two words may share a digest once in billions: a hit is to be looked at.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final, Literal, Protocol, get_args
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.prepared import adding
+from csenet.gateway.store.prepared import Prepared, adding
 from csenet.gateway.store.sealing import keys_of
-from csenet.gateway.store.tables import search_key
+from csenet.gateway.store.tables import search_case, search_key
 
 Kind = Literal["ssn", "case_id", "name", "birth"]
-"""What may be searched for: ``birth`` is a name with a birth date, as ``birth_word`` writes it."""
+"""What may be searched for: ``birth`` is a name with a birth date (``birth_word``), known of cases only."""
 
 Way = Literal["in", "out", "case"]
 """Where it may stand: in a transaction that came, one of ours, or the facts of a case."""
@@ -30,23 +30,22 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 Word = tuple[Kind, str]
 
-_ADD: Final = adding(search_key)
-_ORDER: Final = ("case", "in", "out")
-_LENGTH: Final = 16
+# What has its keys already, such as one that came while an older store is gone through, keeps them.
+_ADD: Final = Prepared(
+    text("INSERT INTO search_key (digest, subject) VALUES (:digest, :subject) ON CONFLICT DO NOTHING")
+)
+_ADD_CASE: Final = adding(search_case)
 _MOST: Final = 1000
+# What one request, its case and its answer have in common is digested once.
+_REMEMBERED: Final = 4096
+# The lowest bits of a subject's number.
+_CODES: Final = {"in": 0, "out": 1}
 _DIGITS: Final = re.compile(r"\d")
 
 
 class _Header(Protocol):
     case_id: str | None
     other_case_id: str | None
-
-
-class _Person(Protocol):
-    name_last: str | None
-    name_first: str | None
-    ssn: str | None
-    date_of_birth: date | None
 
 
 def normal(kind: Kind, value: str) -> str:
@@ -64,113 +63,129 @@ def normal(kind: Kind, value: str) -> str:
 
 def birth_word(last: str, first: str, born: date) -> str:
     """Write a name with a birth date."""
-    return f"{last} {first} {born:%Y%m%d}"
+    return f"{last} {first} {born.year:04d}{born.month:02d}{born.day:02d}"
 
 
 def words_of_transaction(tx: Any) -> set[Word]:
     """List what a transaction can be found by: a ``codecs`` transaction, whatever blocks it has."""
     header: _Header = tx.header
     found: set[Word] = {("case_id", each) for each in (header.case_id, header.other_case_id) if each}
-    return found | _words_of_people(tx)
+    _add_people(found, tx)
+    return found
 
 
 def words_of_facts(facts: Any) -> set[Word]:
     """List what the facts of a case can be found by."""
     found: set[Word] = {("case_id", each) for each in (facts.case_id, facts.other_case_id) if each}
-    return found | _words_of_people(facts)
-
-
-def _words_of_people(holder: Any) -> set[Word]:
-    found: set[Word] = set()
-    parent = holder.ncp_identification
-    for person in ([parent] if parent is not None else []) + list(holder.participants or ()):
-        found |= _words_of(person)
-    if parent is not None:
-        aliases = (parent.alias_ssn_1, parent.alias_ssn_2)
-        found |= {("ssn", each) for each in aliases if each}
-    if holder.ncp_locate is not None:
-        found |= _aliases(holder.ncp_locate)
+    for person in _add_people(found, facts):
+        if person.name_last and person.name_first and person.date_of_birth:
+            found.add(("birth", birth_word(person.name_last, person.name_first, person.date_of_birth)))
     return found
 
 
-def _words_of(person: _Person) -> set[Word]:
-    found: set[Word] = {("ssn", person.ssn)} if person.ssn else set()
-    last, first = person.name_last, person.name_first
+def _add_people(found: set[Word], holder: Any) -> list[Any]:
+    """Add the words of everybody named, and return them."""
+    parent, locate = holder.ncp_identification, holder.ncp_locate
+    people = list(holder.participants or ())
+    if parent is not None:
+        people.append(parent)
+        found.update(("ssn", each) for each in (parent.alias_ssn_1, parent.alias_ssn_2) if each)
+    for person in people:
+        if person.ssn:
+            found.add(("ssn", person.ssn))
+        _add_name(found, person.name_last, person.name_first)
+    if locate is not None:
+        _add_name(found, locate.alias_1_last, locate.alias_1_first)
+        _add_name(found, locate.alias_2_last, locate.alias_2_first)
+        _add_name(found, locate.alias_3_last, locate.alias_3_first)
+    return people
+
+
+def _add_name(found: set[Word], last: str | None, first: str | None) -> None:
     if last:
         found.add(("name", last))
-    if last and first:
-        found.add(("name", f"{last} {first}"))
-        if person.date_of_birth:
-            found.add(("birth", birth_word(last, first, person.date_of_birth)))
-    return found
-
-
-def _aliases(locate: Any) -> set[Word]:
-    found: set[Word] = set()
-    for number in (1, 2, 3):
-        last, first = (getattr(locate, f"alias_{number}_{part}") for part in ("last", "first"))
-        if last:
-            found.add(("name", last))
-        if last and first:
+        if first:
             found.add(("name", f"{last} {first}"))
+
+
+def digests(conn: AsyncConnection, words: Iterable[Word]) -> set[int]:
+    """Return the keyed digests of words."""
+    ring = keys_of(conn).ring
+    known, found = ring.digests, set()
+    for word in words:
+        digest = known.get(word)
+        if digest is None:
+            plain = normal(*word)
+            digest = _digest(ring.search, word[0], plain) if plain else 0
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[word] = digest
+        if digest:
+            found.add(digest)
     return found
 
 
-def digests(conn: AsyncConnection, words: Iterable[Word]) -> set[bytes]:
-    """Return the keyed digests of words."""
-    key = keys_of(conn).ring.search
-    return {_digest(key, kind, plain) for kind, value in words if (plain := normal(kind, value))}
+def _digest(key: bytes, kind: Kind, plain: str) -> int:
+    made = hmac.digest(key, f"{kind}\x1f{plain}".encode(), "sha256")
+    return int.from_bytes(made[:8], signed=True) or 1
 
 
-def _digest(key: bytes, kind: Kind, plain: str) -> bytes:
-    return hmac.digest(key, f"{kind}\x1f{plain}".encode(), "sha256")[:_LENGTH]
+async def add(
+    conn: AsyncConnection, way: Literal["in", "out"], found: Iterable[tuple[int, Iterable[Word]]]
+) -> None:
+    """Make new transactions findable, each by its number and words."""
+    if not keys_of(conn).ring.searchable:
+        return
+    code = _CODES[way]
+    rows = [(digest, number * 2 + code) for number, words in found for digest in digests(conn, words)]
+    await _ADD.tuples(conn, rows)
 
 
-async def add(conn: AsyncConnection, subjects: Mapping[str, Iterable[Word]]) -> None:
-    """Make new records findable; a subject is ``in-12``, ``out-7`` or ``case-MN1``."""
-    await _ADD.many(
-        conn,
-        [
-            {"subject": subject, "digest": digest}
-            for subject, words in subjects.items()
-            for digest in sorted(digests(conn, words))
-        ],
-    )
+async def replace_transaction(
+    conn: AsyncConnection, way: Literal["in", "out"], number: int, old: Iterable[Word], new: Iterable[Word]
+) -> None:
+    """Make a transaction findable by other words than before."""
+    subject, had, has = number * 2 + _CODES[way], digests(conn, old), digests(conn, new)
+    chosen = search_key.c.digest.in_(sorted(had - has))
+    await conn.execute(delete(search_key).where(search_key.c.subject == subject, chosen))
+    await _ADD.tuples(conn, [(digest, subject) for digest in has - had])
 
 
-async def replace(conn: AsyncConnection, subject: str, words: Iterable[Word]) -> None:
-    """Make a record findable by these words and no others."""
-    wanted = digests(conn, words)
-    query = select(search_key.c.digest).where(search_key.c.subject == subject)
-    known = {bytes(each) for each in (await conn.execute(query)).scalars()}
-    if gone := known - wanted:
-        await conn.execute(
-            delete(search_key).where(search_key.c.subject == subject, search_key.c.digest.in_(sorted(gone)))
-        )
-    await _ADD.many(conn, [{"subject": subject, "digest": digest} for digest in sorted(wanted - known)])
-
-
-async def remove(conn: AsyncConnection, subjects: Collection[str]) -> None:
-    """Let records be found no more."""
-    await conn.execute(delete(search_key).where(search_key.c.subject.in_(sorted(subjects))))
+async def put_case(conn: AsyncConnection, case_id: str, words: Iterable[Word]) -> None:
+    """Make a case findable by these words and no others."""
+    has = digests(conn, words)
+    query = select(search_case.c.digest).where(search_case.c.case_id == case_id)
+    had = {int(each) for each in (await conn.execute(query)).scalars()}
+    if gone := had - has:
+        chosen = search_case.c.digest.in_(sorted(gone))
+        await conn.execute(delete(search_case).where(search_case.c.case_id == case_id, chosen))
+    await _ADD_CASE.tuples(conn, [(case_id, digest) for digest in has - had])
 
 
 async def find(
     conn: AsyncConnection, kind: Kind, value: str, *, among: Sequence[Way] = WAYS, limit: int = _MOST
 ) -> list[str]:
-    """Return the subjects that have a value: ``in-12``, ``out-7``, ``case-MN1``; cases first, newest first.
+    """Return what has a value, newest first: ``case-MN1``, then ``in-12``, then ``out-7``.
 
     The value may be written in any usual way; see ``normal``.
     """
     plain = normal(kind, value)
     if not plain:
         return []
-    prefixes: list[ColumnElement[bool]] = [search_key.c.subject.startswith(f"{way}-") for way in among]
-    query = select(search_key.c.subject).where(
-        search_key.c.digest == _digest(keys_of(conn).ring.search, kind, plain), or_(*prefixes)
-    )
-    found = [str(each) for each in (await conn.execute(query)).scalars()]
-    return sorted(found, key=_order)[:limit]
+    digest = _digest(keys_of(conn).ring.search, kind, plain)
+    found: list[str] = []
+    if "case" in among:
+        of_cases = select(search_case.c.case_id).where(search_case.c.digest == digest)
+        of_cases = of_cases.order_by(search_case.c.case_id).limit(limit)
+        found += [f"case-{each}" for each in (await conn.execute(of_cases)).scalars()]
+    for way in ("in", "out"):
+        if way in among and len(found) < limit:
+            query = select(search_key.c.subject).where(
+                search_key.c.digest == digest, search_key.c.subject % 2 == _CODES[way]
+            )
+            query = query.order_by(search_key.c.subject.desc()).limit(limit - len(found))
+            found += [f"{way}-{each // 2}" for each in (await conn.execute(query)).scalars()]
+    return found
 
 
 async def cases_with(conn: AsyncConnection, words: Iterable[Word]) -> dict[str, set[Word]]:
@@ -180,8 +195,3 @@ async def cases_with(conn: AsyncConnection, words: Iterable[Word]) -> dict[str, 
         for subject in await find(conn, kind, value, among=("case",)):
             found.setdefault(subject.removeprefix("case-"), set()).add((kind, value))
     return found
-
-
-def _order(subject: str) -> tuple[int, int, str]:
-    way, _, number = subject.partition("-")
-    return _ORDER.index(way), -int(number) if way != "case" else 0, subject

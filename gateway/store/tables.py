@@ -390,9 +390,16 @@ sealing_progress = Table(
 search_key = Table(
     "search_key",
     metadata,
-    # in-12, out-7 or case-MN1: where the words stand.
-    Column("subject", String(32), primary_key=True),
-    Column("digest", LargeBinary, primary_key=True),
+    Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    # Twice the number of what came or went, and one more for what went.
+    Column("subject", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-Index("search_key_digest", search_key.c.digest)
+search_case = Table(
+    "search_case",
+    metadata,
+    Column("case_id", String(15), primary_key=True),
+    Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+Index("search_case_digest", search_case.c.digest)

@@ -28,6 +28,7 @@ def test_the_report_names_each_figure_with_its_target() -> None:
         ("acknowledged", ">= 0.4"),
         ("answer_p50", "<= 8"),
         ("answer_p99", "<= 20"),
+        ("sealed", ">= 0.85"),
         ("dequeued", ">= 0.9"),
         ("inserted", ">= 0.85"),
         ("slow_answer_p50", "<= 1"),

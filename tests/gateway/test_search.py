@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from csenet.gateway.desk import Desk
+from csenet.gateway.desk.indexing import index
 from csenet.gateway.store import search
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.search import normal
-from csenet.gateway.store.tables import search_key
+from csenet.gateway.store.tables import inbound, search_case
 
-from .conftest import LEDGER, arriving, facts, lines
+from .conftest import LEDGER, arriving, contents, facts, lines
 
 SSN = "900123456"
 
@@ -93,6 +94,14 @@ async def test_what_came_and_went_is_found_with_its_case_first_and_the_newest_be
     assert await found(store, "case_id", "MN1", limit=2) == ["case-MN1", "in-2"]
 
 
+async def test_what_was_indexed_already_may_be_indexed_again(desk: Desk, store: Store) -> None:
+    receipt = await desk.accept(lines(arriving("MSC R GRINT", 1)), source="test", name="a")
+    await desk.settle(receipt.file_id)
+    async with store.begin() as conn:
+        await index(conn, inbound, await contents(store, inbound))
+    assert await found(store, "case_id", "MN1", among=("in",)) == ["in-1"]
+
+
 async def test_new_facts_are_found_and_old_ones_no_more(desk: Desk, store: Store) -> None:
     await desk.put_case("MN1", person())
     await desk.put_case("MN1", facts(ncp_identification={"name_last": "OTHERSON"}))
@@ -121,8 +130,7 @@ async def test_digests_cannot_be_made_without_the_key_and_do_not_repeat_across_k
 ) -> None:
     await desk.put_case("MN1", person())
     async with store.read() as conn:
-        stored = set((await conn.execute(select(search_key.c.digest))).scalars())
+        stored = set((await conn.execute(select(search_case.c.digest))).scalars())
         assert search._digest(store.keyring.ring.search, "ssn", SSN) in stored
         assert search._digest(b"", "ssn", SSN) not in stored
         assert search._digest(store.keyring.ring.search, "name", SSN) not in stored
-    assert all(len(each) == 16 for each in stored)
