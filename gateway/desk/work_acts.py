@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.clock import Clock
+from csenet.gateway.desk.base import DeskBase
 from csenet.gateway.desk.results import (
     Conflict,
     NotFound,
@@ -19,7 +19,6 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views import work_item_view
 from csenet.gateway.store import audit, cases, duties, work
-from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row
 
 LONGEST_COMMENT: Final = 2000
@@ -28,12 +27,8 @@ _LARGEST_PAGE: Final = 1000
 _LARGEST_CURSOR: Final = 2**63 - 1
 
 
-class WorkActs:
-    """Hold the acts on work items; the desk is one of them, and lends its store and clock."""
-
-    store: Store
-    clock: Clock
-    log: Any
+class WorkActs(DeskBase):
+    """Hold the acts on work items."""
 
     async def assign_work(
         self, item_id: int, *, worker: str | None, office: str | None, actor: str

@@ -1,0 +1,171 @@
+"""Do what the case system asks: keep facts, send a transaction, act on an event, complete work, correct."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.desk import annual, correcting, events, requests
+from csenet.gateway.desk.annual import AnnualPage
+from csenet.gateway.desk.base import CHUNK, DeskBase
+from csenet.gateway.desk.event_results import EventResult
+from csenet.gateway.desk.events import Told
+from csenet.gateway.desk.results import (
+    CaseView,
+    SubmitResult,
+    WorkItemView,
+)
+from csenet.gateway.desk.workset import WorkingSet
+from csenet.gateway.errors import GatewayError, NotFound
+
+
+class Asking(DeskBase):
+    """Answer the case system; each request is one commit, and what it queued leaves at once."""
+
+    async def put_case(self, case_id: str, obj: Any, *, actor: str = "case system") -> CaseView:
+        """Take a snapshot of a case's facts; raises ``Rejected`` naming every wrong field."""
+
+        async def put(conn: AsyncConnection) -> CaseView:
+            return await requests.put_case(conn, self._workset(), case_id, obj, actor)
+
+        view = await self.store.together(put)
+        self.log.info("case.put", version=view.version)
+        return view
+
+    async def submit(
+        self, obj: Any, idempotency_key: str | None = None, *, actor: str = "case system"
+    ) -> SubmitResult:
+        """Queue a transaction, given whole or as ``{"case_id", "far"[, "information", "header"]}``.
+
+        Raises ``Rejected`` with every problem, ``Conflict`` for a key used for another request.
+        """
+
+        async def queue(conn: AsyncConnection) -> tuple[SubmitResult, WorkingSet | None]:
+            workset = self._workset()
+            result, plan = await requests.submit(conn, workset, obj, idempotency_key, actor)
+            return result, None if plan is None else workset
+
+        result, workset = await self.store.together(queue)
+        if workset is not None:
+            self._told(workset)
+        return result
+
+    async def happened(
+        self, case_id: str, obj: Any, *, dry_run: bool = False, actor: str = "case system"
+    ) -> EventResult:
+        """Take in an event on a case: facts change and transactions leave as the table of events says.
+
+        Its id makes it count once.  Raises ``Rejected``, ``NotFound``, or ``Conflict`` for an id used before.
+        """
+        answer = (await self.happened_all([Told(case_id, obj)], dry_run=dry_run, actor=actor))[0]
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
+
+    async def happened_all(
+        self,
+        told: Sequence[Told],
+        *,
+        dry_run: bool = False,
+        actor: str = "case system",
+        stuck: Collection[str] = (),
+    ) -> list[EventResult | GatewayError]:
+        """Take in events in order, in one commit; each is answered by itself, and a dry run keeps nothing.
+
+        Cases of ``stuck`` wait for an event refused before.
+        """
+
+        async def take(conn: AsyncConnection) -> tuple[list[EventResult | GatewayError], WorkingSet]:
+            workset = self._workset()
+            found = await events.happen(conn, workset, told, actor, dry_run=dry_run, stuck=stuck)
+            return found, workset
+
+        answers, workset = await self.store.together(take)
+        if not dry_run:
+            self._told(workset)
+        return answers
+
+    async def annual_count(self) -> int:
+        """Count the cases that the yearly run of interest looks at."""
+        async with self.store.read() as conn:
+            return await annual.count(conn)
+
+    async def annual_interest(
+        self,
+        year: int,
+        after: str = "",
+        *,
+        limit: int = CHUNK,
+        dry_run: bool = False,
+        actor: str = "case system",
+        hold: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> AnnualPage:
+        """Tell the yearly interest of the next cases, in one commit; ``hold`` proves that it is our turn."""
+
+        async def tell(conn: AsyncConnection) -> tuple[AnnualPage, WorkingSet]:
+            if hold is not None:
+                await hold(conn)
+            workset = self._workset()
+            page = await annual.step(conn, workset, year, after, limit, actor, dry_run=dry_run)
+            return page, workset
+
+        page, workset = await self.store.together(tell)
+        if not dry_run:
+            self._told(workset)
+        return page
+
+    async def complete_work(
+        self,
+        item_id: int,
+        on: date,
+        outcome: str | None = None,
+        *,
+        actor: str = "case system",
+        case_id: str | None = None,
+        text: str | None = None,
+    ) -> WorkItemView:
+        """Say that a work item was done on a day, or ``declined`` where that is a choice.
+
+        ``case_id`` is the case to which a request was put, ``text`` what the other state is told.
+
+        Repeating it changes nothing.  Raises ``NotFound``, ``Rejected``, or ``Conflict`` for another day.
+        """
+
+        async def complete(conn: AsyncConnection) -> tuple[WorkItemView, WorkingSet | None]:
+            workset = self._workset()
+            view, plan = await requests.complete_work(
+                conn, workset, item_id, on, outcome, actor, case_id=case_id, text=text
+            )
+            return view, None if plan is None else workset
+
+        view, workset = await self.store.together(complete)
+        if workset is not None:
+            self.log.info("work.completed", item_id=item_id, kind=view.kind)
+            self._told(workset)
+        return view
+
+    async def correct(
+        self, view_id: str, obj: Any, idempotency_key: str | None = None, *, actor: str = "case system"
+    ) -> SubmitResult:
+        """Send what the exchange refused (``out-7``), or the other state rejected, again as it is corrected.
+
+        Raises ``NotFound``, ``Rejected`` with every problem, or ``Conflict`` for what is not to be corrected.
+        """
+        way, _, number = view_id.partition("-")
+        if way != "out" or not number.isdigit():
+            raise NotFound("no such transaction of ours")
+
+        async def again(conn: AsyncConnection) -> tuple[SubmitResult, WorkingSet]:
+            workset = self._workset()
+            args = (int(number), obj, idempotency_key, actor)
+            return await correcting.correct(conn, workset, *args), workset
+
+        result, workset = await self.store.together(again)
+        if not result.repeated:
+            self.log.info("transaction.corrected", serial=result.transactions[0].serial)
+            self._told(workset)
+            self.outbox_ready.set()
+        return result

@@ -1,0 +1,80 @@
+"""Hold what every act at the desk needs: store, agency, clock, and what is said after a commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.clock import Clock
+from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.results import SettleCount
+from csenet.gateway.desk.settling import EXCHANGE
+from csenet.gateway.desk.workset import WorkingSet
+from csenet.gateway.store.engine import Store
+
+CHUNK: Final = 100
+"""How many records, or cases, one commit takes."""
+
+
+class DeskBase:
+    """Lend the acts of the desk its store, its agency and its clock."""
+
+    store: Store
+    agency: Agency
+    clock: Clock
+    log: Any
+    outbox_ready: asyncio.Event
+    """Set after a commit that queued something to send."""
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[tuple[AsyncConnection, WorkingSet]]:
+        async with self.store.begin() as conn:
+            yield conn, self._workset()
+
+    def _workset(self) -> WorkingSet:
+        return WorkingSet(self.agency, self.clock.now(), self.clock.today())
+
+    def _told(self, workset: WorkingSet) -> SettleCount:
+        """Log what a commit did, count it, and wake the courier; only called when it is on disk."""
+        count = SettleCount(replies=len(workset.queued), work_items=len(workset.opened))
+        for arrival in workset.arrivals:
+            status = arrival.row["status"]
+            setattr(count, status, getattr(count, status) + 1)
+            self.log.info(
+                f"transaction.{status}",
+                correlation_id=arrival.cause.correlation,
+                far=arrival.row["far"],
+                sender=arrival.row["sender"] or EXCHANGE,
+                serial=arrival.row["serial"],
+                replies=arrival.replies,
+                milliseconds=_milliseconds(workset.now - arrival.row["received_at"]),
+            )
+        for event in workset.audit:
+            if event.name == "transaction.refused":
+                self.log.warning(event.name, correlation_id=event.cause.correlation, **event.detail)
+        for queued in workset.queued:
+            # The line before says how many answers there are, the courier's what left under which number.
+            self.log.debug(
+                "transaction.queued",
+                correlation_id=queued.cause.correlation,
+                far=queued.far,
+                partner=queued.partner,
+                serial=queued.serial,
+            )
+        for opened in workset.opened:
+            due = opened.item.due
+            self.log.info(
+                "work.opened", correlation_id=opened.cause.correlation, kind=opened.item.kind, due=due
+            )
+        if workset.queued:
+            self.outbox_ready.set()
+        return count
+
+
+def _milliseconds(length: timedelta) -> int:
+    return int(length.total_seconds() * 1000)
