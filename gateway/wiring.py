@@ -65,6 +65,7 @@ async def desk_of(
     """Open the store and seat a desk at it; the caller closes the store."""
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.desk import Desk
+    from csenet.gateway.desk.indexing import index_cases
     from csenet.gateway.store.engine import open_store
 
     agency = agency_from(settings)
@@ -74,6 +75,8 @@ async def desk_of(
     keyring = keyring_of(settings, chosen)
     store = await open_store(settings.store_location, migrate=migrate, holder=holder, keyring=keyring)
     tell_of_new_key(keyring, log)
+    if migrate:
+        await index_cases(store)
     return store, Desk(store, agency, chosen, log), chosen
 
 

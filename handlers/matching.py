@@ -40,12 +40,12 @@ def _rules(tx: Transaction, context: Context) -> Iterator[tuple[str, Iterable[Ca
     head = tx.header
     if head.case_id is not None:
         # A sender that names a case means that one and no other.
-        yield "match.own_id", _where(context, lambda each: _bare(each.case_id) == _bare(head.case_id))
+        yield "match.own_id", _where(context, lambda each: bare(each.case_id) == bare(head.case_id))
         return
     theirs = [each for each in context.candidates if each.facts.other_state == sender_state(tx)]
     if head.other_case_id is not None:
-        wanted = _bare(head.other_case_id)
-        yield "match.their_id", (each for each in theirs if wanted in set(map(_bare, other_ids(each))))
+        wanted = bare(head.other_case_id)
+        yield "match.their_id", (each for each in theirs if wanted in set(map(bare, other_ids(each))))
     asked = tx.ncp_identification
     if asked is None or tx.far.function not in REQUESTS:
         return
@@ -64,7 +64,7 @@ def _where(context: Context, fits: Callable[[CaseRecord], bool]) -> Iterable[Cas
 def _contradicts(tx: Transaction, record: CaseRecord) -> bool:
     """Tell whether a case cannot be meant: another case ID there, or we are the state that asks in it."""
     named, known = tx.header.other_case_id, other_ids(record)
-    other = named is not None and bool(known) and _bare(named) not in set(map(_bare, known))
+    other = named is not None and bool(known) and bare(named) not in set(map(bare, known))
     return other or (tx.far.action == "R" and record.facts.role is not Role.RESPONDING)
 
 
@@ -84,16 +84,16 @@ def other_ids(record: CaseRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in (*named, *state.earlier_other_case_ids) if each is not None))
 
 
-def _bare(case_id: str | None) -> str:
+def bare(case_id: str | None) -> str:
     """Write a case ID without what pads it: blanks around it, zeros before it."""
     return (case_id or "").strip().upper().lstrip("0")
 
 
 def variants(case_id: str, longest: int) -> tuple[str, ...]:
     """List the ways in which a case ID may be padded, for a search that only knows exact values."""
-    bare = _bare(case_id)
-    padded = (bare.zfill(length) for length in range(len(bare), longest + 1))
-    return tuple(dict.fromkeys((case_id.strip().upper(), *padded))) if bare else ()
+    plain = bare(case_id)
+    padded = (plain.zfill(length) for length in range(len(plain), longest + 1))
+    return tuple(dict.fromkeys((case_id.strip().upper(), *padded))) if plain else ()
 
 
 def numbers(person: NcpIdentification) -> frozenset[str]:

@@ -1,30 +1,25 @@
 """Look up the cases that transactions may be about where they name none of ours as we write it.
 
-What is found here are candidates only: `csenet.handlers.matching` decides among them by exact rules. A
-request to enforce or to establish is rare and must not be put to the wrong case, so the cases with the state
-that asks are looked through one by one.
+What is found here are candidates only: `csenet.handlers.matching` decides among them by exact rules. They
+come from the keyed search, so that a store of any size is asked for a few cases and none is looked through.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
 from csenet.codecs.transaction import Transaction
-from csenet.gateway.store import cases
-from csenet.handlers.context import CaseRecord, CaseState
-from csenet.handlers.kept import kept_facts
-from csenet.handlers.matching import REQUESTS, same_person, variants
-from csenet.handlers.matching import other_ids as ids_of
+from csenet.gateway.desk.indexing import record_of
+from csenet.gateway.store import cases, search
+from csenet.handlers.context import CaseRecord
+from csenet.handlers.matching import REQUESTS, bare, other_ids, same_person, variants
 
 _LONGEST = 15
-_SLICE = 500
 _STAMPS = frozenset(
     {
         "transaction_serial_number",
@@ -45,49 +40,60 @@ async def candidates(
     conn: AsyncConnection, transactions: Sequence[Transaction], knows: Callable[[str | None], bool]
 ) -> dict[int, tuple[str, ...]]:
     """Return the IDs of cases that might be meant, by the place of the transaction in the list."""
-    asking = {
-        place: tx
-        for place, tx in enumerate(transactions)
-        if tx.far.function != "LO1" and not knows(tx.header.case_id)
-    }
-    found = await _padded(conn, {n: tx for n, tx in asking.items() if tx.header.case_id is not None})
-    blank = {n: tx for n, tx in asking.items() if tx.header.case_id is None and tx.header.other_fips_state}
-    found.update(await _fitting(conn, blank))
+    padded: dict[int, set[str]] = {}
+    wanted: dict[int, set[search.Word]] = {}
+    for place, tx in enumerate(transactions):
+        named = tx.header.case_id
+        if _asks_where(tx):
+            # Whoever is protected in one case is protected in all, so all cases of the person count.
+            wanted[place] = search.words_of_parent(tx)
+        elif named is None:
+            wanted[place] = _words(tx)
+        elif not knows(named):
+            padded[place] = set(variants(named, _LONGEST))
+    known = await cases.with_ids(conn, set().union(*padded.values()))
+    found = {place: ids & known for place, ids in padded.items()} | await _fitting(conn, transactions, wanted)
     return {place: tuple(sorted(ids)) for place, ids in found.items() if ids}
 
 
-async def _padded(conn: AsyncConnection, asking: Mapping[int, Transaction]) -> dict[int, set[str]]:
-    forms = {place: set(variants(tx.header.case_id or "", _LONGEST)) for place, tx in asking.items()}
-    known = await cases.with_ids(conn, set().union(*forms.values()))
-    return {place: ids & known for place, ids in forms.items()}
+def _asks_where(tx: Transaction) -> bool:
+    return (tx.far.function, tx.far.action) == ("LO1", "R")
 
 
-async def _fitting(conn: AsyncConnection, asking: Mapping[int, Transaction]) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {place: set() for place in asking}
-    states, after = {tx.header.other_fips_state or "" for tx in asking.values()}, ""
-    while states:
-        ids = await cases.ids_with_states(conn, states, after=after, limit=_SLICE)
-        for case_id, row in (await cases.load(conn, ids)).items():
-            record = record_of(case_id, row)
-            for place, tx in asking.items():
-                if _may_fit(tx, record):
-                    found[place].add(case_id)
-        if len(ids) < _SLICE:
-            break
-        after = ids[-1]
-    return found
+def _words(tx: Transaction) -> set[search.Word]:
+    """List what a case that is meant has: the other state's case ID, or the parent of a new request."""
+    if not tx.header.other_fips_state or tx.far.function == "LO1":
+        return set()
+    other = tx.header.other_case_id
+    named: set[search.Word] = {("case_id", other)} if other is not None else set()
+    return named | (search.words_of_parent(tx) if tx.far.function in REQUESTS else set())
 
 
-def record_of(case_id: str, row: RowMapping | Mapping[str, Any]) -> CaseRecord:
-    """Read a case from its row."""
-    return CaseRecord(facts=kept_facts(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState))
+async def _fitting(
+    conn: AsyncConnection, transactions: Sequence[Transaction], wanted: Mapping[int, set[search.Word]]
+) -> dict[int, set[str]]:
+    having: dict[search.Word, set[str]] = {}
+    for case_id, words in (await search.cases_with(conn, set().union(*wanted.values()))).items():
+        for word in words:
+            having.setdefault(word, set()).add(case_id)
+    might = {place: set().union(*(having.get(word, ()) for word in words)) for place, words in wanted.items()}
+    rows = await cases.load(conn, set().union(*might.values()))
+    records = {case_id: record_of(case_id, row) for case_id, row in rows.items()}
+    return {
+        place: {each for each in ids if each in records and _may_fit(transactions[place], records[each])}
+        for place, ids in might.items()
+    }
 
 
 def _may_fit(tx: Transaction, record: CaseRecord) -> bool:
-    named, person = tx.header.other_case_id, tx.ncp_identification
-    if named is not None and set(variants(named, _LONGEST)) & set(ids_of(record)):
-        return True
-    return person is not None and same_person(person, record.facts.ncp_identification)
+    """Tell whether a case found by its words fits exactly; a new request is about cases with its sender."""
+    asked = tx.ncp_identification
+    of_person = asked is not None and same_person(asked, record.facts.ncp_identification)
+    if _asks_where(tx):
+        return of_person
+    named = tx.header.other_case_id
+    by_id = named is not None and bare(named) in map(bare, other_ids(record))
+    return record.facts.other_state == tx.header.other_fips_state and (by_id or of_person)
 
 
 def is_request(tx: Transaction) -> bool:

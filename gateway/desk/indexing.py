@@ -1,27 +1,60 @@
-"""Make findable what was kept before there were search keys."""
+"""Make cases findable by all that may be asked for, and what was kept before there were search keys."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
 from csenet.codecs.transaction import Direction
 from csenet.gateway.desk.checking import reread
-from csenet.gateway.store import search
+from csenet.gateway.store import cases, search
+from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import case_file, inbound, outbound
+from csenet.handlers.context import CaseRecord, CaseState
 from csenet.handlers.kept import kept_facts
+from csenet.handlers.matching import other_ids
+
+_AT_ONCE: Final = 500
+
+
+def words_of_case(record: CaseRecord) -> set[search.Word]:
+    """List what a case can be found by; the other state's IDs stay good when they are replaced."""
+    earlier: set[search.Word] = {("case_id", each) for each in other_ids(record)}
+    return search.words_of_facts(record.facts) | earlier
+
+
+def record_of(case_id: str, row: Mapping[str, Any]) -> CaseRecord:
+    """Read a case from its row."""
+    return CaseRecord(facts=kept_facts(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState))
+
+
+async def index_cases(store: Store) -> int:
+    """Make findable the cases that are not yet, a few hundred to a commit; return how many they were.
+
+    Requests are put to their cases by this search, so it is done before the first is decided.
+    """
+    count = 0
+    async with store.read() as conn:
+        left = await search.unfindable(conn, 1)
+    while left:
+        async with store.begin() as conn:
+            left = await search.unfindable(conn, _AT_ONCE)
+            for case_id, row in (await cases.load(conn, left)).items():
+                await search.put_case(conn, case_id, words_of_case(record_of(case_id, row)))
+        count += len(left)
+    return count
 
 
 async def index(conn: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Write the search keys of opened rows that have none; tables that nobody searches get none."""
     if table is case_file:
         for row in rows:
-            facts = kept_facts(row["case_id"], row["facts"])
-            await search.put_case(conn, row["case_id"], search.words_of_facts(facts))
+            await search.put_case(conn, row["case_id"], words_of_case(record_of(row["case_id"], row)))
     elif table is inbound:
         await search.add(conn, "in", [(row["id"], words_in(row["raw"])) for row in rows])
     elif table is outbound:

@@ -21,6 +21,7 @@ from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.duties import INSTEAD
+from csenet.gateway.desk.indexing import words_of_case
 from csenet.gateway.desk.plan import Cause, Plan, queue
 from csenet.gateway.desk.results import (
     CaseView,
@@ -74,15 +75,14 @@ async def put_case(
     if known is not None and known["facts"] == written:
         return await _shown(conn, key)
     before = None if known is None else msgspec.convert(known["state"], CaseState)
+    state = initial_state(facts, before, None if known is None else known["other_fips"])
     row = {
         "case_id": key,
         "role": facts.role.value,
         "other_fips": facts.other_fips,
         "other_case_id": facts.other_case_id,
         "facts": written,
-        "state": msgspec.to_builtins(
-            initial_state(facts, before, None if known is None else known["other_fips"])
-        ),
+        "state": msgspec.to_builtins(state),
         "version": 1 if known is None else known["version"] + 1,
         "updated_at": workset.now,
     }
@@ -90,7 +90,7 @@ async def put_case(
         await cases.add(conn, row)
     else:
         await cases.save(conn, [row])
-    await search.put_case(conn, key, search.words_of_facts(facts))
+    await search.put_case(conn, key, words_of_case(CaseRecord(facts=facts, state=state)))
     detail = {"version": row["version"]}
     event = {"case_id": key, "at": workset.now, "event": "facts.received", "detail": detail}
     await cases.add_events(conn, [{**event, "inbound_id": None, "outbound_id": None}])

@@ -19,19 +19,18 @@ from csenet.codecs.codes import FarCode
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.assigning import assignment, due_of, same_thing
 from csenet.gateway.desk.duties import DutyBook
+from csenet.gateway.desk.indexing import record_of, words_of_case
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
 from csenet.gateway.store import audit, cases, journal, outgoing, search, work
 from csenet.gateway.store.sealing import Row
 from csenet.handlers.context import (
     CaseRecord,
-    CaseState,
     Context,
     SentTransaction,
     WorkView,
 )
 from csenet.handlers.decision import Decision, WorkItem
 from csenet.handlers.facts import CaseFacts, facts_to_json
-from csenet.handlers.kept import kept_facts
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.policy.work_rules import WorkRule
 
@@ -100,6 +99,7 @@ class WorkingSet:
     _records: dict[str, CaseRecord] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
+    _renamed: set[str] = field(default_factory=set)
     _work: dict[int, WorkView] = field(default_factory=dict)
     _closed: dict[int, tuple[date, str, str]] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
@@ -139,10 +139,7 @@ class WorkingSet:
         if case_id is None or case_id not in self._rows:
             return None
         if case_id not in self._records:
-            row = self._rows[case_id]
-            self._records[case_id] = CaseRecord(
-                facts=kept_facts(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState)
-            )
+            self._records[case_id] = record_of(case_id, self._rows[case_id])
         return self._records[case_id]
 
     def tell(self, record: CaseRecord) -> None:
@@ -197,6 +194,9 @@ class WorkingSet:
         self._records.update(plan.records)
         self._changed.update(plan.records)
         for case_id, values, rule in plan.changes:
+            if any("case_id" in name for name in values):
+                # The other state's ID of the case is another one now: the case is found by both.
+                self._renamed.add(case_id)
             self.note(case_id, "case.changed", {"set": values, "rule": rule}, plan.cause)
             self.record_change("case.changed", f"case {case_id}", plan.cause, {"fields": sorted(values)})
         self.next_serial += len(plan.queued)
@@ -314,8 +314,8 @@ class WorkingSet:
             if case_id in self._told
         ]
         await cases.save(conn, told)
-        for case_id in sorted(self._told & self._changed):
-            await search.put_case(conn, case_id, search.words_of_facts(self._records[case_id].facts))
+        for case_id in sorted((self._told | self._renamed) & self._changed):
+            await search.put_case(conn, case_id, words_of_case(self._records[case_id]))
 
     def _case_row(self, case_id: str) -> dict[str, Any]:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding, among
@@ -58,16 +58,3 @@ async def with_ids(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]
         return set()
     found = await conn.execute(select(case_file.c.case_id).where(case_file.c.case_id.in_(sorted(case_ids))))
     return set(found.scalars())
-
-
-async def ids_with_states(
-    conn: AsyncConnection, states: Collection[str], *, after: str = "", limit: int = 500
-) -> list[str]:
-    """List cases with these states (two-digit FIPS codes) in order of their IDs, from behind ``after`` on."""
-    query = (
-        select(case_file.c.case_id)
-        .where(func.substr(case_file.c.other_fips, 1, 2).in_(sorted(states)), case_file.c.case_id > after)
-        .order_by(case_file.c.case_id)
-        .limit(limit)
-    )
-    return list((await conn.execute(query)).scalars())

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal, Protocol, get_args
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.prepared import Prepared, adding
+from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.sealing import keys_of
-from csenet.gateway.store.tables import search_case, search_key
+from csenet.gateway.store.tables import case_file, search_case, search_key
 
 Kind = Literal["ssn", "case_id", "name", "birth"]
 """What may be searched for: ``birth`` is a name with a birth date (``birth_word``), known of cases only."""
@@ -35,6 +35,9 @@ _ADD: Final = Prepared(
     text("INSERT INTO search_key (digest, subject) VALUES (:digest, :subject) ON CONFLICT DO NOTHING")
 )
 _ADD_CASE: Final = adding(search_case)
+_CASES_WITH: Final = Prepared(
+    select(search_case.c.case_id, search_case.c.digest).where(among(search_case.c.digest, "digests"))
+)
 _MOST: Final = 1000
 # What one request, its case and its answer have in common is digested once.
 _REMEMBERED: Final = 4096
@@ -80,6 +83,18 @@ def words_of_facts(facts: Any) -> set[Word]:
     for person in _add_people(found, facts):
         if person.name_last and person.name_first and person.date_of_birth:
             found.add(("birth", birth_word(person.name_last, person.name_first, person.date_of_birth)))
+    return found
+
+
+def words_of_parent(holder: Any) -> set[Word]:
+    """List what sets the noncustodial parent apart from others: each number, and the name with birth date."""
+    person = holder.ncp_identification
+    if person is None:
+        return set()
+    numbers = (person.ssn, person.alias_ssn_1, person.alias_ssn_2)
+    found: set[Word] = {("ssn", each) for each in numbers if each}
+    if person.name_last and person.name_first and person.date_of_birth:
+        found.add(("birth", birth_word(person.name_last, person.name_first, person.date_of_birth)))
     return found
 
 
@@ -189,9 +204,20 @@ async def find(
 
 
 async def cases_with(conn: AsyncConnection, words: Iterable[Word]) -> dict[str, set[Word]]:
-    """Return the IDs of the cases whose facts have any of these words, each with those it has."""
+    """Return the IDs of the cases that have any of these words, each with those it has, by one query."""
+    by_digest: dict[int, set[Word]] = {}
+    for word in words:
+        for digest in digests(conn, (word,)):
+            by_digest.setdefault(digest, set()).add(word)
     found: dict[str, set[Word]] = {}
-    for kind, value in words:
-        for subject in await find(conn, kind, value, among=("case",)):
-            found.setdefault(subject.removeprefix("case-"), set()).add((kind, value))
+    if by_digest:
+        for case_id, digest in await _CASES_WITH.all(conn, digests=sorted(by_digest)):
+            found.setdefault(case_id, set()).update(by_digest[digest])
     return found
+
+
+async def unfindable(conn: AsyncConnection, limit: int) -> list[str]:
+    """Return the IDs of cases without any word, as an upgrade of the search leaves them."""
+    has = select(search_case.c.case_id).where(search_case.c.case_id == case_file.c.case_id)
+    query = select(case_file.c.case_id).where(~has.exists()).order_by(case_file.c.case_id).limit(limit)
+    return list((await conn.execute(query)).scalars())

@@ -14,7 +14,9 @@ from csenet.codecs import transaction as codec
 from csenet.codecs.transaction import Direction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, TransactionFilter, TransactionRejected, WorkFilter, agency_of
+from csenet.gateway.desk.indexing import index_cases
 from csenet.gateway.desk.results import Rejected
+from csenet.gateway.store import search
 from csenet.gateway.store.engine import Store
 from csenet.handlers.policy.profile import load_profile
 
@@ -23,6 +25,14 @@ from .conftest import QUIET, facts, lines
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "transactions"
 PERSON = {"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900112233", "date_of_birth": "1984-02-29"}
 DAY = date(2026, 11, 20)
+LIVES = {
+    "residential_address_line_1": "1 NOWHERE LANE",
+    "residential_city": "NOWHERE",
+    "residential_state": "MN",
+    "residential_zip_1": "55101",
+    "residential_address_confirmed_ind": "Y",
+    "residential_address_effective_date": "2026-01-02",
+}
 
 
 def request(serial: int, name: str = "enf-r-erall", **header: Any) -> bytes:
@@ -185,3 +195,45 @@ async def test_what_follows_a_parked_request_of_the_matched_case_waits_behind_it
     monkeypatch.setattr(router, "dispatch", whole)
     assert await desk.resume_parked("MN7") == 2
     assert [item.case_id for item in await work(desk)] == ["MN7", "MN7"]
+
+
+async def test_a_request_with_an_id_that_was_replaced_finds_its_case(willing: Desk) -> None:
+    await willing.put_case("MN7", facts("responding"))
+    await take(willing, request(1, "msc-p-gscas", case_id="MN7", other_case_id="KS1"))
+    view = await willing.get_case("MN7")
+    assert view is not None
+    new = view.state["other_case_id"]
+    for serial, other in enumerate((new, "KS1"), 2):
+        await take(willing, request(serial, other_case_id=other, date_received=f"2026-11-{serial + 15}"))
+    assert [case_id for far, case_id in await sent(willing) if far == "ENF A ANOAD"] == ["MN7", "MN7"]
+
+
+@pytest.mark.parametrize(
+    ("named", "known"),
+    [(None, {"ssn": "900112299", "alias_ssn_1": "900112233"}), ("MN404", {"ssn": None}), ("MN7", {})],
+)
+async def test_a_locate_request_is_answered_from_all_cases_of_the_person(
+    desk: Desk, known: dict[str, Any], named: str | None
+) -> None:
+    person = {name: value for name, value in (PERSON | known).items() if value is not None}
+    texas = {"other_fips": "4800000", "ncp_identification": person, "ncp_locate": LIVES}
+    await desk.put_case("MN7", facts("responding"))
+    await desk.put_case("MN8", facts("initiating", **texas))
+    await take(desk, request(1, "lo1-r-blank", case_id=named))
+    assert [far for far, _ in await sent(desk)] == ["LO1 P LSADR"]
+    await desk.put_case("MN9", facts("initiating", **(texas | {"ncp_locate": {}}), family_violence=True))
+    await take(desk, request(2, "lo1-r-blank", case_id=named))
+    assert [far for far, _ in await sent(desk)][1:] == ["LO1 P LUALL"]
+
+
+async def test_cases_kept_before_the_search_are_found_once_they_are_indexed(
+    willing: Desk, store: Store
+) -> None:
+    await willing.put_case("MN7", facts("responding"))
+    async with store.begin() as conn:
+        await search.put_case(conn, "MN7", [])
+    await take(willing, request(1))
+    assert await sent(willing) == []
+    assert (await index_cases(store), await index_cases(store)) == (1, 0)
+    await take(willing, request(2, other_case_id="0KS1"))
+    assert await sent(willing) == [("ENF A ANOAD", "MN7")]

@@ -18,9 +18,8 @@ from csenet.gateway.console.routes import ROUTES
 from csenet.gateway.console.sources import Sources
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Right, Role, table
-from csenet.gateway.store import search, tokens
+from csenet.gateway.store import tokens
 from csenet.gateway.store.tables import api_token, audit, outbound
-from csenet.handlers.facts import facts_from_json
 
 from ..conftest import LEDGER, arriving, case_block, facts, lines
 
@@ -175,8 +174,6 @@ async def test_somebody_is_found_by_ssn_and_name_and_the_search_is_on_record(
 ) -> None:
     told = facts(ncp_identification={"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900112233"})
     await desk.put_case("MN7", told)
-    async with store.begin() as conn:
-        await search.replace(conn, "case-MN7", search.words_of_facts(facts_from_json("MN7", told)))
     for kind, value in (("ssn", "900-11-2233"), ("name", "exampleson, rowan")):
         answer = await client.post(
             "/console/find", headers=keys["viewer"], data={"kind": kind, "value": value}
