@@ -1,8 +1,8 @@
 """Put what is known of a case before the disclosure rules: who is at risk, and what a transaction carries.
 
 Transactions built from facts are weighed before they are filled (`filling`); one that the case side wrote is
-weighed as it is, and what it may not tell is named. Nothing can be released here: that takes two persons, and
-the gateway has no way yet to be sure that they are two.
+weighed as it is, and what it may not tell is named. Only a release lifts that, for one written transaction as
+it is: one person asked for it, and another one approved.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from csenet.handlers.facts import PARENT, CaseFacts, participant_names
 from csenet.handlers.policy.agreements import Permission
 from csenet.handlers.policy.disclosure_review import (
     BlockReview,
+    Release,
     Review,
     Risk,
     may_hold_tax_information,
     review,
     tax_review,
+    weigh,
 )
 from csenet.handlers.policy.rules import Why
 
@@ -54,23 +56,53 @@ def replaced(said: Review, far: str) -> Why | None:
     return said.reasons[0] if said.send != far else None
 
 
-def objections(tx: Transaction, facts: CaseFacts | None, day: date) -> list[Problem]:
-    """Name all that a transaction written by the case side tells and may not tell."""
+def objections(
+    tx: Transaction, facts: CaseFacts | None, day: date, release: Release | None = None
+) -> list[Problem]:
+    """Name all that a transaction that was written tells and may not tell.
+
+    A release lifts that where it names each place; what came to be withheld after somebody asked for it holds
+    the whole transaction.
+    """
+    blocks, far, risk = _blocks(tx), str(tx.far), _risk(tx, facts)
+    carried = {name: len(entries) for name, entries in blocks.items()}
+    if release is not None and not withheld_places(tx, facts) <= release.places:
+        release = None
+    said = review(far, carried, risk, day, release=release)
+    why = replaced(said, far)
+    if why is not None:
+        return [problem(why, "header", text=f"{why.text} Send {said.send} instead.")]
+    return _against(said.blocks, blocks)
+
+
+def withheld_places(tx: Transaction, facts: CaseFacts | None) -> frozenset[str]:
+    """Name the blocks and fields that a transaction tells and may not, such as ``ncp_locate[0]``."""
+    blocks = _blocks(tx)
+    weighed = weigh({name: len(entries) for name, entries in blocks.items()}, _risk(tx, facts))
+    return frozenset(_place(each) for each in _against(weighed, blocks))
+
+
+def _place(said: Problem) -> str:
+    place = f"{said.block}[{said.occurrence - 1}]"
+    return f"{place}.{said.field}" if said.field else place
+
+
+def _against(
+    weighed: Sequence[BlockReview], blocks: Mapping[str, Sequence[Mapping[str, object]]]
+) -> list[Problem]:
+    found = []
+    for each in weighed:
+        found += _of_block(each, blocks[each.block][each.occurrence - 1])
+    return found
+
+
+def _risk(tx: Transaction, facts: CaseFacts | None) -> Risk:
     known = risk_of(facts) if facts is not None else Risk()
-    risk = msgspec.structs.replace(
+    return msgspec.structs.replace(
         known,
         nondisclosure_finding=known.nondisclosure_finding or _is_found(tx.case),
         participants=tuple(_at_risk(person, facts) for person in tx.participants),
     )
-    blocks, far = _blocks(tx), str(tx.far)
-    said = review(far, {name: len(entries) for name, entries in blocks.items()}, risk, day)
-    why = replaced(said, far)
-    if why is not None:
-        return [problem(why, "header", text=f"{why.text} Send {said.send} instead.")]
-    found = []
-    for each in said.blocks:
-        found += _of_block(each, blocks[each.block][each.occurrence - 1])
-    return found
 
 
 def _at_risk(person: Participant, facts: CaseFacts | None) -> bool:

@@ -30,6 +30,7 @@ _PLAIN = (
     "role",
     "other_fips",
     "other_case_id",
+    "office",
     "withholding_active",
     "family_violence",
     "protected",
@@ -43,6 +44,7 @@ KEYS = _PLAIN + BLOCKS
 _FIPS = re.compile(r"\d{5}([ 0-9A-Z]{2})")
 _MONEY = re.compile(r"\d{1,10}\.\d{2}")
 _CASE_ID_LENGTH = 15
+_OFFICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
 _PROTECTED = re.compile(r"ncp|participants\[\d\]")
 MOST_OF_A_BLOCK = 9
 """A block count is one digit."""
@@ -83,6 +85,7 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     other_fips: str
     other_case_id: str | None = None
+    office: str | None = None
     withholding_active: bool | None = None
     family_violence: bool = False
     protected: tuple[str, ...] = ()
@@ -192,6 +195,12 @@ def _case_id(value: Any) -> str:
     return value
 
 
+def _office(value: Any) -> str:
+    if not isinstance(value, str) or _OFFICE.fullmatch(value) is None:
+        raise ValueError("must be 1 to 32 letters, digits, blanks, dots, dashes or underscores")
+    return value.upper()
+
+
 def _day(value: Any) -> date:
     try:
         return date.fromisoformat(value) if len(value) == len("2026-01-31") else _no_day()
@@ -284,6 +293,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
         role=form.take("role", _role, required=True) or Role.INITIATING,
         other_fips=form.take("other_fips", _fips, required=True) or "",
         other_case_id=form.take("other_case_id", _case_id),
+        office=form.take("office", _office),
         withholding_active=form.take("withholding_active", _flag),
         family_violence=form.take("family_violence", _flag) or False,
         protected=form.take("protected", _persons) or (),
@@ -307,7 +317,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
 def facts_to_json(facts: CaseFacts) -> dict[str, Any]:
     """Write facts in the JSON form `facts_from_json` reads; what is not said is left out."""
     written: dict[str, Any] = {"role": facts.role.value, "other_fips": facts.other_fips}
-    for name in ("other_case_id", "withholding_active"):
+    for name in ("other_case_id", "office", "withholding_active"):
         if getattr(facts, name) is not None:
             written[name] = getattr(facts, name)
     written["family_violence"] = facts.family_violence

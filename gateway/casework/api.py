@@ -12,6 +12,7 @@ from csenet.gateway.casework import (
     service,
     views,
     views_duties,
+    views_releases,
     views_work,
 )
 from csenet.gateway.casework.access import STORE
@@ -63,6 +64,7 @@ def build_app(
         policy.VIEWS,
         views_work.VIEWS,
         views_duties.VIEWS,
+        views_releases.VIEWS,
         service.VIEWS,
     )
     offered = {name: view for subject in subjects for name, view in subject.items()}

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from csenet.gateway.casework import requests
-from csenet.gateway.casework.ports import DESK
+from csenet.gateway.casework.ports import DESK, READER
 from csenet.gateway.casework.views import View, key_of, reply
 from csenet.gateway.people.person import PERSON
 
@@ -21,6 +21,7 @@ async def correct_transaction(request: web.Request) -> web.Response:
     key = key_of(request, actor)
     obj = await requests.read_object(request)
     view_id = request.match_info["transaction_id"]
+    await request.app[READER].must_see_transaction(request[PERSON], view_id, "transaction.correct")
     result = await request.app[DESK].correct(view_id, obj, idempotency_key=key, actor=actor)
     return reply(result, _ACCEPTED)
 

@@ -20,6 +20,7 @@ _TAGS: Final = {
     "Transactions": "What is sent to and received from other states.",
     "Work": "What people or the case system have to do.",
     "Duties": "What we owe other states, and they us, each with its clock.",
+    "Releases": "What disclosure rules withhold, released by two persons.",
     "Policy": "What law, profiles and agreements say, and why.",
     "Operation": "For those who run the gateway.",
     "Exchange": "For the exchange.",

@@ -9,6 +9,7 @@ from csenet.gateway.casework import (
     operations_corrections,
     operations_duties,
     operations_events,
+    operations_releases,
     operations_work,
 )
 from csenet.gateway.casework.operation import (
@@ -227,6 +228,7 @@ OPERATIONS: Final = (
     ),
     *operations_work.OPERATIONS,
     *operations_duties.OPERATIONS,
+    *operations_releases.OPERATIONS,
     Operation(
         id="listPolicyRules",
         method="GET",

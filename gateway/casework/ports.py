@@ -11,6 +11,7 @@ from aiohttp import web
 from csenet.gateway.clock import Clock
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
+from csenet.gateway.desk.releases import ReleaseView
 from csenet.gateway.desk.results import (
     CaseView,
     LedgerReport,
@@ -114,6 +115,18 @@ class CaseDesk(Protocol):
 
     async def compliance(self, month: date, side: str, /) -> Compliance:
         """Say how well duties were kept."""
+        ...
+
+    async def ask_release(self, obj: Any, reason: str, *, actor: str) -> ReleaseView:
+        """Keep what somebody wants to send although it is withheld; raises Rejected."""
+        ...
+
+    async def approve_release(self, number: int, *, actor: str) -> ReleaseView:
+        """Send it as the second person; raises NotFound, Conflict, Rejected."""
+        ...
+
+    async def refuse_release(self, number: int, reason: str, *, actor: str) -> ReleaseView:
+        """Leave it withheld; raises NotFound, Conflict."""
         ...
 
     async def ledger_check(self) -> LedgerReport:

@@ -163,6 +163,13 @@ def looking(request: web.Request) -> Look:
     return Look(unmask=True, purpose=purpose.strip())
 
 
+def case_of(obj: dict[str, Any]) -> str | None:
+    """Say which case a request to send is about, in either of its forms; whether it is right shows later."""
+    header = obj.get("header")
+    told = obj.get("case_id", header.get("case_id") if isinstance(header, dict) else None)
+    return told if isinstance(told, str) else None
+
+
 def identifier(request: web.Request, name: str) -> int:
     """Read the numeric identifier in a path; anything else names nothing, so it is *not found*."""
     text = request.match_info[name]

@@ -7,12 +7,13 @@ from typing import Final
 import msgspec
 
 from csenet.codecs.errors import Problem
-from csenet.gateway.casework import answers, block_schemas, policy
+from csenet.gateway.casework import answers, block_schemas, policy, views_releases
 from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
 from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
 from csenet.gateway.desk import duty_views, event_results, results
+from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
@@ -35,6 +36,8 @@ _ANSWERS: Final = (
     results.WorkHistory,
     duty_views.DutyPage,
     duty_views.Compliance,
+    views_releases.ReleasePage,
+    views_releases.ReleaseDetail,
     policy.RuleList,
     policy.RuleHistory,
     policy.OpenedDuties,
@@ -96,6 +99,13 @@ def components() -> dict[str, Schema]:
         required=[],
     )
     found |= _acts_on_work()
+    reason = {"type": "string", "minLength": SHORTEST_REASON, "maxLength": LONGEST_REASON}
+    found["ReleaseWish"] = _object(
+        "Ask that a transaction leave as it is; another person has to approve.",
+        {"transaction": reference("Transaction"), "reason": reason},
+        required=["transaction", "reason"],
+    )
+    found["ReleaseRefusal"] = _object("Say why it stays.", {"reason": reason}, required=["reason"])
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",
@@ -184,8 +194,14 @@ def _case_facts() -> Schema:
             "items": {"type": "string", "pattern": r"^(ncp|participants\[\d\])$"},
             "description": "Those at risk, where the rest of the case may be told: the noncustodial parent, "
             "and participants by their place in the list, from 0. Their addresses and employers do not "
-            "leave, and nothing in this API releases them.",
+            "leave unless two people release them (askRelease).",
             "examples": [["participants[0]"]],
+        },
+        "office": {
+            "type": "string",
+            "pattern": r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$",
+            "description": "Whose case it is: caseworkers see those of their own offices. Without one it "
+            "is the agency's as a whole.",
         },
         "alternative_agreement": flag
         | {"description": "Whether both states agreed on another course (45 CFR 303.7(c)(12))."},

@@ -63,6 +63,7 @@ async def submit(request: web.Request) -> web.Response:
     actor = request[PERSON].name
     key = key_of(request, actor)
     obj = await requests.read_object(request)
+    await request.app[READER].must_see(request[PERSON], requests.case_of(obj), "transaction.submit")
     try:
         result = await request.app[DESK].submit(obj, idempotency_key=key, actor=actor)
     except Rejected as refusal:
@@ -142,6 +143,7 @@ async def complete_work_item(request: web.Request) -> web.Response:
     body.finish()
     if on is None:
         raise AssertionError("finish lets no missing date pass")
+    await request.app[READER].must_see_work(request[PERSON], item_id, "work.complete")
     item = await request.app[DESK].complete_work(
         item_id, on, outcome, actor=request[PERSON].name, case_id=case_id, text=text
     )

@@ -12,6 +12,7 @@ from csenet.gateway.casework import requests
 from csenet.gateway.casework.ports import CLOCK, DESK
 from csenet.gateway.casework.requests import LIMITS
 from csenet.gateway.casework.views import View, reply
+from csenet.gateway.people.person import PERSON
 from csenet.gateway.store.duties import DutyFilter
 from csenet.handlers.policy.kept_duties import SIDES
 
@@ -41,6 +42,7 @@ async def list_duties(request: web.Request) -> web.Response:
         open_only=everything != "true",
         due_by=None if within is None else today + timedelta(days=within),
         overdue_on=today if overdue == "true" else None,
+        offices=request[PERSON].scope,
         after=asked.take("after", requests.whole_number(1), "the `next` of an earlier page"),
         limit=asked.take("limit", requests.whole_number(1, most), f"a number from 1 to {most}")
         or request.app[LIMITS].page,

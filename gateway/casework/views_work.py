@@ -39,6 +39,7 @@ async def assign(request: web.Request) -> web.Response:
     worker = body.take("worker", _text, "a text")
     office = body.take("office", _text, "a text")
     body.finish()
+    await request.app[READER].must_see_work(request[PERSON], item_id, "work.assign")
     actor = request[PERSON].name
     return reply(await request.app[DESK].assign_work(item_id, worker=worker, office=office, actor=actor))
 
@@ -49,6 +50,7 @@ async def comment(request: web.Request) -> web.Response:
     body = Finder(await requests.read_object(request), in_body=True)
     text = body.take("text", _text, "a text", required=True)
     body.finish()
+    await request.app[READER].must_see_work(request[PERSON], item_id, "work.comment")
     return reply(await request.app[DESK].comment_work(item_id, text or "", actor=request[PERSON].name))
 
 
@@ -58,6 +60,7 @@ async def reopen(request: web.Request) -> web.Response:
     body = Finder(await requests.read_object(request), in_body=True)
     reason = body.take("reason", _text, "a text", required=True)
     body.finish()
+    await request.app[READER].must_see_work(request[PERSON], item_id, "work.reopen")
     return reply(await request.app[DESK].reopen_work(item_id, reason or "", actor=request[PERSON].name))
 
 

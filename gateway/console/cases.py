@@ -49,6 +49,7 @@ async def get_list(request: web.Request) -> web.Response:
                 partner=given.get("partner"),
                 role=given.get("role"),
                 after=given.get("after"),
+                offices=asked.person.scope,
             )
     context = {
         "here": "cases",

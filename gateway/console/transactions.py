@@ -78,7 +78,7 @@ async def _search(asked: Asked, filters: forms.Filters, limit: int = 50) -> view
     need(asked.person, Right.LISTS_READ)
     agency = asked.desk.agency
     async with asked.store.read() as conn:
-        wanted = Search(**filters.values, limit=limit)
+        wanted = Search(**filters.values, offices=asked.person.scope, limit=limit)
         return await views_search.search(conn, wanted, state=agency.state, zone=agency.zone)
 
 
@@ -91,6 +91,7 @@ async def get_export(request: web.Request) -> web.Response:
     objects = [
         f"{len(found.items)} transactions",
         *(f"{name}={value}" for name, value in filters.typed.items() if value),
+        *dict.fromkeys(f"case {item.case_id}" for item in found.items if item.case_id),
     ]
     look = Look(channel=f"export {form}")
     await asked.reader.record(asked.person, "transactions.export", objects, look, outcome=SHOWN)

@@ -49,6 +49,7 @@ async def post_complete(request: web.Request) -> web.Response:
     results = []
     for number in chosen:
         try:
+            await asked.reader.must_see_work(asked.person, number, "work.complete")
             item = await asked.desk.complete_work(number, on, outcome, actor=asked.person.name)
             results.append((number, f"{item.title}: {outcome}", True))
         except GatewayError as error:
@@ -63,7 +64,9 @@ async def _show(asked: Asked, results: list[tuple[int, str, bool]]) -> web.Respo
     queue = None
     async with asked.store.read() as conn:
         if not filters.problems:
-            queue = await views_queues.work_queue(conn, today, **{"status": "open", **filters.values})
+            queue = await views_queues.work_queue(
+                conn, today, offices=asked.person.scope, **{"status": "open", **filters.values}
+            )
         kinds = await views_queues.kinds(conn)
         by_day = await views_queues.due_by_day(conn)
     context: dict[str, Any] = {

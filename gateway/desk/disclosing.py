@@ -16,19 +16,21 @@ from csenet.codecs import transaction as codec
 from csenet.codecs.errors import Problem
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.desk.agency import Agency
-from csenet.gateway.store import cases
+from csenet.gateway.store import cases, releases
 from csenet.gateway.store.outbox import OutboundRow
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import coded, objections
 from csenet.handlers.facts import facts_from_json
 from csenet.handlers.policy.agreements import Permission, may_send
-from csenet.handlers.policy.disclosure_review import may_hold_tax_information, tax_review
+from csenet.handlers.policy.disclosure_review import Release, may_hold_tax_information, tax_review
 from csenet.handlers.policy.rules import Why
 
 
-def withheld(tx: Transaction, record: CaseRecord | None, today: date) -> list[Problem]:
+def withheld(
+    tx: Transaction, record: CaseRecord | None, today: date, release: Release | None = None
+) -> list[Problem]:
     """Name all that a transaction tells and may not, because somebody of the case is at risk."""
-    return objections(tx, record.facts if record is not None else None, today)
+    return objections(tx, record.facts if record is not None else None, today, release)
 
 
 def may_leave(far: str, partner: str, raw: bytes, today: date, agency: Agency) -> Permission:
@@ -53,6 +55,8 @@ async def refused_now(
     Somebody may have come to be at risk since a transaction was queued; it then waits for a person.
     """
     known = await cases.load(conn, {row.case_id for row in rows if row.case_id is not None})
+    risky = {case_id for case_id, case in known.items() if _anybody_at_risk(case["facts"])}
+    released = await releases.approved(conn, [row.id for row in rows if row.case_id in risky])
     refused = {}
     for row in rows:
         said = may_leave(row.far, row.partner, row.raw, today, agency)
@@ -62,14 +66,16 @@ async def refused_now(
             if not said.allowed
             else ()
             if case is None
-            else told_too_much(row, case["facts"], today)
+            else told_too_much(row, case["facts"], today, released.get(row.id))
         )
         if why:
             refused[row.id] = why
     return refused
 
 
-def told_too_much(row: OutboundRow, facts: Mapping[str, Any], today: date) -> tuple[Why, ...]:
+def told_too_much(
+    row: OutboundRow, facts: Mapping[str, Any], today: date, release: Release | None = None
+) -> tuple[Why, ...]:
     """Say why a queued transaction tells more than the facts of its case allow; nothing where it does not."""
     if not _anybody_at_risk(facts):
         return ()
@@ -77,7 +83,7 @@ def told_too_much(row: OutboundRow, facts: Mapping[str, Any], today: date) -> tu
     if tx is None:
         text = "Somebody of this case is at risk, and what the transaction tells cannot be read."
         return (Why(rule="family_violence_disclosure", text=text, citation="45 CFR 303.21(e)"),)
-    found = objections(tx, facts_from_json(row.case_id or "", dict(facts)), today)
+    found = objections(tx, facts_from_json(row.case_id or "", dict(facts)), today, release)
     return tuple(dict.fromkeys(_reasons(found)))
 
 

@@ -50,6 +50,7 @@ from csenet.handlers.context import (
 )
 from csenet.handlers.decision import Decision, Refusal
 from csenet.handlers.facts import FactsError
+from csenet.handlers.policy.disclosure_review import Release
 
 _LONGEST_CASE_ID = 15
 _CASE_INFORMATION = ("CSI R FRINF", "CSI R FRNNF")
@@ -185,11 +186,12 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     transaction: Transaction
     written: bool
 
-    def decide(self, context: Context) -> Decision | Refusal:
-        """Ask the handlers."""
+    def decide(self, context: Context, release: Release | None = None) -> Decision | Refusal:
+        """Ask the handlers; a release is for a transaction that was written as it is."""
         if self.written:
             tx = addressed(self.transaction, context.record)
-            objections = [*_wrong_partner(tx, context.record), *withheld(tx, context.record, context.today)]
+            told = withheld(tx, context.record, context.today, release)
+            objections = [*_wrong_partner(tx, context.record), *told]
             return (
                 Refusal(problems=tuple(objections)) if objections else router.originate_written(tx, context)
             )

@@ -193,7 +193,10 @@ class SubmitResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransactionFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Choose transactions; ``after`` is the ``next`` of an earlier page."""
+    """Choose transactions; ``after`` is the ``next`` of an earlier page.
+
+    ``offices`` leaves out the cases of all others; None means all.
+    """
 
     direction: str | None = None
     status: str | None = None
@@ -201,12 +204,13 @@ class TransactionFilter(msgspec.Struct, frozen=True, kw_only=True):
     far: str | None = None
     partner: str | None = None
     serial: str | None = None
+    offices: frozenset[str] | None = None
     after: str | None = None
     limit: int = 100
 
 
 class WorkFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Choose work items; ``after`` is the ``next`` of an earlier page."""
+    """Choose work items; ``after`` is the ``next`` of an earlier page, ``offices`` as for transactions."""
 
     status: str | None = None
     case_id: str | None = None
@@ -216,6 +220,7 @@ class WorkFilter(msgspec.Struct, frozen=True, kw_only=True):
     due_before: date | None = None
     worker: str | None = None
     office: str | None = None
+    offices: frozenset[str] | None = None
     after: str | None = None
     limit: int = 100
 

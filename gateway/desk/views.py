@@ -24,6 +24,7 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.store import cases, corrections, work
+from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.sealing import Row, opened, opened_one
 from csenet.gateway.store.tables import inbound, inbound_file, outbound, work_item
 
@@ -126,7 +127,7 @@ def _inbound_part(wanted: TransactionFilter) -> Any:
     for name, value in {**chosen, "serial": serial}.items():
         if value is not None:
             query = query.where(inbound.c[name] == value)
-    return query
+    return query if wanted.offices is None else query.where(in_scope(inbound.c.case_id, wanted.offices))
 
 
 def _outbound_part(wanted: TransactionFilter) -> Any:
@@ -140,7 +141,7 @@ def _outbound_part(wanted: TransactionFilter) -> Any:
     for name, value in {**chosen, "serial": serial}.items():
         if value is not None:
             query = query.where(outbound.c[name] == value)
-    return query
+    return query if wanted.offices is None else query.where(in_scope(outbound.c.case_id, wanted.offices))
 
 
 async def _by_keys(conn: AsyncConnection, keys: Sequence[Any], state: str) -> list[TransactionView]:
@@ -205,6 +206,8 @@ async def work_items(conn: AsyncConnection, wanted: WorkFilter) -> Page:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(work_item.c[name] == value)
+    if wanted.offices is not None:
+        query = query.where(in_scope(work_item.c.case_id, wanted.offices))
     if wanted.due_by is not None:
         query = query.where(work_item.c.due <= wanted.due_by)
     if wanted.due_before is not None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import WorkItemView
 from csenet.gateway.store import outbox
+from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.tables import audit, case_file, inbound, outbound, work_item
 
@@ -154,11 +155,17 @@ async def work_queue(
     case_id: str | None = None,
     partner: str | None = None,
     due: str | None = None,
+    offices: frozenset[str] | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Queue:
-    """List work by due date; ``due`` is ``overdue``, ``today``, ``week`` or ``none`` for what has no date."""
+    """List work by due date; ``due`` is ``overdue``, ``today``, ``week`` or ``none`` for what has no date.
+
+    ``offices`` leaves out what belongs to a case of any other office.
+    """
     conditions: list[ColumnElement[bool]] = [work_item.c.status == status]
+    if offices is not None:
+        conditions.append(in_scope(work_item.c.case_id, offices))
     if kind is not None:
         conditions.append(work_item.c.kind == kind)
     if case_id is not None:
@@ -234,6 +241,7 @@ async def case_list(
     partner: str | None,
     role: str | None,
     after: str | None,
+    offices: frozenset[str] | None = None,
     limit: int = 50,
 ) -> tuple[list[Mapping[str, Any]], str | None]:
     """List cases by their ID, without facts, each with its open work; also the mark of the next page."""
@@ -255,6 +263,8 @@ async def case_list(
         query = query.where(case_file.c.other_fips.startswith(partner))
     if role is not None:
         query = query.where(case_file.c.role == role)
+    if offices is not None:
+        query = query.where(in_scope(case_file.c.case_id, offices))
     if after is not None:
         query = query.where(case_file.c.case_id > after)
     rows: list[Mapping[str, Any]] = [dict(row) for row in (await conn.execute(query)).mappings()]

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs import codes
 from csenet.gateway.desk.results import TransactionView
 from csenet.gateway.desk.views import by_numbers
+from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.tables import (
     INBOUND_STATUSES,
     OUTBOUND_STATUSES,
@@ -41,7 +42,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     """Say what is looked for; ``code`` may be a whole code or its first one or two parts.
 
     ``since`` and ``until`` are days, both included.  ``problem`` is the code of a problem found on the way
-    in.  ``numbers`` limits to these row numbers, by direction.  ``before`` is the ``next`` of another page.
+    in.  ``numbers`` limits to these row numbers, by direction, ``offices`` to what is no other office's.
+    ``before`` is the ``next`` of another page.
     """
 
     case_id: str | None = None
@@ -54,6 +56,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
     serial: str | None = None
     numbers: dict[int, tuple[int, ...]] | None = None
+    offices: frozenset[str] | None = None
     before: str | None = None
     limit: int = 50
 
@@ -106,6 +109,8 @@ async def _query(
         return None
     if below is not None:
         conditions.append(table.c.id < below)
+    if wanted.offices is not None:
+        conditions.append(in_scope(table.c.case_id, wanted.offices))
     moment = table.c[_MOMENT[way]]
     for day, after in ((wanted.since, False), (wanted.until, True)):
         if day is None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import Clock
@@ -18,6 +17,7 @@ from csenet.gateway.people.rights import Role, table
 from csenet.gateway.settings_people import PeopleSection
 from csenet.gateway.store import accounts, audit
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import Row
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,59}")
 _OFFICE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
@@ -44,7 +44,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     disabled_at: datetime | None
 
 
-def account_of(row: RowMapping) -> Account:
+def account_of(row: Row) -> Account:
     """Read a row; hashes and secrets stay behind."""
     return Account(
         id=row["id"],
@@ -202,7 +202,7 @@ class Accounts:
             await audit.add(conn, [{**line, "detail": {"count": count}}])
         return count
 
-    async def _row(self, conn: AsyncConnection, name: str) -> RowMapping:
+    async def _row(self, conn: AsyncConnection, name: str) -> Row:
         row = await accounts.by_name(conn, plain_name(name))
         if row is None:
             raise AccountError("there is no account of this name; see csenet people list")

@@ -23,7 +23,6 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import ClaimsOption
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import Clock
@@ -33,6 +32,7 @@ from csenet.gateway.settings_kinds import is_loopback
 from csenet.gateway.settings_people import OpenIdSection
 from csenet.gateway.store import accounts, audit
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import Row
 
 CALLBACK: Final = "/sign-in/openid/callback"
 _SECONDS: Final = 10.0
@@ -87,7 +87,7 @@ class OpenId:
         joint = "&" if "?" in issuer.authorization_endpoint else "?"
         return issuer.authorization_endpoint + joint + urlencode(query)
 
-    async def account(self, secret: str, state: str, code: str) -> RowMapping:
+    async def account(self, secret: str, state: str, code: str) -> Row:
         """Take somebody back, and make or bring up to date their account; raises SignInRefused."""
         if (
             not secret
@@ -144,7 +144,7 @@ class OpenId:
         except JoseError:
             raise SignInRefused("What the issuer said is not for this sign-in, or too old.") from None
 
-    async def _kept(self, claims: Mapping[str, Any]) -> RowMapping:
+    async def _kept(self, claims: Mapping[str, Any]) -> Row:
         """Find or make the account that the claims are about."""
         settings = self._settings
         said = claims.get(settings.roles_claim)
@@ -158,7 +158,7 @@ class OpenId:
             raise SignInRefused("The issuer gives you no role here; ask the administrator.") from None
         subject = hashlib.sha256(f"{settings.issuer}\n{claims['sub']}".encode()).hexdigest()
 
-        async def keep(conn: AsyncConnection) -> RowMapping | None:
+        async def keep(conn: AsyncConnection) -> Row | None:
             row = await accounts.by_subject(conn, subject)
             if row is None and await accounts.by_name(conn, name) is not None:
                 return None

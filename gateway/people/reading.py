@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs import describe
 from csenet.codecs import transaction as codec
 from csenet.gateway.clock import Clock
+from csenet.gateway.desk.releases import ReleaseView, view_of
 from csenet.gateway.desk.results import (
     CaseView,
     Page,
@@ -23,11 +24,11 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.errors import GatewayError
+from csenet.gateway.errors import GatewayError, NotFound
 from csenet.gateway.people import masking
 from csenet.gateway.people.person import Person
 from csenet.gateway.people.rights import Right
-from csenet.gateway.store import audit
+from csenet.gateway.store import audit, cases, releases
 from csenet.gateway.store.engine import Store
 
 SHOWN: Final = "shown"
@@ -127,6 +128,38 @@ class Reader:
         clear = person.may(Right.CONTENT_CLEAR) or look.unmask
         return shown, _words(found, unmask=clear)
 
+    async def release(
+        self, person: Person, number: int, look: Look = MASKED
+    ) -> tuple[ReleaseView, dict[str, Any]] | None:
+        """Show a release with the transaction that is to leave; raises ReadRefused."""
+        async with self._store.read() as conn:
+            row = await releases.by_id(conn, number)
+        found = None if row is None else (view_of(row, self._clock.now()), row["content"])
+        objects = [f"release {number}"]
+        if found is not None and found[0].case_id:
+            objects.append(f"case {found[0].case_id}")
+        return await self._show(
+            person,
+            "release.read",
+            objects,
+            found,
+            look,
+            lambda shown: (shown[0], masking.transaction(shown[1])),
+            lambda shown: masking.personal_fields(shown[1]),
+        )
+
+    async def releases(self, person: Person) -> list[ReleaseView]:
+        """List releases without their content, those of cases that somebody may see."""
+        async with self._store.read() as conn:
+            rows = await releases.newest(conn)
+            owners = await cases.offices(conn, {row["case_id"] for row in rows if row["case_id"]})
+        scope, now = person.scope, self._clock.now()
+        return [
+            view_of(dict(row), now)
+            for row in rows
+            if scope is None or (owners.get(row["case_id"]) or "") in {"", *scope}
+        ]
+
     async def work_item(self, person: Person, item_id: int, look: Look = MASKED) -> WorkItemView | None:
         """Show a work item, which carries nothing personal; raises ReadRefused."""
         found = await self._desk.work_item(item_id)
@@ -138,12 +171,47 @@ class Reader:
     async def transactions(self, person: Person, wanted: TransactionFilter) -> Page:
         """List transactions by their keys: no content, no record."""
         need(person, Right.LISTS_READ)
-        return await self._desk.list_transactions(wanted)
+        return await self._desk.list_transactions(msgspec.structs.replace(wanted, offices=person.scope))
 
     async def work_items(self, person: Person, wanted: WorkFilter) -> Page:
         """List work items, which carry nothing personal: no record."""
         need(person, Right.CONTENT_READ)
-        return await self._desk.list_work_items(wanted)
+        return await self._desk.list_work_items(msgspec.structs.replace(wanted, offices=person.scope))
+
+    async def must_see(self, person: Person, case_id: str | None, action: str) -> None:
+        """Let somebody change only what they could see; raises NotFound, with a record of the attempt.
+
+        A case that is not known is nobody else's, and neither is what belongs to no case.
+        """
+        if case_id is None or person.scope is None:
+            return
+        if await self._is_out_of_scope(person, [f"case {case_id}"]):
+            await self.record(person, action, [f"case {case_id}"], outcome=OUT_OF_SCOPE)
+            raise NotFound("no such case")
+
+    async def must_see_work(self, person: Person, item_id: int, action: str) -> None:
+        """Let somebody complete only work that they could see; raises NotFound likewise."""
+        if person.scope is None:
+            return
+        found = await self._desk.work_item(item_id)
+        await self.must_see(person, None if found is None else found.case_id, action)
+
+    async def must_see_transaction(self, person: Person, view_id: str, action: str) -> None:
+        """Let somebody correct only a transaction that they could see; raises NotFound likewise."""
+        if person.scope is None:
+            return
+        found = await self._desk.transaction(view_id)
+        await self.must_see(person, None if found is None else found.case_id, action)
+
+    async def _is_out_of_scope(self, person: Person, objects: Sequence[str]) -> bool:
+        """Tell whether one of the cases named belongs to an office that is not one of somebody's own."""
+        scope = person.scope
+        named = [each.removeprefix("case ").strip().upper() for each in objects if each.startswith("case ")]
+        if scope is None or not named:
+            return False
+        async with self._store.read() as conn:
+            owners = await cases.offices(conn, named)
+        return any(office is not None and office not in scope for office in owners.values())
 
     async def _show(
         self,
@@ -160,8 +228,9 @@ class Reader:
         if refusal:
             await self.record(person, action, objects, look, outcome=REFUSED)
             raise ReadRefused(refusal)
-        if found is None:
-            await self.record(person, action, objects, look, outcome=NOT_FOUND)
+        if found is None or await self._is_out_of_scope(person, objects):
+            outcome = NOT_FOUND if found is None else OUT_OF_SCOPE
+            await self.record(person, action, objects, look, outcome=outcome)
             return None
         clear = person.may(Right.CONTENT_CLEAR) or look.unmask
         fields = personal(found) if clear else ()

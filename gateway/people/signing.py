@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import Clock
@@ -24,6 +23,7 @@ from csenet.gateway.people.person import Kind, Person
 from csenet.gateway.settings_people import PeopleSection
 from csenet.gateway.store import accounts, audit
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.sealing import Row
 
 FULL: Final = "full"
 CODE: Final = "code"
@@ -107,7 +107,7 @@ class Signing:
             await self._store.together(touch)
         return _entry(row)
 
-    def _is_over(self, row: RowMapping, now: datetime) -> bool:
+    def _is_over(self, row: Row, now: datetime) -> bool:
         idle, longest = now - row["sign_in_seen_at"], now - row["sign_in_begun_at"]
         return bool(idle >= self.settings.idle or longest >= self.settings.longest)
 
@@ -133,7 +133,7 @@ class Signing:
         first = CODE if account.has_codes else self._after_code(row)
         return await self._begin(row, first, "password", caller)
 
-    async def known_elsewhere(self, row: RowMapping, caller: Caller) -> Entry:
+    async def known_elsewhere(self, row: Row, caller: Caller) -> Entry:
         """Sign somebody in whom an issuer of identities vouches for."""
         if row["disabled_at"] is not None:
             await self._failed(row, caller, count=False)
@@ -170,7 +170,7 @@ class Signing:
         secret = codes.new_secret()
 
         async def keep(conn: AsyncConnection) -> None:
-            await accounts.change(conn, row["id"], code_secret=secret)
+            await accounts.keep_code_secret(conn, row["name"], secret)
 
         await self._store.together(keep)
         return secret
@@ -198,21 +198,21 @@ class Signing:
 
         await self._store.together(end)
 
-    def _after_code(self, row: RowMapping) -> str:
+    def _after_code(self, row: Row) -> str:
         return PASSWORD if row["password_until"] is not None else self._after_password(row)
 
-    def _after_password(self, row: RowMapping) -> str:
+    def _after_password(self, row: Row) -> str:
         account = account_of(row)
         return ENROL if self.settings.needs_code(account.roles) and not account.has_codes else FULL
 
-    async def _account(self, entry: Entry) -> RowMapping:
+    async def _account(self, entry: Entry) -> Row:
         async with self._store.read() as conn:
             row = await accounts.by_number(conn, entry.account.id)
         if row is None:
             raise SignInRefused("There is no such account any more.")
         return row
 
-    async def _begin(self, row: RowMapping, stage: str, way: str, caller: Caller) -> Entry:
+    async def _begin(self, row: Row, stage: str, way: str, caller: Caller) -> Entry:
         secret, now = new_secret(), self._clock.now()
         values = {
             "account_id": row["id"],
@@ -234,9 +234,7 @@ class Signing:
         number = await self._store.together(begin)
         return Entry(id=number, account=account_of(row), stage=stage, secret=secret, begun_at=now)
 
-    async def _advance(
-        self, entry: Entry, row: RowMapping, stage: str, caller: Caller, **changed: Any
-    ) -> Entry:
+    async def _advance(self, entry: Entry, row: Row, stage: str, caller: Caller, **changed: Any) -> Entry:
         """Go one step on, under a new secret."""
         secret = new_secret()
 
@@ -249,12 +247,12 @@ class Signing:
         await self._store.together(go_on)
         return msgspec.structs.replace(entry, stage=stage, secret=secret)
 
-    async def _let_in(self, conn: AsyncConnection, row: RowMapping, caller: Caller, number: int) -> None:
+    async def _let_in(self, conn: AsyncConnection, row: Row, caller: Caller, number: int) -> None:
         now = self._clock.now()
         await accounts.change(conn, row["id"], failures=0, locked_until=None, signed_in_at=now)
         await audit.add(conn, [self._line("signin.done", row["name"], caller, number)])
 
-    async def _failed(self, row: RowMapping | None, caller: Caller, *, count: bool) -> None:
+    async def _failed(self, row: Row | None, caller: Caller, *, count: bool) -> None:
         """Count a failure and lock the account for longer each time; an unknown name is not written down.
 
         People type their password where the name belongs.
@@ -285,12 +283,12 @@ class Signing:
         return {"at": self._clock.now(), "actor": name, "action": action, "object": about, "detail": detail}
 
 
-def _is_locked(row: RowMapping, now: datetime) -> bool:
+def _is_locked(row: Row, now: datetime) -> bool:
     until: datetime | None = row["locked_until"]
     return until is not None and until > now
 
 
-def _entry(row: RowMapping) -> Entry:
+def _entry(row: Row) -> Entry:
     return Entry(
         id=row["sign_in_id"],
         account=account_of(row),

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.sealing import opened_one, sealed_one
 from csenet.gateway.store.tables_people import account, sign_in
 
 
@@ -17,23 +18,24 @@ async def add(conn: AsyncConnection, values: dict[str, Any]) -> int:
     return int(made.scalar_one())
 
 
-async def by_name(conn: AsyncConnection, name: str) -> RowMapping | None:
+async def by_name(conn: AsyncConnection, name: str) -> dict[str, Any] | None:
     """Find an account by its name."""
     return await _one(conn, account.c.name == name)
 
 
-async def by_number(conn: AsyncConnection, number: int) -> RowMapping | None:
+async def by_number(conn: AsyncConnection, number: int) -> dict[str, Any] | None:
     """Find an account by its number."""
     return await _one(conn, account.c.id == number)
 
 
-async def by_subject(conn: AsyncConnection, subject: str) -> RowMapping | None:
+async def by_subject(conn: AsyncConnection, subject: str) -> dict[str, Any] | None:
     """Find an account by what an issuer of identities calls its holder."""
     return await _one(conn, account.c.subject == subject)
 
 
-async def _one(conn: AsyncConnection, which: ColumnElement[bool]) -> RowMapping | None:
-    return (await conn.execute(select(account).where(which))).mappings().first()
+async def _one(conn: AsyncConnection, which: ColumnElement[bool]) -> dict[str, Any] | None:
+    row = (await conn.execute(select(account).where(which))).mappings().first()
+    return await opened_one(conn, account, row)
 
 
 async def everybody(conn: AsyncConnection) -> list[RowMapping]:
@@ -41,8 +43,15 @@ async def everybody(conn: AsyncConnection) -> list[RowMapping]:
     return list((await conn.execute(select(account).order_by(account.c.name))).mappings())
 
 
+async def keep_code_secret(conn: AsyncConnection, name: str, secret: str) -> None:
+    """Keep what an account's telephone and we share, sealed."""
+    row = sealed_one(conn, account, {"name": name, "code_secret": secret})
+    kept = update(account).where(account.c.name == name).values(code_secret=row["code_secret"])
+    await conn.execute(kept)
+
+
 async def change(conn: AsyncConnection, number: int, **values: Any) -> None:
-    """Change columns of an account."""
+    """Change columns of an account, of those that are not sealed."""
     await conn.execute(update(account).where(account.c.id == number).values(**values))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding, among
@@ -25,13 +25,14 @@ async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, di
 
 async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> None:
     """Keep a case not known before."""
-    await conn.execute(insert(case_file).values(**sealed_one(conn, case_file, values)))
+    await conn.execute(insert(case_file).values(**sealed_one(conn, case_file, _with_office(values))))
 
 
 async def save(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace facts and state of known cases."""
     if not rows:
         return
+    rows = [_with_office(row) for row in rows]
     columns = [name for name in rows[0] if name != "case_id"]
     await conn.execute(
         update(case_file)
@@ -39,6 +40,29 @@ async def save(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None
         .values({name: bindparam(f"b_{name}") for name in columns}),
         [{f"b_{name}": value for name, value in row.items()} for row in sealed(conn, case_file, rows)],
     )
+
+
+def _with_office(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep the office where lists can ask for it."""
+    return {**row, "office": row["facts"].get("office")} if "facts" in row else row
+
+
+async def offices(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, str | None]:
+    """Return whose cases these are; a case that is not known is left out."""
+    if not case_ids:
+        return {}
+    query = select(case_file.c.case_id, case_file.c.office).where(case_file.c.case_id.in_(sorted(case_ids)))
+    return {row.case_id: row.office for row in await conn.execute(query)}
+
+
+def in_scope(case_id: ColumnElement[Any], offices: Collection[str]) -> ColumnElement[bool]:
+    """Leave out what belongs to a case of any other office; what belongs to no office or case stays."""
+    theirs = exists().where(
+        case_file.c.case_id == case_id,
+        case_file.c.office.is_not(None),
+        case_file.c.office.not_in(sorted(offices)),
+    )
+    return not_(theirs)
 
 
 async def add_events(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

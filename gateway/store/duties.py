@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import RowMapping, Select, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.tables import outbound
 from csenet.gateway.store.tables_duties import duty
@@ -25,6 +26,7 @@ class DutyFilter(msgspec.Struct, frozen=True, kw_only=True):
     open_only: bool = True
     due_by: date | None = None
     overdue_on: date | None = None
+    offices: frozenset[str] | None = None
     after: int | None = None
     limit: int = 100
 
@@ -119,6 +121,8 @@ async def listed(conn: AsyncConnection, wanted: DutyFilter) -> list[RowMapping]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(duty.c[name] == value)
+    if wanted.offices is not None:
+        query = query.where(in_scope(duty.c.case_id, wanted.offices))
     if wanted.due_by is not None:
         query = query.where(duty.c.due <= wanted.due_by)
     if wanted.overdue_on is not None:

@@ -141,6 +141,8 @@ case_file = Table(
     Column("role", String(16), nullable=False),
     Column("other_fips", String(7), nullable=False),
     Column("other_case_id", String(15)),
+    # Whose case it is, out of the facts; none: the agency's as a whole.
+    Column("office", String(32)),
     Column("facts", Sealed("json"), nullable=False),
     Column("state", Sealed("json"), nullable=False),
     Column("version", Integer, nullable=False),

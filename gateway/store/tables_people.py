@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime, one_of
+from csenet.gateway.store.columns import ROW_ID, Json, Sealed, UtcDateTime, content, one_of
 from csenet.gateway.store.tables import metadata
 
 STAGES = ("code", "password", "enrol", "full")
@@ -20,7 +20,7 @@ account = Table(
     Column("password", Text),
     # Given out by an administrator: to be changed at the first sign-in, and no use after that moment.
     Column("password_until", UtcDateTime),
-    Column("code_secret", Text),
+    Column("code_secret", Sealed("json")),
     Column("code_since", UtcDateTime),
     # The period of the code used last: none is taken twice.
     Column("code_used", BigInteger),
@@ -30,6 +30,7 @@ account = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("signed_in_at", UtcDateTime),
     Column("disabled_at", UtcDateTime),
+    info=content("account", "name"),
 )
 
 sign_in = Table(

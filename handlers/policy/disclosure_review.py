@@ -45,11 +45,15 @@ class Risk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold the release of what is withheld: who asked, who approved, and for what reason."""
+    """Hold the release of what is withheld: who asked, who approved, and for what reason.
+
+    `places` names what was withheld when it was asked for, such as `ncp_locate[0]`; nothing else is released.
+    """
 
     asked_by: str
     approved_by: str
     reason: str
+    places: frozenset[str] = frozenset()
 
     def problems(self) -> tuple[str, ...]:
         """List why the release does not count: it takes two different persons and a reason."""
@@ -103,7 +107,7 @@ def review(
 
     Raise `disclosure.UnknownBlockError` for a block that no transaction has.
     """
-    weighed = tuple(_weigh(blocks, risk))
+    weighed = weigh(blocks, risk)
     stays = any(not each.allowed or each.blank for each in weighed)
     refused = release.problems() if release is not None else ()
     if release is not None and not refused and stays:
@@ -128,11 +132,13 @@ def review(
     )
 
 
-def _weigh(blocks: Mapping[str, int], risk: Risk) -> Iterator[BlockReview]:
-    for block, count in blocks.items():
-        row = row_of(block)
-        for number in range(count):
-            yield _weigh_one(block, row, number, risk)
+def weigh(blocks: Mapping[str, int], risk: Risk) -> tuple[BlockReview, ...]:
+    """Say of each block what may leave, whatever answer goes in the end; raise as `review` does."""
+    return tuple(
+        _weigh_one(block, row_of(block), number, risk)
+        for block, count in blocks.items()
+        for number in range(count)
+    )
 
 
 def _weigh_one(block: str, row: Withheld | None, number: int, risk: Risk) -> BlockReview:

@@ -1,0 +1,123 @@
+"""A caseworker sees and works the cases of their own offices; any other is not there for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from csenet.gateway.desk import Desk
+from csenet.gateway.people.accounts import Accounts
+from csenet.gateway.people.person import Kind, Person
+from csenet.gateway.people.reading import Reader
+from csenet.gateway.people.rights import Role
+from csenet.gateway.store import audit, cases
+from csenet.gateway.store.engine import Store
+
+from ..conftest import BOTH_STORES, arriving, facts, lines
+from .conftest import Client, enter
+
+
+@pytest.fixture(params=BOTH_STORES)
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Try both databases: the lists ask them differently."""
+    if request.param == "sqlite":
+        return tmp_path / "gateway.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def three(desk: Desk) -> None:
+    """Put a case of each of two offices and one of no office, each with work and a transaction."""
+    for case_id, office in (("MN1", "north"), ("MN2", "SOUTH"), ("MN3", None)):
+        told = facts("responding") if office is None else facts("responding", office=office)
+        await desk.put_case(case_id, told)
+        number = int(case_id[2:])
+        await desk.accept(lines(arriving("MSC P GSC17", number, case_id)), source="test", name=case_id)
+    await desk.settle_pending()
+
+
+@pytest.fixture
+async def north(browser: Client, accounts: Accounts, three: None) -> Client:
+    await enter(browser, accounts, "ada", "caseworker", offices=("North",))
+    return browser
+
+
+async def token(client: Client) -> dict[str, str]:
+    page = await (await client.get("/")).text()
+    return {"X-CSRF-Token": page.split('name="csrf" value="')[1].split('"')[0]}
+
+
+async def last(store: Store) -> tuple[str, str, Any]:
+    async with store.read() as conn:
+        row = (await audit.newest(conn, 1))[0]
+    return row["action"], row["object"], row["detail"].get("outcome")
+
+
+async def test_lists_hold_own_cases_and_the_agencys(north: Client) -> None:
+    listed = await (await north.get("/v1/transactions?direction=inbound")).json()
+    assert {each["case_id"] for each in listed["transactions"]} == {"MN1", "MN3"}
+    work = await (await north.get("/v1/work-items")).json()
+    assert {each["case_id"] for each in work["work_items"]} == {"MN1", "MN3"}
+    duties = await (await north.get("/v1/duties?all=true")).json()
+    assert {each["case_id"] for each in duties["duties"]} <= {"MN1", "MN3"}
+
+
+async def test_another_office_s_case_is_not_found_and_the_try_is_recorded(
+    north: Client, store: Store
+) -> None:
+    assert (await north.get("/v1/cases/MN1")).status == 200
+    assert (await north.get("/v1/cases/MN3")).status == 200
+    theirs, nobody = await north.get("/v1/cases/MN2"), await north.get("/v1/cases/MN9")
+    assert (theirs.status, nobody.status) == (404, 404)
+    told, said = await theirs.json(), await nobody.json()
+    assert {**told, "instance": ""} == {**said, "instance": ""}
+    assert (await north.get("/v1/cases/mn2")).status == 404
+    assert await last(store) == ("case.read", "case MN2", "out of scope")
+
+
+async def test_neither_its_transactions_nor_its_work_are_there(
+    north: Client, desk: Desk, store: Store
+) -> None:
+    page = await desk.list_work_items()
+    for item in page.items:
+        expected = 404 if item.case_id == "MN2" else 200
+        assert (await north.get(f"/v1/work-items/{item.id}")).status == expected
+        assert (await north.get(f"/v1/transactions/{item.transaction}")).status == expected
+
+
+async def test_what_cannot_be_seen_cannot_be_changed(north: Client, desk: Desk, store: Store) -> None:
+    header = await token(north)
+    page = await desk.list_work_items()
+    (theirs,) = {item.id for item in page.items if item.case_id == "MN2" and item.status == "open"} or {0}
+    done = {"on": "2026-11-20"}
+    answer = await north.post(f"/v1/work-items/{theirs}/complete", json=done, headers=header)
+    assert answer.status == 404
+    assert await last(store) == ("work.complete", "case MN2", "out of scope")
+    for wish in ({"case_id": "mn2 ", "far": "MSC P GSC15"}, {"header": {"case_id": "MN2"}}):
+        assert (await north.post("/v1/transactions", json=wish, headers=header)).status == 404
+    assert await last(store) == ("transaction.submit", "case MN2", "out of scope")
+    async with store.read() as conn:
+        assert await cases.offices(conn, ["MN1", "MN2", "MN3", "MN9"]) == {
+            "MN1": "NORTH",
+            "MN2": "SOUTH",
+            "MN3": None,
+        }
+
+
+async def test_who_may_see_all_offices_sees_all(desk: Desk, store: Store, clock: Any, three: None) -> None:
+    reader = Reader(desk, store, clock)
+    for role in (Role.VIEWER, Role.SUPERVISOR, Role.CASESYSTEM):
+        person = Person(name="pat", kind=Kind.PERSON, roles=frozenset({role}))
+        assert await reader.case(person, "MN2") is not None
+
+
+async def test_a_case_that_moves_to_another_office_moves_out_of_sight(
+    north: Client, desk: Desk, store: Store
+) -> None:
+    await desk.put_case("MN1", facts("responding", office="South"))
+    assert (await north.get("/v1/cases/MN1")).status == 404
+    await desk.put_case("MN1", facts("responding"))
+    assert (await north.get("/v1/cases/MN1")).status == 200
