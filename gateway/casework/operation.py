@@ -73,6 +73,15 @@ PURPOSE: Final = Parameter(
 )
 
 
+IDEMPOTENCY_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    place="header",
+    description="1 to 64 printable characters. Key and body repeated give the first answer; "
+    "the same key with another body is a conflict.",
+    form={"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+)
+
+
 def path_id(name: str, what: str) -> Parameter:
     """Describe a numeric identifier in the path."""
     return Parameter(

@@ -16,6 +16,7 @@ from csenet.gateway.casework.operation import (
     CASE_ID,
     FLAT,
     HTML,
+    IDEMPOTENCY_KEY,
     JSON,
     PURPOSE,
     TEXT,
@@ -110,15 +111,7 @@ OPERATIONS: Final = (
             "that the exchange would make is made first, with all problems in one answer. What disclosure "
             "rules withhold cannot be released here; a refusal says what goes instead."
         ),
-        parameters=(
-            Parameter(
-                name="Idempotency-Key",
-                place="header",
-                description="1 to 64 printable characters. Key and body repeated give the first answer; "
-                "the same key with another body is a conflict.",
-                form={"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
-            ),
-        ),
+        parameters=(IDEMPOTENCY_KEY,),
         body="Submission",
         body_examples={
             "code and case ID": examples.SHORT_SUBMISSION,

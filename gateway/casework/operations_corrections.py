@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from csenet.gateway.casework import examples
-from csenet.gateway.casework.operation import Answer, Operation, Parameter
+from csenet.gateway.casework.operation import IDEMPOTENCY_KEY, Answer, Operation, Parameter
 
 OPERATIONS: Final = (
     Operation(
@@ -28,13 +28,7 @@ OPERATIONS: Final = (
                 form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
                 required=True,
             ),
-            Parameter(
-                name="Idempotency-Key",
-                place="header",
-                description="1 to 64 printable characters. Key and body repeated give the first answer; "
-                "the same key with another body is a conflict.",
-                form={"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
-            ),
+            IDEMPOTENCY_KEY,
         ),
         body="Correction",
         body_examples={"another county": {"changes": {"header": {"other_fips_county": "173"}}}},

@@ -14,7 +14,6 @@ import msgspec
 from csenet.handlers.policy.advances import advances
 from csenet.handlers.policy.agreements import alternatives, load_agreements, sending_rules
 from csenet.handlers.policy.closure import criteria
-from csenet.handlers.policy.dated import Dated
 from csenet.handlers.policy.deadlines import duties
 from csenet.handlers.policy.disclosure import table as disclosure_table
 from csenet.handlers.policy.explain_paragraphs import today_of
@@ -139,20 +138,8 @@ def _federal() -> Iterator[Entry]:
             kind="federal rule",
             about=latest.text,
             cited_in_spec=latest.cited_in_spec,
-            versions=tuple(_version(row, plain(parse_value(rule.kind, row.value))) for row in rule.rows),
+            versions=tuple(Version.of(row, plain(parse_value(rule.kind, row.value))) for row in rule.rows),
         )
-
-
-def _version(row: Dated, value: str) -> Version:
-    return Version(
-        citation=row.citation,
-        text=row.text,
-        since=row.since,
-        until=row.until,
-        ours=row.ours,
-        note=row.note,
-        value=value,
-    )
 
 
 def _duties() -> Iterator[Entry]:
@@ -171,7 +158,7 @@ def _duties() -> Iterator[Entry]:
                 "opened by": ", ".join(duty.opened_by),
                 "answered by": ", ".join(duty.answered_by),
             },
-            versions=tuple(_version(row, row.span) for row in duty.limits) or (always,),
+            versions=tuple(Version.of(row, row.span) for row in duty.limits) or (always,),
         )
 
 
@@ -231,14 +218,14 @@ def _sending() -> Iterator[Entry]:
         id="exchange_agreement",
         kind="agreement",
         about="What may be exchanged with a partner, where the agency's own agreements say nothing.",
-        versions=tuple(_version(row, plain(row.allowed)) for row in rows),
+        versions=tuple(Version.of(row, plain(row.allowed)) for row in rows),
     )
     spoken = [row for row in rows if row.tax_information is not None]
     yield Entry(
         id="tax_information_agreement",
         kind="agreement",
         about="Whether federal tax information may go to a partner; where no agreement says so, it stays.",
-        versions=tuple(_version(row, plain(bool(row.tax_information))) for row in spoken),
+        versions=tuple(Version.of(row, plain(bool(row.tax_information))) for row in spoken),
     )
 
 

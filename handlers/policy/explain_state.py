@@ -56,15 +56,7 @@ def _places(rule_id: str) -> tuple[str, ...]:
 
 def _answer(question: Question, row: AnswerRow) -> Version:
     value = NOT_STATED if row.value is None else question.shown(question.parse(row.value), row.unit)
-    return Version(
-        citation=row.citation,
-        text=row.text,
-        since=row.since,
-        until=row.until,
-        ours=row.ours,
-        note=row.note,
-        value=value,
-    )
+    return Version.of(row, value)
 
 
 def _terms(profile: Profile | None) -> Iterator[Entry]:

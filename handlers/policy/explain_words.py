@@ -12,6 +12,19 @@ class Version(Dated, frozen=True, kw_only=True):
 
     value: str = ""
 
+    @classmethod
+    def of(cls, row: Dated, value: str) -> "Version":
+        """Take a row of a table as a version that states `value`."""
+        return cls(
+            citation=row.citation,
+            text=row.text,
+            since=row.since,
+            until=row.until,
+            ours=row.ours,
+            note=row.note,
+            value=value,
+        )
+
     def says_the_same(self, other: "Version") -> bool:
         """Tell whether two versions have the same value on the same authority."""
         return (self.value, self.citation) == (other.value, other.citation)

@@ -18,7 +18,7 @@ from csenet.gateway.store import destinations
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import attempt, audit, outbound, work_item
 
-from .test_delivery_courier import NOW, Scripted, queue, statuses, table
+from .couriers import NOW, Scripted, forbidding, queue, resend, statuses, table
 
 DOWN = transient("http_500")
 
@@ -192,8 +192,6 @@ async def test_after_two_days_a_person_is_asked(store: Store, clock: ManualClock
 async def test_a_dead_batch_sent_again_is_given_the_whole_time_again(
     store: Store, clock: ManualClock
 ) -> None:
-    from .test_delivery_courier import resend
-
     await queue(store, "A")
     to = Slow(clock, 4.0, *[DOWN] * 4)
     carrier = courier(store, to, clock, give_up_after_seconds=10.0, breaker_after=99)
@@ -291,8 +289,6 @@ async def test_a_flush_lets_out_what_is_queued_then_and_nothing_later(
 
 async def withdrawn(store: Store, clock: ManualClock, failure: Outcome) -> Scripted:
     """Fail with a batch of three, refuse one of them meanwhile, and go on."""
-    from .test_delivery_courier import forbidding
-
     await queue(store, "A", "B", "A")
     forbidden: set[int] = set()
     to = Scripted(failure)

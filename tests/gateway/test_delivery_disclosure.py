@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, transient
-from csenet.gateway.delivery.transports import Parcel
+from csenet.gateway.delivery.retry import transient
 from csenet.gateway.desk import Desk
 from csenet.gateway.desk.disclosing import refused_now
 from csenet.gateway.store.embedded import InPlaceConnection
@@ -23,6 +22,7 @@ from csenet.gateway.store.tables import outbound, work_item
 from csenet.handlers.policy.rules import Why
 
 from .conftest import QUIET, contents, facts
+from .couriers import Scripted
 
 PLACE = {
     "residential_address_line_1": "9 OPEN LANE",
@@ -33,25 +33,7 @@ PLACE = {
 }
 
 
-class Destination:
-    """Take what comes, after failing as told."""
-
-    def __init__(self, *failures: Outcome) -> None:
-        self.failures = list(failures)
-        self.got: list[Parcel] = []
-
-    async def open(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-    async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
-        self.got.append(parcel)
-        return self.failures.pop(0) if self.failures else DELIVERED
-
-
-def courier(desk: Desk, store: Store, clock: ManualClock, to: Destination) -> Courier:
+def courier(desk: Desk, store: Store, clock: ManualClock, to: Scripted) -> Courier:
     """Wire a courier as the service does."""
 
     async def refusals(conn: AsyncConnection, rows: Sequence[OutboundRow]) -> Mapping[int, Sequence[Why]]:
@@ -92,7 +74,7 @@ async def test_a_place_that_waits_is_held_once_somebody_is_at_risk(
     await desk.submit(wish())
     await desk.submit(wish("MN2"))
     await desk.put_case("MN1", facts(**found))
-    to = Destination()
+    to = Scripted()
     await courier(desk, store, clock, to).deliver_waiting()
     assert await statuses(store) == ["held", "delivered"]
     assert [parcel.count for parcel in to.got] == [1]
@@ -109,7 +91,7 @@ async def test_nobody_at_risk_any_more_and_a_release_let_it_leave(
     await desk.put_case("MN1", facts())
     await desk.submit(wish())
     await desk.put_case("MN1", facts(family_violence=True))
-    to = Destination()
+    to = Scripted()
     carrier = courier(desk, store, clock, to)
     await carrier.deliver_waiting()
     await desk.release_held()
@@ -128,7 +110,7 @@ async def test_what_is_held_can_be_withdrawn_so_that_its_case_goes_on(
     await desk.submit(wish())
     await desk.submit({"case_id": "MN1", "far": "MSC P GSC15"})
     await desk.put_case("MN1", facts(family_violence=True))
-    carrier = courier(desk, store, clock, Destination())
+    carrier = courier(desk, store, clock, Scripted())
     await carrier.deliver_waiting()
     assert await statuses(store) == ["held", "queued"]
     assert await desk.dead_cancel([1], "told on paper") == 1
@@ -142,7 +124,7 @@ async def test_what_was_written_with_the_risk_known_leaves(
 ) -> None:
     await desk.put_case("MN1", facts(family_violence=True, ncp_locate=PLACE))
     await desk.submit({"case_id": "MN1", "far": "MSC P GSC15"})
-    await courier(desk, store, clock, Destination()).deliver_waiting()
+    await courier(desk, store, clock, Scripted()).deliver_waiting()
     assert await statuses(store) == ["delivered"]
 
 
@@ -152,7 +134,7 @@ async def test_what_tells_no_place_leaves_although_somebody_is_at_risk_since(
     await desk.put_case("MN1", facts())
     await desk.submit({"case_id": "MN1", "far": "MSC P GSC15"})
     await desk.put_case("MN1", facts(family_violence=True))
-    await courier(desk, store, clock, Destination()).deliver_waiting()
+    await courier(desk, store, clock, Scripted()).deliver_waiting()
     assert await statuses(store) == ["delivered"]
 
 
@@ -163,7 +145,7 @@ async def test_a_batch_that_waits_for_its_next_try_is_looked_at_again(
     await desk.put_case("MN2", facts())
     await desk.submit(wish())
     await desk.submit(wish("MN2"))
-    to = Destination(transient("ClientConnectorError"))
+    to = Scripted(transient("ClientConnectorError"))
     carrier = courier(desk, store, clock, to)
     await carrier.deliver_waiting()
     assert await statuses(store) == ["sending", "sending"]
@@ -200,6 +182,6 @@ async def test_the_facts_of_a_whole_batch_are_read_at_once(
         return run(self, sql, values)
 
     monkeypatch.setattr(InPlaceConnection, "run", note)
-    await courier(desk, store, clock, Destination()).deliver_waiting()
+    await courier(desk, store, clock, Scripted()).deliver_waiting()
     assert set(await statuses(store)) == {"delivered"}
     assert len([each for each in asked if "facts" in each]) == 1

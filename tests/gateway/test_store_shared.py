@@ -4,27 +4,25 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 import structlog
-from sqlalchemy import insert, select, text
+from sqlalchemy import text
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, transient
+from csenet.gateway.delivery.retry import Outcome, transient
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.desk import Desk, TransactionFilter, agency_of, files, service
 from csenet.gateway.store import claims, dead, leases, outbox
 from csenet.gateway.store.engine import Store, open_store
-from csenet.gateway.store.sealing import sealed
-from csenet.gateway.store.tables import outbound
 
 from .conftest import LEDGER, NOON, QUIET, arriving, facts, lines
+from .couriers import NOW, Scripted, queue, statuses
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LEASE = 60.0
 
 
@@ -162,58 +160,25 @@ async def test_what_another_gateway_could_not_settle_is_looked_for(
 # ---- delivering
 
 
-class Destination:
-    """Remembers what came, and lets chosen batches hang as if their sender had been stopped."""
+class Destination(Scripted):
+    """Lets chosen batches hang as if their sender had been stopped."""
 
     def __init__(self) -> None:
-        self.got: list[Parcel] = []
+        super().__init__()
         self.hang: set[str] = set()
         self.hanging = asyncio.Event()
         self.wake = asyncio.Event()
-        self.answers: list[Outcome] = []
-
-    async def open(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
 
     async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
         if parcel.name in self.hang:
             self.hanging.set()
             await self.wake.wait()
-        self.got.append(parcel)
-        return self.answers.pop(0) if self.answers else DELIVERED
-
-
-async def queue(store: Store, *cases: str | None, first: int = 1, status: str = "queued") -> None:
-    rows = [
-        {
-            "serial": serial,
-            "partner": "20",
-            "case_id": case,
-            "far": "MSC P GSTAI",
-            "status": status,
-            "raw": b"transaction %d" % serial,
-            "correlation": f"c{serial}",
-            "intake_at": NOW,
-            "created_at": NOW,
-        }
-        for serial, case in enumerate(cases, start=first)
-    ]
-    async with store.begin() as conn:
-        await conn.execute(insert(outbound), sealed(conn, outbound, rows))
+        return await super().deliver(parcel, spooled)
 
 
 def courier(store: Store, to: Destination, clock: ManualClock, batch_size: int = 3) -> Courier:
     settings = CourierSettings(jurisdiction="27", batch_size=batch_size, lease_seconds=LEASE)
     return Courier(store, to, clock, settings, structlog.get_logger())
-
-
-async def statuses(store: Store) -> dict[int, str]:
-    async with store.read() as conn:
-        found = await conn.execute(select(outbound.c.serial, outbound.c.status))
-        return {int(serial): str(status) for serial, status in found}
 
 
 def left(*destinations: Destination) -> list[int]:
