@@ -244,7 +244,8 @@ class GatewayApp:
         )
         add_pages(application, self._sources(desk, store, clock))
         trust = trust_of(self.settings, self.partners, clock, desk.log)
-        add_exchange_routes(application, desk, trust=trust, keys=StoreKeys(store, clock))
+        own, keys = self.settings.gateway.jurisdiction, StoreKeys(store, clock)
+        add_exchange_routes(application, desk, trust=trust, keys=keys, own=own, now=clock.now)
         self.observed.add_to(application)
         if self._pressure is not None:
             application.middlewares.insert(0, self._pressure.middleware())

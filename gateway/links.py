@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from csenet.codecs.envelope import Identity
     from csenet.gateway.clock import Clock
+    from csenet.gateway.delivery.probing import Probed
     from csenet.gateway.delivery.transports.base import Transport
     from csenet.gateway.delivery.transports.sftp import SftpPlace
     from csenet.gateway.delivery.windows import Windows
@@ -54,6 +55,15 @@ def transport_of(settings: Settings, clock: Clock) -> Transport:
             "delivery: no way out; set [delivery.folder] path, [delivery.http] url or [delivery.sftp] host"
         )
     return _http_transport(delivery.http, clock)
+
+
+def way_out_of(settings: Settings, clock: Clock) -> Callable[[], Probed]:
+    """Give what builds the one way out anew for each test message."""
+
+    def build() -> Probed:
+        return cast("Probed", transport_of(settings, clock))
+
+    return build
 
 
 def windows_of(windows: DeliveryWindows, zone: tzinfo) -> Windows:

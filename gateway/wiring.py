@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from csenet.gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ async def desk_of(
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.desk import Desk
     from csenet.gateway.desk.indexing import index_cases
+    from csenet.gateway.links import way_out_of
     from csenet.gateway.store.engine import open_store
 
     agency = agency_from(settings)
@@ -77,7 +80,9 @@ async def desk_of(
     tell_of_new_key(keyring, log)
     if migrate:
         await index_cases(store)
-    return store, Desk(store, agency, chosen, log), chosen
+    desk = Desk(store, agency, chosen, log)
+    desk.way_out = way_out_of(settings, chosen)
+    return store, desk, chosen
 
 
 def keyring_of(settings: Settings, clock: Clock | None = None) -> Keyring:
@@ -133,6 +138,15 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
 
     refuse_missing(settings)
     store, desk, _ = await desk_of(settings, clock=None, log=structlog.get_logger(), migrate=False)
+    if settings.partners.file is not None:
+        from csenet.gateway.partners import check_partners
+
+        # A table that is wrong keeps a running gateway's old one in force; it stops no command.
+        table = check_partners(settings.partners.file).partners
+        if table is not None:
+            desk.agency = msgspec.structs.replace(
+                desk.agency, agreements=table.before(desk.agency.agreements)
+            )
     try:
         yield desk
     finally:

@@ -11,6 +11,7 @@ from csenet.gateway.casework import (
     policy,
     service,
     views,
+    views_delivery,
     views_duties,
     views_releases,
     views_work,
@@ -65,6 +66,7 @@ def build_app(
         views_work.VIEWS,
         views_duties.VIEWS,
         views_releases.VIEWS,
+        views_delivery.VIEWS,
         service.VIEWS,
     )
     offered = {name: view for subject in subjects for name, view in subject.items()}

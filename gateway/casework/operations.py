@@ -7,6 +7,7 @@ from typing import Final
 from csenet.gateway.casework import (
     examples,
     operations_corrections,
+    operations_delivery,
     operations_duties,
     operations_events,
     operations_releases,
@@ -307,6 +308,7 @@ OPERATIONS: Final = (
         answers={200: Answer(description="They are queued again.", schema="Resent", example={"resent": 2})},
         problems=(404,),
     ),
+    *operations_delivery.OPERATIONS,
     Operation(
         id="postBatch",
         method="POST",
@@ -321,6 +323,7 @@ OPERATIONS: Final = (
             202: Answer(description="Kept.", schema="Receipt", example=examples.RECEIPT),
         },
     ),
+    *operations_delivery.EXCHANGE,
     Operation(
         id="getOpenApi",
         method="GET",

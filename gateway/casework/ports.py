@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from csenet.gateway.clock import Clock
+from csenet.gateway.delivery.probing import ProbeReport
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.releases import ReleaseView
@@ -139,6 +140,10 @@ class CaseDesk(Protocol):
 
     async def dead_resend(self, ids: Sequence[int] | None, *, actor: str) -> int:
         """Queue again what was given up: these, or all if None."""
+        ...
+
+    async def test_partner(self, name: str, *, actor: str) -> ProbeReport:
+        """Send a test message; raises NotFound."""
         ...
 
 

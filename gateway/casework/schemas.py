@@ -12,6 +12,7 @@ from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
 from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
+from csenet.gateway.delivery.probing import ProbeAnswer, ProbeReport
 from csenet.gateway.desk import duty_views, event_results, results
 from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
@@ -42,6 +43,8 @@ _ANSWERS: Final = (
     policy.RuleHistory,
     policy.OpenedDuties,
     policy.PolicyChanges,
+    ProbeAnswer,
+    ProbeReport,
     ProblemDocument,
     CaseState,
     Problem,

@@ -10,18 +10,20 @@ import click
 from csenet.gateway.cli.common import (
     Listing,
     Refused,
+    config_option,
     example,
     json_option,
     machine_today,
     print_json,
     print_table,
+    run,
     today_option,
 )
 
 
 @click.group(cls=Listing)
 def partners() -> None:
-    """Look after the table of partners."""
+    """Look after the table of partners; try whether one can be reached."""
 
 
 @partners.command(epilog=example("csenet partners check partners.toml"))
@@ -62,3 +64,31 @@ def check(file: Path, today: date | None, as_json: bool) -> None:
     print_table("Certificates", columns, [[row[column] for column in columns] for row in rows])
     partners_, agreements = len(found.names), len(found.agreements)
     click.echo(f"{file}: version {found.version} can be used; partners {partners_}, agreements {agreements}")
+
+
+@partners.command("test", epilog=example("csenet partners test exchange --config gateway.toml"))
+@click.argument("name", default="exchange")
+@config_option
+@json_option
+def test(name: str, config: Path, as_json: bool) -> None:
+    """Try whether the exchange, or the state NAME behind it, could be reached now.
+
+    Goes the whole way once: connection, certificates, sign-in, an answer to a word of ours; over SFTP and
+    into a folder, a hidden file that is removed again.  Nothing of any case leaves.  NAME is "exchange" or a
+    state, such as 20 or KS.  Exit 0 if everything that a batch needs worked, 1 if not.
+    """
+    from csenet.gateway.cli.store import ACTOR, call
+
+    report = run(call(config, lambda desk: desk.test_partner(name, actor=ACTOR)))
+    if as_json:
+        print_json(report)
+    else:
+        rows = [(each.step, _STATES[each.state], each.text) for each in report.steps]
+        print_table(f"Test message: {report.partner}, {report.way}", ["step", "", "what"], rows)
+    if not report.well:
+        raise Refused("a batch would not get through now")
+    if not as_json:
+        click.echo(f"a batch would get through; {report.milliseconds} ms")
+
+
+_STATES = {"well": "works", "look": "look", "failed": "FAILS"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from csenet.gateway.desk.base import DeskBase
+from csenet.gateway.desk.trying import Trying
 from csenet.gateway.store import audit, dead, destinations, duties
 
 
-class Operating(DeskBase):
+class Operating(Trying):
     """Give the desk its orders about delivery; each is one commit with its line in the audit."""
 
     async def hold_delivery(self, reason: str, *, actor: str) -> None:

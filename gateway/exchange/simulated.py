@@ -24,6 +24,7 @@ from csenet.gateway.exchange.hall import judge_batch, records_of
 from csenet.gateway.exchange.judging import Refused
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.tables import open_exchange_store
+from csenet.gateway.intake import probe
 from csenet.gateway.intake.http import LARGEST_BATCH, PATH, read_limited
 from csenet.gateway.store.engine import Store
 
@@ -160,6 +161,7 @@ class SimulatedExchange:
     async def _listen(self) -> None:
         app = web.Application()
         app.router.add_post(PATH, self._receive)
+        app.router.add_get(PATH, self._answer_probe)
         app.router.add_get("/", self._status)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSING)
         await self._runner.setup()
@@ -177,6 +179,13 @@ class SimulatedExchange:
                 if hmac.compare_digest(route.client_token.encode(), shown.encode()):
                     return fips
         raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
+
+    async def _answer_probe(self, request: web.Request) -> web.Response:
+        """Answer a test message: whom we take the caller for, and whether a partner can be reached."""
+        sender = self._sender(request)
+        word, partner = probe.asked(request)
+        known = None if partner is None else partner in self._routes
+        return probe.answer(word, self._clock.now(), caller=sender, partner=partner, known=known)
 
     async def _receive(self, request: web.Request) -> web.Response:
         """Keep a batch durably, then acknowledge; the same batch again gets its first receipt."""

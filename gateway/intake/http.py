@@ -6,12 +6,14 @@ import asyncio
 import base64
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
 
 from csenet.codecs.envelope import MEDIA_TYPE
+from csenet.gateway.intake import probe
 from csenet.gateway.intake.desk import IntakeDesk
 from csenet.gateway.intake.trust import Opened, Refusal, Trust
 from csenet.gateway.tls import peer_fingerprint
@@ -42,8 +44,10 @@ def add_exchange_routes(
     largest: int = LARGEST_BATCH,
     trust: Trust | None = None,
     keys: KeyBook | None = None,
+    own: str = "",
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Add ``POST /v1/exchange/batches``.
+    """Add ``POST /v1/exchange/batches``, and ``GET`` there for test messages.
 
     ``authorise`` raises to refuse the caller; leave it out where a middleware does that.  ``trust`` knows the
     partners' certificates: it says whose the caller's is, and opens CMS bodies (``application/pkcs7-mime``);
@@ -53,7 +57,8 @@ def add_exchange_routes(
     come before, 400 for an empty body, 403 for a caller without a partner's certificate or with somebody
     else's transactions, 413 for one of more than ``largest`` bytes, 415 for a form that is not taken, 422 for
     an envelope that does not open or a key that stood for other bytes.  To an envelope the receipt carries a
-    signed one as well, in base64 under ``signed_receipt``.
+    signed one as well, in base64 under ``signed_receipt``.  A test message is answered for the state ``own``
+    (two digits), with the time of ``now``.
     """
 
     async def receive(request: web.Request) -> web.Response:
@@ -74,7 +79,17 @@ def add_exchange_routes(
         body = msgspec.json.encode(_told(request, receipt, opened, trust))
         return web.Response(body=body, status=status, content_type="application/json")
 
+    async def answer_probe(request: web.Request) -> web.Response:
+        if authorise is not None:
+            await authorise(request)
+        caller = _caller(request, trust)
+        word, partner = probe.asked(request)
+        # Behind us there is nobody but ourselves.
+        known = None if partner is None or not own else partner == own
+        return probe.answer(word, now(), caller=caller, partner=partner, known=known)
+
     app.router.add_post(PATH, receive)
+    app.router.add_get(PATH, answer_probe)
 
 
 def _caller(request: web.Request, trust: Trust | None) -> str | None:

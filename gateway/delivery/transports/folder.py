@@ -14,12 +14,15 @@ from pathlib import Path
 
 import msgspec
 
+from csenet.gateway.delivery.probing import ProbeStep, Question, failed, well
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent
 from csenet.gateway.delivery.transports.base import Parcel
 
 
 class FolderTransport:
     """Deliver into ``path``; the spool is ``path/.spool`` unless another folder of that disk is given."""
+
+    way = "folder"
 
     def __init__(self, path: Path, spool: Path | None = None) -> None:
         """Remember the folders; nothing is touched before `open`."""
@@ -43,8 +46,29 @@ class FolderTransport:
             await spooled()
         return await asyncio.to_thread(self._publish, parcel)
 
+    async def probe(self, question: Question) -> list[ProbeStep]:
+        """Write, compare and remove a hidden file; whoever empties the folder is not asked."""
+        try:
+            await self.open()
+            return [await asyncio.to_thread(self._try_to_write, question.word)]
+        except OSError as error:
+            return [failed("folder", f"{self._path} cannot be written: {error.strerror}.")]
+
     async def close(self) -> None:
         """Do nothing: no handle stays open."""
+
+    def _try_to_write(self, word: str) -> ProbeStep:
+        source, target = self._spool / f".probe-{word}", self._path / f".probe-{word}"
+        try:
+            write_durably(source, word.encode())
+            source.replace(target)
+            same = target.read_bytes() == word.encode()
+        finally:
+            source.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
+        if not same:
+            return failed("folder", f"{self._path} does not give back what was written into it.")
+        return well("folder", f"{self._path} takes files; nobody was asked who fetches them there.")
 
     def _make_folders(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from csenet.gateway.delivery.probing import ProbeStep, Question
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, mistaken, permanent, transient
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.tls import refusal
@@ -22,6 +23,8 @@ _LONGEST_RECEIPT: Final = 65_536
 
 class HttpTransport:
     """Deliver with POST to ``url``; the batch's key makes a repetition harmless at the other end."""
+
+    way = "http"
 
     def __init__(
         self,
@@ -85,6 +88,14 @@ class HttpTransport:
             if judged is not None:
                 return judged
             return judge_receipt(await _read_limited(answer), parcel.sha256, parcel.count)
+
+    async def probe(self, question: Question) -> list[ProbeStep]:
+        """Ask with a GET, which changes nothing wherever it ends up."""
+        from csenet.gateway.delivery.transports.http_probe import ask
+
+        await self.open()
+        assert self._session is not None  # noqa: S101 - made by open()
+        return await ask(self._session, self._url, self._headers, question, question.at)
 
     async def close(self) -> None:
         """Close the connections."""

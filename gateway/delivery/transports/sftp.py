@@ -22,6 +22,7 @@ from typing import Final
 import asyncssh
 import msgspec
 
+from csenet.gateway.delivery.probing import ProbeStep, Question, failed, well
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, mistaken, permanent, transient
 from csenet.gateway.delivery.transports.base import Parcel
 
@@ -93,6 +94,8 @@ class SftpLink:
 class SftpTransport:
     """Deliver into the folder of a server."""
 
+    way = "sftp"
+
     def __init__(self, place: SftpPlace) -> None:
         """Remember the place; nothing is connected before the first parcel."""
         self._link = SftpLink(place)
@@ -114,9 +117,36 @@ class SftpTransport:
                 raise
             return mistaken(why)
 
+    async def probe(self, question: Question) -> list[ProbeStep]:
+        """Sign in, then write, compare and remove a hidden file."""
+        place = self._link.place
+        steps: list[ProbeStep] = []
+        try:
+            async with asyncio.timeout(place.timeout_seconds):
+                client = await self._link.client()
+                steps.append(
+                    well("connection", f"{place.host} port {place.port} shows the key that we know.")
+                )
+                steps.append(well("authentication", f"It lets {place.user} in."))
+                steps.append(await self._try_to_write(client, question.word))
+        except Exception as error:
+            steps.append(_lost(error, place, connected=bool(steps)))
+        finally:
+            await self._link.drop()
+        return steps
+
     async def close(self) -> None:
         """Close the connection."""
         await self._link.drop()
+
+    async def _try_to_write(self, client: asyncssh.SFTPClient, word: str) -> ProbeStep:
+        path, data = self._link.path(f".probe-{word}.part"), word.encode()
+        await _write(client, path, data, None)
+        same = await read_whole(client, path, len(data)) == data
+        await client.remove(path)
+        if not same:
+            return failed("folder", "The folder does not give back what was written into it.")
+        return well("folder", f"{self._link.place.folder} takes files and gives them back unchanged.")
 
     async def _deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
         client = await self._link.client()
@@ -128,6 +158,20 @@ class SftpTransport:
         if not parcel.spooled:
             await spooled()
         return await _publish(client, hidden, final, parcel)
+
+
+def _lost(error: BaseException, place: SftpPlace, *, connected: bool) -> ProbeStep:
+    """Say in words where a test message ended."""
+    why = refused(error)
+    if why == "sftp_host_key":
+        text = f"{place.host} shows another key than known_hosts has for it: nothing is sent there."
+        return failed("connection", text)
+    if why == "sftp_login":
+        text = f"{place.host} does not let {place.user} in, or not into its folder."
+        return failed("folder" if connected else "authentication", text)
+    if connected:
+        return failed("folder", f"{place.folder} cannot be written ({type(error).__name__}).")
+    return failed("connection", f"{place.host} cannot be reached ({type(error).__name__}).")
 
 
 async def _upload(client: asyncssh.SFTPClient, hidden: str, parcel: Parcel) -> bool:

@@ -33,6 +33,7 @@ async def described(open_api: Any) -> dict[str, Any]:
     for route in plain.router.routes():
         app.router.add_route(route.method, route.resource.canonical, route.handler)
     app.router.add_post("/v1/exchange/batches", nothing)
+    app.router.add_get("/v1/exchange/batches", nothing)
     return document(app, "Minnesota")
 
 
