@@ -49,6 +49,7 @@ COMMANDS: Final = {
     "people": "people:people",
     "token": "token:token",
     "keys": "keys:keys",
+    "backup": "backup:backup",
     "config": "config:config",
     "db": "db:db",
 }

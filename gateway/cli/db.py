@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from csenet.gateway.cli.common import Listing, Unusable, config_option, example, progress, run
+from csenet.gateway.cli.common import Listing, config_option, example, run
 
 
 @click.group(cls=Listing)
@@ -46,28 +46,3 @@ def upgrade(config: Path) -> None:
     finally:
         lock.release()
     click.echo(f"the store has schema {SCHEMA_HEAD}")
-
-
-@db.command(epilog=example("csenet db backup copy.db --config gateway.toml"))
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-@config_option
-def backup(target: Path, config: Path) -> None:
-    """Copy the embedded store to FILE, also while the gateway runs.
-
-    The copy is one moment of the store; it is checked, and gets its name only when it is whole and on disk.
-    A FILE that is there is not written over. PostgreSQL has tools of its own for that.
-    """
-    from csenet.gateway.settings import load_settings
-    from csenet.gateway.store.backup import copy_store
-
-    settings = load_settings(config)
-    location = settings.store_location
-    if not isinstance(location, Path):
-        raise Unusable("the store is on a database server: use pg_basebackup or pg_dump, see ops/backup.md")
-    if not location.exists():
-        raise Unusable(f"{location}: no store yet")
-    if target.exists():
-        raise Unusable(f"{target}: is there already")
-    with progress("Copying the store") as bar:
-        size = copy_store(location, target, bar)
-    click.echo(f"wrote {target}: {size:,} bytes, checked")

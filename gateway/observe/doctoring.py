@@ -49,7 +49,12 @@ async def examine(config: Path) -> AsyncIterator[Finding]:
         yield Finding(
             part="permissions", state="bad", what=wrong, do="Give the folder to the gateway's user."
         )
-    for finding in (*_secrets(settings, config), *_disk(settings), *_certificates(settings)):
+    for finding in (
+        *_secrets(settings, config),
+        *_disk(settings),
+        *_backup(settings),
+        *_certificates(settings),
+    ):
         yield finding
     for finding in _partners(settings):
         yield finding
@@ -94,6 +99,23 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(part="disk", state="well", what=what)
+
+
+def _backup(settings: Settings) -> Iterator[Finding]:
+    folder, limit = settings.observe.backup_folder, settings.observe.backup_limit
+    make = "Make one with csenet backup create; see ops/backup.md."
+    if folder is None:
+        what = "observe.backup_folder is not set: nobody is told when backups stop"
+        yield Finding(part="backup", state="look", what=what, do=make)
+        return
+    newest = machine.newest_change(folder)
+    if newest is None:
+        yield Finding(part="backup", state="bad", what=f"there is none in {folder}", do=make)
+        return
+    hours = (datetime.now(UTC) - newest).total_seconds() / 3600
+    what = f"the newest in {folder} is {hours:.0f} hours old; the limit is {limit.total_seconds() / 3600:.0f}"
+    late = hours * 3600 > limit.total_seconds()
+    yield Finding(part="backup", state="bad" if late else "well", what=what, do=make if late else "")
 
 
 def _certificates(settings: Settings) -> Iterator[Finding]:

@@ -29,9 +29,16 @@ def free_bytes(folder: Path) -> int:
 
 
 def newest_change(folder: Path) -> datetime | None:
-    """Give when the newest file in a folder was written; None if it holds none or is not there."""
+    """Give when the newest file in a folder was written; None if it holds none or is not there.
+
+    Hidden files do not count: what a command was stopped at is none.
+    """
     try:
-        times = [each.stat().st_mtime for each in folder.iterdir() if each.is_file()]
+        times = [
+            each.stat().st_mtime
+            for each in folder.iterdir()
+            if each.is_file() and not each.name.startswith(".")
+        ]
     except OSError:
         return None
     return datetime.fromtimestamp(max(times), UTC) if times else None
