@@ -142,9 +142,8 @@ def _where_to_look(console: Console, world: World) -> None:
             ("try", f"{sys.argv[0]} work list --config {site.config}"),
         ):
             console.print(f"  {name:<12} {place}", markup=False, soft_wrap=True)
-    console.print(
-        f"\n[bold]Exchange[/]\n  {'counts':<12} {world.exchange.url.rsplit('/v1', 1)[0]}/", soft_wrap=True
-    )
+    console.print("\n[bold]Exchange[/]")
+    console.print(f"  {'switch':<12} {world.switch}  (take it away, bring it back)", soft_wrap=True)
     console.print(f"\nLog: {world.folder / 'demo.log'}", markup=False, soft_wrap=True)
 
 

@@ -141,7 +141,7 @@ def _about_exchange(figures: Today, now: datetime, *, open_: bool) -> Iterator[C
         )
     elif exchange.state != "closed":
         yield Concern(
-            what=f"The exchange took nothing in {exchange.failures} tries; it is probed again and again.",
+            what=f"The exchange took nothing in {exchange.failures} tries; each that may leave probes it.",
             do="If it does not come back, ask the exchange and look at the address, secret and certificates.",
             page="partners",
         )

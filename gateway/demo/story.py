@@ -19,8 +19,7 @@ class Stage:
     today: date
     exchange_down: Callable[[], Awaitable[None]]
     exchange_up: Callable[[], Awaitable[None]]
-    answers: int = 1
-    """How many interest answers this run's first case has had: one in the story itself."""
+    is_exchange_up: Callable[[], bool]
 
     def case_ids(self, letter: str) -> tuple[str, str]:
         """Name one matter's case in Minnesota and in Kansas."""
@@ -199,18 +198,41 @@ async def _in_order_once(office: Office, case_id: str, serials: list[str]) -> No
 
 
 async def everyday(stage: Stage) -> str:
-    """Let Kansas ask once more what interest is owed; return a line that says how long the answer took."""
+    """Let Kansas ask once more what interest is owed; return a line that says how long the answer took.
+
+    While the exchange is away Minnesota has something to tell as well, so that both sides have what waits.
+    """
     mine, theirs = stage.case_ids("A")
+    if not stage.is_exchange_up():
+        told = await stage.minnesota.send(mine, "MSC P GSWKR")
+        asked = await stage.kansas.send(theirs, "MSC R GRINT")
+        return (
+            f"The exchange is away: Minnesota's {told['far']} {told['serial']} "
+            f"and Kansas's {asked['far']} {asked['serial']} wait for it"
+        )
     asked = await stage.kansas.send(theirs, "MSC R GRINT")
+    serial = asked["serial"]
 
     async def look() -> Body | None:
-        rows = await stage.minnesota.transactions(case_id=mine, direction="outbound", far="MSC P GSTAI")
-        return rows[-1] if len(rows) > stage.answers and rows[-1]["status"] == "delivered" else None
+        if not stage.is_exchange_up():
+            return {}
+        for came in await stage.minnesota.transactions(direction="inbound", case_id=mine, serial=serial):
+            rows = await stage.minnesota.transactions(direction="outbound", case_id=mine, far="MSC P GSTAI")
+            gone = [each for each in rows if each["in_reply_to"] == came["id"]]
+            if gone and gone[-1]["status"] == "delivered":
+                return gone[-1]
+        return None
 
-    answer = await until("Minnesota answers", look)
-    stage.answers += 1
+    try:
+        answer = await until("Minnesota answers", look)
+    except StoryError:
+        return (
+            f"Kansas asked {asked['far']} {serial}; no answer yet: Today and Dead and parked say what waits"
+        )
+    if not answer:
+        return f"Kansas asked {asked['far']} {serial}; the exchange went away before the answer came"
     return (
-        f"{answer['settled_at'][11:19]} UTC  Kansas asked {asked['far']} {asked['serial']}, "
+        f"{answer['settled_at'][11:19]} UTC  Kansas asked {asked['far']} {serial}, "
         f"Minnesota answered {answer['far']} {answer['serial']} in {answer['milliseconds']:.0f} ms"
     )
 

@@ -18,6 +18,7 @@ from csenet.gateway.clock import SystemClock
 from csenet.gateway.demo import people
 from csenet.gateway.demo.office import Office
 from csenet.gateway.demo.story import Stage
+from csenet.gateway.demo.switch import Switch
 from csenet.gateway.exchange.judging import EXCHANGE_ZONE
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
@@ -31,7 +32,7 @@ HOST = "127.0.0.1"
 PERSON = "demo"
 """Who signs in to the pages of the demo."""
 _CREDENTIAL = "exchange.token"
-_USUAL_PORTS = {"exchange": 8090, "27": 8027, "20": 8020}
+_USUAL_PORTS = {"exchange": 8090, "switch": 8091, "27": 8027, "20": 8020}
 
 
 @dataclass
@@ -54,10 +55,14 @@ class Site:
 class World:
     """Everything that runs in the demo; made by `opened`."""
 
-    def __init__(self, folder: Path, sites: dict[str, Site], exchange: SimulatedExchange) -> None:
+    def __init__(
+        self, folder: Path, sites: dict[str, Site], exchange: SimulatedExchange, switch: str
+    ) -> None:
         self.folder = folder
         self.sites = sites
         self.exchange = exchange
+        self.switch = switch
+        """The address of the page that takes the exchange away and brings it back."""
 
     @property
     def minnesota(self) -> Site:
@@ -84,6 +89,7 @@ class World:
             today=clock.today(),
             exchange_down=self.exchange.stop,
             exchange_up=self.exchange.start,
+            is_exchange_up=lambda: self.exchange.running,
         )
 
     async def differences(self) -> list[str]:
@@ -113,7 +119,8 @@ async def opened(folder: Path, *, usual_ports: bool) -> AsyncIterator[World]:
             sites[fips] = site
         exchange = await _exchange(folder, ports, sites)
         stack.push_async_callback(exchange.stop)
-        yield World(folder, sites, exchange)
+        switch = await stack.enter_async_context(Switch(exchange).opened(ports["switch"]))
+        yield World(folder, sites, exchange, switch)
 
 
 async def _site(
@@ -205,7 +212,8 @@ def _settings(fips: str, ports: dict[str, int], switches: dict[str, bool]) -> st
         "max_delay_seconds = 1.0",
         # Several batches fail together, so the breaker opens within the short time that the exchange is away.
         "probe_seconds = 0.5",
-        "attempt_limit = 500",
+        # Some twenty seconds at that pace: one who takes the exchange away sees what giving up looks like.
+        "attempt_limit = 20",
         "[delivery.http]",
         f'url = "http://{HOST}:{ports["exchange"]}{PATH}"',
         f'token_file = "{_CREDENTIAL}"',

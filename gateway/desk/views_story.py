@@ -116,9 +116,10 @@ async def _of_outbound(conn: AsyncConnection, detail: TransactionDetail, number:
     )
     work = await _work(conn, work_item.c.outbound_id == number)
     tries = await _tries(conn, row["batch_id"]) if row and row["batch_id"] else []
-    moments = [*_departure(row, detail), *_tried(tries), *_work_moments(work)]
     answered = detail.in_reply_to
     pairs = [(0, int(answered.partition("-")[2]))] if answered else []
+    reasons = await _reasons_of(conn, answered, state) if answered else ()
+    moments = [*_departure(row, detail, reasons), *_tried(tries), *_work_moments(work)]
     cause = await views.by_numbers(conn, pairs, state)
     refused = select(inbound.c.id).where(inbound.c.sender.is_(None), inbound.c.serial == detail.serial)
     refusals = await _numbers(conn, refused)
@@ -207,10 +208,18 @@ def _reasons(decision: Mapping[str, Any]) -> Iterator[str]:
         yield f"{why.get('text', '')} ({authority})" if authority else str(why.get("text", ""))
 
 
-def _departure(row: RowMapping | None, detail: TransactionDetail) -> Iterator[Moment]:
+async def _reasons_of(conn: AsyncConnection, answered: str, state: str) -> tuple[str, ...]:
+    """Give the reasons of the decision that an answer comes from."""
+    cause = await views.transaction(conn, answered, state)
+    return tuple(_reasons(cause.decision or {})) if cause else ()
+
+
+def _departure(
+    row: RowMapping | None, detail: TransactionDetail, reasons: tuple[str, ...]
+) -> Iterator[Moment]:
     if row is None:
         return
-    why = (f"It answers {detail.in_reply_to}.",) if detail.in_reply_to else ()
+    why = (f"It answers {detail.in_reply_to}.", *reasons) if detail.in_reply_to else ()
     yield Moment(
         at=row["created_at"],
         what=f"Made with number {row['serial']} and queued",

@@ -74,6 +74,11 @@ class SimulatedExchange:
         """Give the address that states post to."""
         return f"http://{self._host}:{self._port}{PATH}"
 
+    @property
+    def running(self) -> bool:
+        """Say whether it listens."""
+        return self._runner is not None
+
     def connect(self, fips: str, route: Route) -> None:
         """Add or replace a state's route; what waited for it is pushed."""
         self._routes[fips] = route
