@@ -57,10 +57,12 @@ async def offices(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str,
 
 def in_scope(case_id: ColumnElement[Any], offices: Collection[str]) -> ColumnElement[bool]:
     """Leave out what belongs to a case of any other office; what belongs to no office or case stays."""
+    # By another name, as what is asked may read the table of cases itself.
+    other = case_file.alias("case_of_an_office")
     theirs = exists().where(
-        case_file.c.case_id == case_id,
-        case_file.c.office.is_not(None),
-        case_file.c.office.not_in(sorted(offices)),
+        other.c.case_id == case_id,
+        other.c.office.is_not(None),
+        other.c.office.not_in(sorted(offices)),
     )
     return not_(theirs)
 
