@@ -3,13 +3,15 @@
 Types for readers and checkers stand in `blocks.pyi`, written by `ops/generate_block_stubs.py`.
 """
 
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from csenet.codecs.layout import Field, load_layouts
 
-_VALUE_TYPES = {"date": "date", "time": "time", "money": "Decimal"}
+_VALUE_TYPES = {"date": date, "time": time, "money": Decimal}
 
 INDICATORS = {
     "case_data_ind": "case",
@@ -44,20 +46,25 @@ def struct_fields(name: str) -> dict[str, Field]:
 
 def value_type(field: Field) -> str:
     """Name the Python type of a field's value."""
-    return _VALUE_TYPES.get(field.kind, "str")
+    return _type_of(field).__name__
+
+
+def _type_of(field: Field) -> type[Any]:
+    return _VALUE_TYPES.get(field.kind, str)
 
 
 def _define(name: str, doc: str) -> Any:
     # Not keyword-only at run time, though the stubs say so: the generated readers fill the fields by
     # position, which costs a third of what keywords cost. No cycle can run through these values, so none is
-    # looked for.
+    # looked for. What is blank is left out of the JSON form.
     return msgspec.defstruct(
         name,
-        [(field, Any, None) for field in struct_fields(name)],
+        [(name, _type_of(field) | None, None) for name, field in struct_fields(name).items()],
         namespace={"__doc__": doc},
         module=__name__,
         frozen=True,
         gc=False,
+        omit_defaults=True,
     )
 
 

@@ -34,7 +34,7 @@ class Direction(StrEnum):
     FROM_SERVER = "from-server"
 
 
-class Transaction(msgspec.Struct, frozen=True, gc=False):
+class Transaction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Hold a header and its data blocks, in the order of the charts; what is not sent is None or empty."""
 
     header: Header

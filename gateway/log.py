@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import functools
+import json
 import logging
 import logging.handlers
 import os
@@ -22,10 +24,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from csenet.gateway.errors import GatewayError
+from csenet.gateway.log_lines import Lines
 
 if TYPE_CHECKING:
     from csenet.gateway.settings import LogSection
@@ -106,7 +110,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     shown: EventDict = {key: event[key] for key in _FIRST if key in event}
     for key, value in event.items():
         if key == "event":
-            shown[key] = value if isinstance(value, str) and _EVENT.fullmatch(value) else REDACTED
+            shown[key] = value if isinstance(value, str) and _is_event(value) else REDACTED
         elif key.startswith("_") or key == "failure":
             shown[key] = value  # structlog's own keys, and what describe_failure wrote
         else:
@@ -114,8 +118,15 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return shown
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_event(name: str) -> bool:
+    return _EVENT.fullmatch(name) is not None
+
+
 def _plain(value: Any) -> Any:
     """Reduce a value to what JSON can hold, without asking unknown objects to describe themselves."""
+    if type(value) is str:
+        return value[:_LONGEST_TEXT]
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str | Path | uuid.UUID | Decimal):
@@ -199,6 +210,17 @@ def withhold_text(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
+class _Ours:
+    """Hold where lines go, once that is set up."""
+
+    lines: Lines | None = None
+
+
+def gathered() -> contextlib.AbstractContextManager[None]:
+    """Write the lines of a block, which must not wait for anything, in one go at its end."""
+    return contextlib.nullcontext() if _Ours.lines is None else _Ours.lines.gathered()
+
+
 def configure(settings: LogSection | None = None, *, stream: IO[str] | None = None) -> None:
     """Set up logging for the process; may be called again.
 
@@ -207,7 +229,8 @@ def configure(settings: LogSection | None = None, *, stream: IO[str] | None = No
     """
     level = logging.getLevelNamesMapping()[(settings.level if settings else "info").upper()]
     handler = _handler(settings, stream)
-    handler.setFormatter(_formatter(_coloured(settings, handler)))
+    renderer = _renderer(_coloured(settings, handler))
+    handler.setFormatter(_formatter(renderer))
     root = logging.getLogger()
     _remove_ours(root)
     setattr(handler, _OURS, True)
@@ -219,10 +242,11 @@ def configure(settings: LogSection | None = None, *, stream: IO[str] | None = No
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.captureWarnings(capture=True)
+    lines = _Ours.lines = Lines(handler)
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_shared(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
 
@@ -230,6 +254,7 @@ def configure(settings: LogSection | None = None, *, stream: IO[str] | None = No
 def reset() -> None:
     """Undo :func:`configure`, for programs that only embed the gateway for a while, such as tests."""
     _remove_ours(logging.getLogger())
+    _Ours.lines = None
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 
@@ -253,13 +278,21 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _formatter(coloured: bool) -> logging.Formatter:
-    """Build the last step: coloured text, or one JSON object a line."""
-    renderer: Processor
-    if coloured:
-        renderer = structlog.dev.ConsoleRenderer(colors=True)
-    else:
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+def _renderer(coloured: bool) -> Processor:
+    """Choose the last step: coloured text, or one JSON object a line."""
+    return structlog.dev.ConsoleRenderer(colors=True) if coloured else _json
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Write an event as JSON; a file's name may hold bytes that are no text, and a number be too long."""
+    try:
+        return msgspec.json.encode(event).decode()
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(event)
+
+
+def _formatter(renderer: Processor) -> logging.Formatter:
+    """Build what brings the lines of libraries into the same form."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[withhold_text, *_shared()],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -269,7 +302,7 @@ def _formatter(coloured: bool) -> logging.Formatter:
     )
 
 
-def _handler(settings: LogSection | None, stream: IO[str] | None) -> logging.Handler:
+def _handler(settings: LogSection | None, stream: IO[str] | None) -> logging.StreamHandler[Any]:
     """Open the log file, readable for owner and group, movable by logrotate; or take a stream."""
     if settings is None or settings.file is None:
         return logging.StreamHandler(stream) if stream else _StandardError()

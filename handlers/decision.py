@@ -11,12 +11,22 @@ from typing import Any
 
 import msgspec
 
-from csenet.codecs import transaction as codec
 from csenet.codecs.errors import Problem
 from csenet.codecs.transaction import Transaction
 from csenet.handlers.policy.rules import Why
 
-__all__ = ["CaseChange", "Decision", "Refusal", "Reply", "Why", "WorkItem", "merge", "to_json"]
+__all__ = [
+    "CaseChange",
+    "CheckedReply",
+    "Decision",
+    "Refusal",
+    "Reply",
+    "Why",
+    "WorkItem",
+    "merge",
+    "to_json",
+    "written",
+]
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +40,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     transaction: Transaction
     case_id: str
     in_reply_to: bool = True
+
+
+class CheckedReply(Reply, frozen=True, kw_only=True):
+    """Hold a transaction with which the federal edits found nothing wrong today, whatever serial it gets."""
 
 
 class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,14 +110,10 @@ def merge(first: Decision, second: Decision) -> Decision:
 
 def to_json(decision: Decision) -> dict[str, Any]:
     """Write a decision as JSON-able values; transactions stand in their own JSON form."""
-    plain = msgspec.structs.replace(decision, replies=())
-    written: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(plain))
-    written["replies"] = [
-        {
-            "case_id": reply.case_id,
-            "in_reply_to": reply.in_reply_to,
-            "transaction": codec.to_json(reply.transaction),
-        }
-        for reply in decision.replies
-    ]
-    return written
+    plain: dict[str, Any] = msgspec.json.decode(written(decision))
+    return plain
+
+
+def written(decision: Decision) -> msgspec.Raw:
+    """Write a decision as JSON."""
+    return msgspec.Raw(msgspec.json.encode(decision))

@@ -38,12 +38,12 @@ _NAME = frozenset(("name_last", "name_first"))
 
 def risk_of(facts: CaseFacts) -> Risk:
     """Say who is at risk as the case system tells it; a nondisclosure finding counts as family violence."""
-    names = participant_names(len(facts.participants))
+    count, protected = len(facts.participants), facts.protected
     return Risk(
         case=facts.family_violence,
         nondisclosure_finding=_is_found(facts.case),
-        parent=PARENT in facts.protected,
-        participants=tuple(name in facts.protected for name in names),
+        parent=PARENT in protected,
+        participants=tuple([name in protected for name in participant_names(count)]),
     )
 
 

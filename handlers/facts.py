@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -275,6 +276,7 @@ def _blocks(form: _Form) -> dict[str, Any]:
     return read
 
 
+@lru_cache(maxsize=MOST_OF_A_BLOCK + 1)
 def participant_names(count: int) -> tuple[str, ...]:
     """Name the first participants of a case the way `CaseFacts.protected` names them."""
     return tuple(f"participants[{number}]" for number in range(count))

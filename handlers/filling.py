@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,9 +37,9 @@ _REQUIRED = "required"
 _REMEMBERED = 4096
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
-_LINE = "information_text_line_1"
-_STATUS = "participant_status"
+_LINE, _STATUS = "information_text_line_1", "participant_status"
 _OPEN, _ENDED = "O", "C"
+_NOTHING_HIDDEN: Mapping[str, Problem] = MappingProxyType({})
 
 
 _EVERYTHING: Mapping[str, tuple[str, ...]] = {
@@ -80,6 +81,8 @@ class Wanted(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     given: Mapping[str, Any] = MappingProxyType({})
+    values: Callable[[Any], Sequence[Any]] = lambda _block: ()
+    """Takes the values of `names` out of a block."""
 
     @property
     def required(self) -> bool:
@@ -97,6 +100,7 @@ def _wanted(level: str, fields: Sequence[Element]) -> Wanted:
         fields=tuple(fields),
         names=tuple(each.field for each in fields),
         needed=tuple(each.field for each in fields if each.level == _REQUIRED),
+        values=_taking([each.field for each in fields]),
         given=MappingProxyType(
             {
                 each.field: value_of(each.block, each.field, each.fixed)
@@ -107,16 +111,24 @@ def _wanted(level: str, fields: Sequence[Element]) -> Wanted:
     )
 
 
-def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
-    """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
-    more = tuple((name, fields) for name, fields in _EDITED.get(str(code), {}).items())
-    return _by_block(elements(code), _EVERYTHING.get(str(code), ()), more)
+def _taking(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda block: [getattr(block, name) for name in names]
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _by_block(
-    listed: tuple[Element, ...], whole: tuple[str, ...], more: tuple[tuple[str, tuple[str, ...]], ...]
+def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
+    """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
+    return by_block(elements(code), _EVERYTHING.get(str(code), ()), _EDITED.get(str(code), {}))
+
+
+def by_block(
+    listed: Iterable[Element],
+    whole: Iterable[str] = (),
+    more: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Mapping[str, Wanted]:
+    """Sort listed elements by block, with all fields of the blocks of `whole` and the fields of `more`."""
     levels: dict[str, str] = {}
     fields: dict[str, list[Element]] = {}
     for element in listed:
@@ -124,7 +136,7 @@ def _by_block(
             fields.setdefault(element.block, []).append(element)
         else:
             levels[element.block] = element.level
-    for name, added in (*((name, _names(name)) for name in whole), *more):
+    for name, added in (*((name, _names(name)) for name in whole), *more.items()):
         printed = fields.setdefault(name, [])
         known = {each.field for each in printed}
         printed += [Element(name, each, "recommended") for each in added if each not in known]
@@ -163,24 +175,35 @@ def lack(code: str, message: str, block: str, field: str = "", occurrence: int =
     )
 
 
+class Weighed(NamedTuple):
+    """Hold what a code may tell of a case, and the same by block and occurrence."""
+
+    said: Review
+    places: Mapping[tuple[str, int], BlockReview]
+
+
 def reviewed(code: FarCode, record: CaseRecord, today: date) -> Review:
     """Say what `code` may tell of a case, before it is filled, in blocks that have facts or must be there."""
-    wanted = wanted_by(code)
-    counts = {name: _count(record, name, want.required) for name, want in wanted.items()}
-    return _reviewed(code, tuple(counts.items()), risk_of(record.facts), today)
+    return _weighed(code, record, risk_of(record.facts), today).said
+
+
+def _weighed(code: FarCode, record: CaseRecord, risk: Risk, today: date) -> Weighed:
+    counts = [(name, _count(record, name, want.required)) for name, want in wanted_by(code).items()]
+    return _reviewed(code, tuple(counts), risk, today)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _reviewed(code: FarCode, counts: tuple[tuple[str, int], ...], risk: Risk, today: date) -> Review:
+def _reviewed(code: FarCode, counts: tuple[tuple[str, int], ...], risk: Risk, today: date) -> Weighed:
     """Weigh once what many cases have alike: the code, how many of each block, and who is at risk."""
     blocks = dict(counts)
-    return review(str(code), blocks, risk, today, listed=blocks)
+    said = review(str(code), blocks, risk, today, listed=blocks)
+    return Weighed(said, {(each.block, each.occurrence): each for each in said.blocks})
 
 
 def _count(record: CaseRecord, name: str, required: bool) -> int:
     held = _held(record, name)
-    count = len(held[:MOST_OF_A_BLOCK]) if isinstance(held, tuple) else int(held is not None)
-    return max(count, int(required))
+    count = min(len(held), MOST_OF_A_BLOCK) if isinstance(held, tuple) else int(held is not None)
+    return count or int(required)
 
 
 def _held(record: CaseRecord, name: str) -> Any:
@@ -203,16 +226,16 @@ class Filling:
         self.wanted = _insisted(wanted_by(code), insist)
         self.missing: list[Problem] = []
         self.left_out: list[Problem] = []
-        self._said = reviewed(code, record, today)
-        self._weighed = {(each.block, each.occurrence): each for each in self._said.blocks}
+        self._risk = risk_of(record.facts)
+        weighed = _weighed(code, record, self._risk, today)
+        self.said, self._places = weighed.said, weighed.places
         self._withheld = False
 
     def header(self, header: Header) -> Header:
         """Report required header fields that are blank; the serial number comes later."""
-        for element in self._want("header").fields:
-            needed = element.level == _REQUIRED and element.field not in _LATER
-            if needed and getattr(header, element.field, "") is None:
-                self.missing.append(self._lacks("header", element.field))
+        for field in self._want("header").needed:
+            if getattr(header, field, "") is None and field not in _LATER:
+                self.missing.append(self._lacks("header", field))
         return header
 
     def is_optional(self, name: str) -> bool:
@@ -239,8 +262,8 @@ class Filling:
         want = self._want("information")
         names = set(want.names)
         said = _told(given) if given is not None else {}
-        if self._withheld and self._said.line and _LINE in names:
-            said.setdefault(_LINE, self._said.line)
+        if self._withheld and self.said.line and _LINE in names:
+            said.setdefault(_LINE, self.said.line)
         for field in sorted(said.keys() - names):
             text = f"{self.code} has no place for this field"
             self.missing.append(lack(f"information.{field}.unused", text, "information", field))
@@ -254,18 +277,18 @@ class Filling:
         return self.wanted.get(name, Wanted())
 
     def _fill(self, name: str, sources: Iterable[Any]) -> list[Any]:
-        if name not in self.wanted:
-            return []
-        want, filled = self._want(name), []
+        want, filled = self.wanted.get(name), list[Any]()
+        if want is None:
+            return filled
         for number, source in enumerate(sources, start=1):
             if _is_over(name, source, want):
                 continue
-            weighed = self._weighed.get((name, number))
+            weighed = self._places.get((name, number))
             if weighed is not None and not weighed.allowed:
                 self._keep_back(weighed, want, source)
                 continue
             told, hidden = self._told_of(source, want, weighed)
-            values = told | self._of_the_case(name, want) | want.fixed()
+            values = {**told, **self._of_the_case(name, want), **want.given}
             lacks = self._required(name, number, want, values, hidden)
             (self.missing if want.required else self.left_out).extend(lacks)
             if not lacks and (want.required or any(value is not None for value in told.values())):
@@ -282,11 +305,9 @@ class Filling:
         self, source: Any, want: Wanted, weighed: BlockReview | None
     ) -> tuple[dict[str, Any], Mapping[str, Problem]]:
         """Give what a block may tell, and for each field that it may not the reason."""
-        values = {name: getattr(source, name) for name in want.names}
-        if weighed is None:
-            return values, {}
-        if not weighed.blank:
-            return values, {}
+        values = dict(zip(want.names, want.values(source), strict=True))
+        if weighed is None or not weighed.blank:
+            return values, _NOTHING_HIDDEN
         kept = {name for name in weighed.blank & values.keys() if values[name] is not None}
         self._withheld = self._withheld or bool(kept)
         hidden = {name: problem(weighed.why, weighed.block, weighed.occurrence, name) for name in kept}
@@ -298,7 +319,7 @@ class Filling:
             return {}
         known = {"case_status": "C" if self.record.state.status == "closed" else "O"}
         known = {field: value for field, value in known.items() if field in want.names}
-        return known | ({"nondisclosure_finding": "Y"} if risk_of(self.record.facts).anybody else {})
+        return known | ({"nondisclosure_finding": "Y"} if self._risk.anybody else {})
 
     def _required(
         self,
@@ -306,7 +327,7 @@ class Filling:
         number: int,
         want: Wanted,
         values: Mapping[str, Any],
-        hidden: Mapping[str, Problem] = MappingProxyType({}),
+        hidden: Mapping[str, Problem] = _NOTHING_HIDDEN,
     ) -> list[Problem]:
         return [
             hidden.get(field) or self._lacks(name, field, number)

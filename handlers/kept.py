@@ -1,4 +1,4 @@
-"""Read the facts of a case back from the form in which they were kept.
+"""Read a case back from the form in which it was kept.
 
 What `facts_to_json` wrote was checked before, value by value, and is in canonical form; checking all of it
 again for each transaction on the case would take longer than deciding on the transaction.
@@ -6,52 +6,49 @@ again for each transaction on the case would take longer than deciding on the tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, time
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from csenet.codecs.model import BLOCKS as CODECS
-from csenet.handlers.facts import BLOCKS, REPEATED, Balances, CaseFacts, Role
-from csenet.handlers.policy.interest import Ledger
-
-_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-    "money": Decimal,
-}
-"""By kind of field; all other kinds are text."""
+from csenet.handlers.context import CaseRecord, CaseState
+from csenet.handlers.facts import CaseFacts
 
 
-def _block_readers(name: str) -> dict[str, Callable[[str], Any]]:
-    fields = CODECS[name].json_names
-    return {key: _READERS[field.kind] for key, field in fields.items() if field.kind in _READERS}
+class _CaseMarks(msgspec.Struct):
+    nondisclosure_finding: str | None = None
 
 
-_OF_BLOCK: Final = {name: (CODECS[name].struct, _block_readers(name)) for name in BLOCKS}
+class _Marks(msgspec.Struct):
+    family_violence: bool = False
+    protected: tuple[str, ...] = ()
+    case: _CaseMarks | None = None
 
 
-def kept_facts(case_id: str, obj: Mapping[str, Any]) -> CaseFacts:
-    """Read what `facts_to_json` wrote, and nothing else: what did not come from there is not checked."""
-    values = dict(obj)
-    for name in BLOCKS:
-        if name not in values:
-            continue
-        held = values[name]
-        values[name] = tuple(_block(name, each) for each in held) if name in REPEATED else _block(name, held)
-    values["role"] = Role(values["role"])
-    values["protected"] = tuple(values.get("protected", ()))
-    for name, kind in (("balances", Balances), ("ledger", Ledger)):
-        if name in values:
-            values[name] = msgspec.convert(values[name], kind)
-    return CaseFacts(case_id=case_id, **values)
+_MARKS: Final = msgspec.json.Decoder(_Marks)
+_FACTS: Final = msgspec.json.Decoder(CaseFacts)
+_STATE: Final = msgspec.json.Decoder(CaseState)
 
 
-def _block(name: str, obj: Mapping[str, str]) -> Any:
-    struct, readers = _OF_BLOCK[name]
-    values: dict[str, Any] = dict(obj)
-    for key in values.keys() & readers.keys():
-        values[key] = readers[key](values[key])
-    return struct(**values)
+def kept_facts(case_id: str, written: bytes) -> CaseFacts:
+    """Read the JSON of what `facts_to_json` made, and nothing else: what is not from there is not checked."""
+    return _FACTS.decode(b'{"case_id":%b,%b' % (msgspec.json.encode(case_id), written[1:]))
+
+
+def anybody_at_risk(written: bytes) -> bool:
+    """Look for a mark of somebody at risk without reading all of the facts; few cases have one."""
+    found = _MARKS.decode(written)
+    return bool(
+        found.family_violence
+        or found.protected
+        or (found.case is not None and found.case.nondisclosure_finding)
+    )
+
+
+def kept_state(written: bytes) -> CaseState:
+    """Read the JSON of a case's state."""
+    return _STATE.decode(written)
+
+
+def kept_record(case_id: str, facts: bytes, state: bytes) -> CaseRecord:
+    """Read a case, of which the facts do not name the ID under which they are kept."""
+    return CaseRecord(facts=kept_facts(case_id, facts), state=kept_state(state))

@@ -17,7 +17,7 @@ from csenet.codecs.errors import Problem
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.codecs.validation import validate
 from csenet.handlers.context import CaseRecord, Context
-from csenet.handlers.decision import Decision, Reply, WorkItem
+from csenet.handlers.decision import CheckedReply, Decision, WorkItem
 from csenet.handlers.disclosing import problem, replaced, risk_of, tax_permission
 from csenet.handlers.facts import BLOCKS, REPEATED
 from csenet.handlers.filling import ComposeError, Filling, lack, reviewed, wanted_by
@@ -69,12 +69,11 @@ def compose(
         other_case_id=other_case_id or record.other_case_id,
         action_resolution_date=action_resolution_date,
     )
-    may_tell = reviewed(code, record, context.today)
-    why = replaced(may_tell, str(code))
-    if why is not None:
-        text = f"{why.text} Send {may_tell.send} instead."
-        raise ComposeError([problem(why, "header", text=text)])
     filling = Filling(code, record, context.today, insist)
+    why = replaced(filling.said, str(code))
+    if why is not None:
+        text = f"{why.text} Send {filling.said.send} instead."
+        raise ComposeError([problem(why, "header", text=text)])
     tx = Transaction(
         header=filling.header(_asked(ours, header)),
         case=filling.single("case"),
@@ -206,7 +205,7 @@ def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decis
     taxed = tax_permission(tx, context)
     if not taxed.allowed:
         return _otherwise(answer, record, taxed)
-    reply = Reply(transaction=tx, case_id=record.case_id)
+    reply = CheckedReply(transaction=tx, case_id=record.case_id)
     return Decision(
         replies=(reply,),
         notes=left_out(tx, record),

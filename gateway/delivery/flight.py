@@ -18,6 +18,7 @@ from csenet.gateway.delivery.pace import Pace
 from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
 from csenet.gateway.delivery.transports.base import Parcel, Transport
 from csenet.gateway.delivery.waiting import Stopped, sleep_unless
+from csenet.gateway.log import gathered
 from csenet.gateway.store import outcomes, tries
 from csenet.gateway.store.claims import BatchClaims
 from csenet.gateway.store.outbox import OpenBatch
@@ -178,17 +179,18 @@ class Flight:
             return found
 
         departures = await self._crew.claims.within(self.batch.id, settle, settled=True)
-        self._log.info("delivery.delivered", attempt=self._number)
-        for each in departures:
-            self._crew.log.info(
-                "transaction.delivered",
-                batch=self.batch.name,
-                correlation_id=each.correlation,
-                outbound_id=each.id,
-                serial=each.serial,
-                far=each.far,
-                milliseconds=int((now - each.intake_at).total_seconds() * 1000),
-            )
+        with gathered():
+            self._log.info("delivery.delivered", attempt=self._number)
+            for each in departures:
+                self._crew.log.info(
+                    "transaction.delivered",
+                    batch=self.batch.name,
+                    correlation_id=each.correlation,
+                    outbound_id=each.id,
+                    serial=each.serial,
+                    far=each.far,
+                    milliseconds=int((now - each.intake_at).total_seconds() * 1000),
+                )
 
     async def settle_dead(self, outcome: Outcome) -> None:
         """Give the batch up and leave its rows to a person."""

@@ -15,6 +15,7 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.results import SettleCount
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
+from csenet.gateway.log import gathered
 from csenet.gateway.store.engine import Store
 
 CHUNK: Final = 100
@@ -41,6 +42,13 @@ class DeskBase:
 
     def _told(self, workset: WorkingSet) -> SettleCount:
         """Log what a commit did, count it, and wake the courier; only called when it is on disk."""
+        with gathered():
+            count = self._logged(workset)
+        if workset.queued:
+            self.outbox_ready.set()
+        return count
+
+    def _logged(self, workset: WorkingSet) -> SettleCount:
         count = SettleCount(replies=len(workset.queued), work_items=len(workset.opened))
         for arrival in workset.arrivals:
             status = arrival.row["status"]
@@ -71,8 +79,6 @@ class DeskBase:
             self.log.info(
                 "work.opened", correlation_id=opened.cause.correlation, kind=opened.item.kind, due=due
             )
-        if workset.queued:
-            self.outbox_ready.set()
         return count
 
 

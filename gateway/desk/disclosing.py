@@ -5,9 +5,8 @@ Transactions built from facts are filtered on the way; one given whole must not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +19,8 @@ from csenet.gateway.store import cases, releases
 from csenet.gateway.store.outbox import OutboundRow
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import coded, objections
-from csenet.handlers.facts import facts_from_json
+from csenet.handlers.facts import CaseFacts
+from csenet.handlers.kept import anybody_at_risk, kept_facts
 from csenet.handlers.policy.agreements import Permission, may_send
 from csenet.handlers.policy.disclosure_review import Release, may_hold_tax_information, tax_review
 from csenet.handlers.policy.rules import Why
@@ -55,42 +55,34 @@ async def refused_now(
     Somebody may have come to be at risk since a transaction was queued; it then waits for a person.
     """
     known = await cases.load(conn, {row.case_id for row in rows if row.case_id is not None})
-    risky = {case_id for case_id, case in known.items() if _anybody_at_risk(case["facts"])}
+    risky = {
+        case_id: kept_facts(case_id, case["facts"])
+        for case_id, case in known.items()
+        if anybody_at_risk(case["facts"])
+    }
     released = await releases.approved(conn, [row.id for row in rows if row.case_id in risky])
     refused = {}
     for row in rows:
         said = may_leave(row.far, row.partner, row.raw, today, agency)
-        case = known.get(row.case_id or "")
-        why = (
-            (said.why,)
-            if not said.allowed
-            else ()
-            if case is None
-            else told_too_much(row, case["facts"], today, released.get(row.id))
-        )
+        facts = risky.get(row.case_id or "")
+        why = () if said.allowed else (said.why,)
+        if said.allowed and facts is not None:
+            why = told_too_much(row, facts, today, released.get(row.id))
         if why:
             refused[row.id] = why
     return refused
 
 
 def told_too_much(
-    row: OutboundRow, facts: Mapping[str, Any], today: date, release: Release | None = None
+    row: OutboundRow, facts: CaseFacts, today: date, release: Release | None = None
 ) -> tuple[Why, ...]:
-    """Say why a queued transaction tells more than the facts of its case allow; nothing where it does not."""
-    if not _anybody_at_risk(facts):
-        return ()
+    """Say why a queued transaction tells more than the facts of a case with somebody at risk allow."""
     tx = codec.read(row.raw, Direction.TO_SERVER).transaction
     if tx is None:
         text = "Somebody of this case is at risk, and what the transaction tells cannot be read."
         return (Why(rule="family_violence_disclosure", text=text, citation="45 CFR 303.21(e)"),)
-    found = objections(tx, facts_from_json(row.case_id or "", dict(facts)), today, release)
+    found = objections(tx, facts, today, release)
     return tuple(dict.fromkeys(_reasons(found)))
-
-
-def _anybody_at_risk(facts: Mapping[str, Any]) -> bool:
-    """Look for a mark before reading all of the facts; few cases have one."""
-    case = facts.get("case") or {}
-    return bool(facts.get("family_violence") or facts.get("protected") or case.get("nondisclosure_finding"))
 
 
 def _reasons(found: Sequence[Problem]) -> Iterator[Why]:

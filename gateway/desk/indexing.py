@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,8 +14,8 @@ from csenet.gateway.desk.checking import reread
 from csenet.gateway.store import cases, search
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import case_file, inbound, outbound
-from csenet.handlers.context import CaseRecord, CaseState
-from csenet.handlers.kept import kept_facts
+from csenet.handlers.context import CaseRecord
+from csenet.handlers.kept import kept_record
 from csenet.handlers.matching import other_ids
 
 _AT_ONCE: Final = 500
@@ -30,7 +29,7 @@ def words_of_case(record: CaseRecord) -> set[search.Word]:
 
 def record_of(case_id: str, row: Mapping[str, Any]) -> CaseRecord:
     """Read a case from its row."""
-    return CaseRecord(facts=kept_facts(case_id, row["facts"]), state=msgspec.convert(row["state"], CaseState))
+    return kept_record(case_id, row["facts"], row["state"])
 
 
 async def index_cases(store: Store) -> int:

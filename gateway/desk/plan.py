@@ -17,7 +17,7 @@ from csenet.codecs.validation import validate
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.store import search
 from csenet.handlers.context import CaseRecord, apply
-from csenet.handlers.decision import Decision, Reply, WorkItem
+from csenet.handlers.decision import CheckedReply, Decision, Reply, WorkItem
 
 VERSION = "003"
 
@@ -79,9 +79,21 @@ def with_header(transaction: Transaction, agency: Agency, serial: int, today: da
     return msgspec.structs.replace(transaction, header=filled)
 
 
-def encode(transaction: Transaction, today: date) -> tuple[bytes, list[Problem], list[Problem]]:
-    """Return a transaction's bytes, what the exchange would refuse it for, and what it only would mind."""
-    problems = list(validate(transaction, today=today, direction=Direction.TO_SERVER))
+def _only_numbered(composed: Transaction, leaving: Transaction) -> bool:
+    """Tell whether a transaction got a number and nothing else since it was composed."""
+    serial = leaving.header.transaction_serial_number
+    return leaving.header == msgspec.structs.replace(composed.header, transaction_serial_number=serial)
+
+
+def encode(
+    transaction: Transaction, today: date, *, checked: bool = False
+) -> tuple[bytes, list[Problem], list[Problem]]:
+    """Return a transaction's bytes, what the exchange would refuse it for, and what it only would mind.
+
+    One that its maker ``checked`` is not put before the federal edits again.
+    """
+    found = () if checked else validate(transaction, today=today, direction=Direction.TO_SERVER)
+    problems = list(found)
     wrong = [problem for problem in problems if problem.severity is not Severity.WARNING]
     minor = [problem for problem in problems if problem.severity is Severity.WARNING]
     if wrong:
@@ -97,7 +109,8 @@ def queue(
 ) -> tuple[Queued | None, list[Problem], list[Problem]]:
     """Prepare a transaction to leave under ``serial``; only problems if the exchange would refuse it."""
     transaction = with_header(reply.transaction, agency, serial, today)
-    raw, wrong, minor = encode(transaction, today)
+    checked = isinstance(reply, CheckedReply) and _only_numbered(reply.transaction, transaction)
+    raw, wrong, minor = encode(transaction, today, checked=checked)
     if wrong:
         return None, wrong, minor
     prepared = Queued(

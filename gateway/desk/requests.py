@@ -40,7 +40,6 @@ from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
 from csenet.handlers.context import (
     CaseRecord,
-    CaseState,
     Context,
     SentTransaction,
     WorkView,
@@ -50,6 +49,7 @@ from csenet.handlers.context import (
 )
 from csenet.handlers.decision import Decision, Refusal
 from csenet.handlers.facts import FactsError
+from csenet.handlers.kept import kept_state
 from csenet.handlers.policy.disclosure_review import Release
 
 _LONGEST_CASE_ID = 15
@@ -73,9 +73,9 @@ async def put_case(
         raise Rejected(error.problems) from None
     known = (await cases.load(conn, [key])).get(key)
     written = facts_to_json(facts)
-    if known is not None and known["facts"] == written:
+    if known is not None and msgspec.json.decode(known["facts"]) == written:
         return await _shown(conn, key)
-    before = None if known is None else msgspec.convert(known["state"], CaseState)
+    before = None if known is None else kept_state(known["state"])
     state = initial_state(facts, before, None if known is None else known["other_fips"])
     row = {
         "case_id": key,
@@ -83,7 +83,7 @@ async def put_case(
         "other_fips": facts.other_fips,
         "other_case_id": facts.other_case_id,
         "facts": written,
-        "state": msgspec.to_builtins(state),
+        "state": state,
         "version": 1 if known is None else known["version"] + 1,
         "updated_at": workset.now,
     }

@@ -25,7 +25,7 @@ from csenet.gateway.store.sealing import Row
 from csenet.handlers import decision as decisions
 from csenet.handlers import router
 from csenet.handlers.context import Context, EarlierRequest, SentTransaction
-from csenet.handlers.decision import Decision, WorkItem
+from csenet.handlers.decision import WorkItem
 from csenet.handlers.matching import identify
 from csenet.handlers.policy.kept_duties import is_rejection
 
@@ -134,7 +134,7 @@ class Settler:
         try:
             decision = router.dispatch(transaction, context)
             plan = self.workset.plan(decision, arrival.cause)
-            written = decision_json(decision)
+            written = decisions.written(decision)
         except Exception as error:
             # One handler's mistake must not stop the others; the message is left out, it may quote a person.
             self._park(arrival, error)
@@ -268,11 +268,6 @@ def rejected_serial(transaction: Transaction) -> int | None:
 def problems_json(problems: Sequence[Problem]) -> list[Any]:
     """Write problems as JSON."""
     return [msgspec.to_builtins(problem) for problem in problems]
-
-
-def decision_json(decision: Decision) -> dict[str, Any]:
-    """Write a decision as JSON."""
-    return decisions.to_json(decision)
 
 
 def describe(error: BaseException) -> dict[str, str]:

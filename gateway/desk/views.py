@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, literal_column, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -238,8 +239,8 @@ async def case_view(conn: AsyncConnection, case_id: str, *, created: bool = Fals
         case_id=case_id,
         version=row["version"],
         updated_at=row["updated_at"],
-        facts=row["facts"],
-        state=row["state"],
+        facts=msgspec.json.decode(row["facts"]),
+        state=msgspec.json.decode(row["state"]),
         timeline=events,
         work_items=[work_item_view(item) for item in items],
         created=created,

@@ -320,7 +320,7 @@ class WorkingSet:
     def _case_row(self, case_id: str) -> dict[str, Any]:
         return {
             "case_id": case_id,
-            "state": msgspec.to_builtins(self._records[case_id].state),
+            "state": self._records[case_id].state,
             "version": self._rows[case_id]["version"] + 1,
             "updated_at": self.now,
         }

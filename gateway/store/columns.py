@@ -94,14 +94,14 @@ class Sealed(TypeDecorator[Any]):
     impl = LargeBinary
     cache_ok = True
 
-    def __init__(self, form: Literal["bytes", "json"]) -> None:
-        """Say what the content is once it is opened."""
+    def __init__(self, form: Literal["bytes", "json", "written"]) -> None:
+        """Say what the content is once it is opened; ``written`` is JSON that its reader makes values of."""
         super().__init__()
         self.form = form
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose bytes, but on SQLite, which does not mind, the type that the column always had."""
-        if dialect.name == "sqlite" and self.form == "json":
+        if dialect.name == "sqlite" and self.form != "bytes":
             return _Loose()
         return dialect.type_descriptor(LargeBinary())
 

@@ -9,6 +9,8 @@ on its way in and opened on its way out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,13 +21,15 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from csenet.gateway.store.columns import Sealed
+from csenet.gateway.store.columns import Sealed, UtcDateTime
 from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.sealing import opened, sealed, sealed_one
 
 _T = TypeVar("_T")
 _Convert = Callable[[Any], Any]
 _Row = tuple[Any, ...]
+
+_MOMENTS: Final = 128
 
 
 class _Form:
@@ -45,19 +49,27 @@ class _Form:
         }
         found: Mapping[str, _Convert] = compiled._bind_processors
         self.convert: list[tuple[int, _Convert]] = [
-            (place, found[name]) for place, name in enumerate(self.names) if name in found
+            (place, _remembering(compiled.binds[name].type, found[name]))
+            for place, name in enumerate(self.names)
+            if name in found
         ]
+        self._pick = _picking(self.names)
         self.keys: tuple[str, ...] = tuple(each.keyname for each in compiled._result_columns)
         self.read: list[tuple[int, _Convert]] = [
-            (place, processor)
+            (place, _remembering(each.type, processor))
             for place, each in enumerate(compiled._result_columns)
             if (processor := each.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
         ]
 
     def values(self, row: Mapping[str, Any]) -> _Row:
         """Put the values into the driver's order and form; what a row lacks stays as the statement has it."""
-        given = self.given
-        values = [row[name] if name in row else given[name] for name in self.names]
+        try:
+            picked = self._pick(row)
+        except KeyError:
+            picked = self._pick({**self.given, **row})
+        if not self.convert:
+            return picked
+        values = list(picked)
         for place, convert in self.convert:
             values[place] = convert(values[place])
         return tuple(values)
@@ -73,6 +85,18 @@ class _Form:
                 values[place] = convert(values[place])
             found.append(tuple(values))
         return found
+
+
+def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], _Row]:
+    """Make what takes values in order out of a row."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple([row[name] for name in names])
+
+
+def _remembering(kind: TypeEngine[Any], convert: _Convert) -> _Convert:
+    """Convert a moment once: rows that are written together were written at the same one."""
+    return lru_cache(maxsize=_MOMENTS)(convert) if isinstance(kind, UtcDateTime) else convert
 
 
 class Prepared:

@@ -33,9 +33,17 @@ MARK: Final = b"\x9fCS\x01"
 _HEAD: Final = 8
 _NONCE: Final = 12
 _BETWEEN: Final = "\x1f"
+
+
+def _written(value: Any) -> bytes:
+    """Write a value as JSON, if it is not that already."""
+    return value if isinstance(value, bytes) else msgspec.json.encode(value)
+
+
 _FORMS: Final[dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any]]]] = {
     "bytes": (bytes, bytes),
     "json": (msgspec.json.encode, msgspec.json.decode),
+    "written": (_written, bytes),
 }
 
 

@@ -143,8 +143,8 @@ case_file = Table(
     Column("other_case_id", String(15)),
     # Whose case it is, out of the facts; none: the agency's as a whole.
     Column("office", String(32)),
-    Column("facts", Sealed("json"), nullable=False),
-    Column("state", Sealed("json"), nullable=False),
+    Column("facts", Sealed("written"), nullable=False),
+    Column("state", Sealed("written"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     one_of("role", ("initiating", "responding"), "case_file_role"),

@@ -176,7 +176,7 @@ def test_family_violence_hides_the_places_of_participants(make, monkeypatch):
         Element("participants", "name_last", "required"),
         Element("participants", "participant_address_line_1", "recommended"),
     )
-    monkeypatch.setattr(filling, "elements", lambda code: listed)
+    monkeypatch.setattr(filling, "wanted_by", lambda code: filling.by_block(listed))
     seen = Filling(GSC17, make.case(), make.today).repeated("participants")
     assert seen[0].participant_address_line_1 == "3 NOWHERE LANE"
     hidden = Filling(GSC17, make.case(family_violence=True), make.today).repeated("participants")

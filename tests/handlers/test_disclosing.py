@@ -117,7 +117,7 @@ def test_a_required_field_that_may_not_be_told_is_not_called_missing(make, monke
     from csenet.handlers import filling
 
     listed = (Element("participants", "", "required"), Element("participants", "ssn", "required"))
-    monkeypatch.setattr(filling, "elements", lambda code: listed)
+    monkeypatch.setattr(filling, "wanted_by", lambda code: filling.by_block(listed))
     record = make.case(participants=PERSONS, protected=["participants[1]"])
     seen = filling.Filling(GRPAY, record, make.today)
     assert [each.ssn for each in seen.repeated("participants")] == ["900223344"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from csenet.handlers.facts import facts_from_json, facts_to_json
@@ -52,4 +53,4 @@ LEDGER = {
 )
 def test_what_is_kept_reads_back_as_it_was_told(told: dict[str, Any]) -> None:
     facts = facts_from_json("MN1", told)
-    assert kept_facts("MN1", facts_to_json(facts)) == facts
+    assert kept_facts("MN1", msgspec.json.encode(facts_to_json(facts))) == facts
