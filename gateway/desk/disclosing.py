@@ -65,7 +65,7 @@ async def refused_now(
     for row in rows:
         said = may_leave(row.far, row.partner, row.raw, today, agency)
         facts = risky.get(row.case_id or "")
-        why = () if said.allowed else (said.why,)
+        why: tuple[Why, ...] = () if said.allowed else (said.why,)
         if said.allowed and facts is not None:
             why = told_too_much(row, facts, today, released.get(row.id))
         if why:
