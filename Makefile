@@ -2,15 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-KILLS ?= 500
-TRANSACTIONS ?= 2000
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick browser-test stories check lint types layers dependencies licences format kill-test pair-test reliability fuzz clean
+.PHONY: help run test quick browser-test stories check lint types layers dependencies licences format fuzz clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.product: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -77,13 +75,7 @@ alerts-test: ## the alert rules, the Prometheus settings and their unit tests, b
 	@promtool=$$(ops/get_promtool.sh) && cd ops/prometheus && \
 		$$promtool check config prometheus.yml && $$promtool test rules alerts_test.yml
 
-kill-test: $(VENV)/.tools ## the long reliability run: KILLS kill -9 while TRANSACTIONS are fed in
-	$(BIN)/python tests/reliability/kill.py --kills $(KILLS) --transactions $(TRANSACTIONS)
-
-pair-test: $(VENV)/.tools ## two gateways on one PostgreSQL, one of them killed 20 times under load
-	$(BIN)/python tests/reliability/postgres_pair.py --kills 20 --transactions 1200
-
-reliability: kill-test pair-test ## all long reliability runs
+include ops/reliability.mk
 
 fuzz: $(VENV)/.tools ## fuzz each decoder for SECONDS seconds; what breaks one is kept in tests/fuzz/corpus
 	@for target in flat records xml errorfile; do \

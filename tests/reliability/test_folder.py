@@ -1,13 +1,13 @@
 """One file written by hand from the charts, through a real daemon that is killed at different moments."""
 
 import json
-import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from harness import Gateway, wait_until
+from kill import daemon_in
 
 YESTERDAY = f"{datetime.now(UTC) - timedelta(days=1):%Y%m%d}"
 CASE, OTHER_CASE = "MNHAND1", "KSHAND1"
@@ -41,7 +41,7 @@ DAMAGED = GRINT.replace("000000000077", "00000000007X")
 FILE = f"{GRINT}\n{DAMAGED}\n{GRINT}\n".encode("ascii")
 
 
-def live_and_die(daemon, seconds: float) -> None:  # type: ignore[no-untyped-def]
+def live_and_die(daemon: Gateway, seconds: float) -> None:
     """Start the daemon and kill it after a while."""
     process = daemon.start()
     killer = threading.Timer(seconds, process.kill)
@@ -53,27 +53,19 @@ def live_and_die(daemon, seconds: float) -> None:  # type: ignore[no-untyped-def
 @pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [(), (0.3, 0.6), (0.9, 1.2), (1.05, 1.1, 1.15)])
 def test_one_answer_one_problem_one_duplicate_whenever_the_daemon_is_killed(
-    kill: ModuleType, tmp_path: Path, killed_after: tuple[float, ...]
+    tmp_path: Path, killed_after: tuple[float, ...]
 ) -> None:
     assert len(GRINT) == 121
-    daemon = kill.Daemon(tmp_path)
-    process = daemon.start()
-    daemon.wait_until_up()
-    daemon.ask(
-        "PUT", f"/v1/cases/{CASE}", json.dumps(FACTS).encode(), daemon.caseworker_token, "application/json"
-    )
-    process.terminate()
-    assert process.wait(timeout=30) == 0
+    daemon = daemon_in(tmp_path)
+    daemon.prepare([(CASE, FACTS)])
     (tmp_path / "in" / "by-hand.txt").write_bytes(FILE)
 
     for seconds in killed_after:
         live_and_die(daemon, seconds)
-    process = daemon.start()
-    daemon.wait_until_up()
+    daemon.up()
     archived = tmp_path / "in" / "archive" / "by-hand.txt"
-    kill.wait_until(lambda: archived.exists() and kill.waiting(daemon) == 0, 60, "the file to be answered")
-    process.terminate()
-    assert process.wait(timeout=30) == 0
+    wait_until(lambda: archived.exists() and daemon.on_the_way() == 0, 60, "the file to be answered")
+    daemon.stop()
 
     assert archived.read_bytes() == FILE
     assert json.loads(archived.with_name("by-hand.txt.receipt.json").read_text())["bytes"] == len(FILE)
@@ -81,8 +73,6 @@ def test_one_answer_one_problem_one_duplicate_whenever_the_daemon_is_killed(
     line = answer.read_text("ascii")
     assert line[33:37] + line[75:80] == "PMSCGSTAI"
     assert line.rstrip("\n")[127 + 351 + 16 :][:24] == "000000104000000000004000"  # 1,040.00 of it 40.00
-    with sqlite3.connect(tmp_path / "data" / "gateway.db") as store:
-        statuses = [row[0] for row in store.execute("SELECT status FROM inbound ORDER BY position")]
-    store.close()
-    assert statuses == ["decided", "malformed", "duplicate"]
-    assert json.loads(daemon.csenet("ledger", "check", "--json"))["balanced"] is True
+    statuses = daemon.ask("SELECT status FROM inbound ORDER BY position")
+    assert statuses == [("decided",), ("malformed",), ("duplicate",)]
+    assert daemon.unsound() == []

@@ -1,0 +1,41 @@
+# The proofs that nothing is lost, doubled or reordered; ops/reliability.md says what each does and what came of
+# it.  Sizes are variables: make kill-test KILLS=80 TRANSACTIONS=320
+PROVE := $(BIN)/python tests/reliability
+PROOFS := strace-test exactly-once-test kill-test poison-test pair-test proxy-test
+.PHONY: reliability $(PROOFS)
+
+reliability: $(PROOFS) ## all long reliability runs
+
+SUBMISSIONS ?= 2000
+.PHONY: strace
+strace: ## install Debian's strace where there is none
+	@command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq strace >/dev/null; }
+
+strace-test: strace $(VENV)/.tools ## under strace: what is acknowledged was synchronised before
+	CSENET_REQUIRE_STRACE=1 $(PROVE)/strace.py --submissions $(SUBMISSIONS)
+
+KILLS ?= 500
+TRANSACTIONS ?= 2000
+kill-test: $(VENV)/.tools ## KILLS kill -9 while TRANSACTIONS are fed in by folder and HTTP
+	$(PROVE)/kill.py --kills $(KILLS) --transactions $(TRANSACTIONS)
+
+ONCE_KILLS ?= 100
+ONCE_TRANSACTIONS ?= 10000
+exactly-once-test: $(VENV)/.tools ## each transaction handed in 1 to 5 times while gateways are killed, on both stores
+	$(PROVE)/kill.py --kills $(ONCE_KILLS) --transactions $(ONCE_TRANSACTIONS) --times 5
+	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/postgres_pair.py --kills $(ONCE_KILLS) \
+		--transactions $(ONCE_TRANSACTIONS) --times 5
+
+CASES ?= 5000
+MESSAGES ?= 20
+poison-test: $(VENV)/.tools ## CASES with MESSAGES each, some that cannot be handled: order, and the others undisturbed
+	$(PROVE)/poison.py --cases $(CASES) --messages $(MESSAGES)
+
+PAIR_KILLS ?= 20
+PAIR_TRANSACTIONS ?= 1200
+pair-test: $(VENV)/.tools ## two gateways on one PostgreSQL, one of them killed again and again under load
+	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/postgres_pair.py --kills $(PAIR_KILLS) --transactions $(PAIR_TRANSACTIONS)
+
+PROXY_TRANSACTIONS ?= 4000
+proxy-test: $(VENV)/.tools ## deliver through a proxy that delays, cuts, refuses and lies
+	$(PROVE)/proxy.py --transactions $(PROXY_TRANSACTIONS)
