@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from csenet.gateway.intake.pressure import Pressure
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
     from csenet.gateway.store.engine import Store
     from csenet.gateway.store.outbox import OutboundRow
     from csenet.handlers.policy.rules import Why

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.settings_kinds import Weekday, is_loopback
+from csenet.gateway.settings.kinds import Weekday, is_loopback
 from csenet.gateway.tls import TlsError, client_context, server_context
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from csenet.gateway.intake.trust import Trust
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
-    from csenet.gateway.settings_model import (
+    from csenet.gateway.settings.model import (
         DeliveryHttp,
         DeliveryWindows,
         EnvelopeSection,

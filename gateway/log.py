@@ -32,7 +32,7 @@ from csenet.gateway.errors import GatewayError
 from csenet.gateway.log_lines import Lines
 
 if TYPE_CHECKING:
-    from csenet.gateway.settings import LogSection
+    from csenet.gateway.settings.loading import LogSection
 
 REDACTED = "[redacted]"
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from csenet.gateway.jobs import Job, Turn
 
 if TYPE_CHECKING:
-    from csenet.gateway.settings import Settings
-    from csenet.gateway.settings_jobs import DutiesSection
-    from csenet.gateway.settings_work import WorkSection
+    from csenet.gateway.settings.jobs import DutiesSection
+    from csenet.gateway.settings.loading import Settings
+    from csenet.gateway.settings.work import WorkSection
 
 LEDGER_CHECK = "ledger_check"
 DUTIES = "duties"

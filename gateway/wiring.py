@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from csenet.gateway.clock import Clock
     from csenet.gateway.desk import Desk
     from csenet.gateway.desk.agency import Agency
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
     from csenet.gateway.store.engine import Store
     from csenet.gateway.store.keyring import Keyring
     from csenet.gateway.store.wrapping import WrappingKeys

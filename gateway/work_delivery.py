@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from csenet.gateway.clock import Clock
     from csenet.gateway.desk.results import Page
     from csenet.gateway.jobs import Turn
-    from csenet.gateway.settings_work import WorkSection
+    from csenet.gateway.settings.work import WorkSection
 
 AT_ONCE: Final = 100
 """How many items one call carries."""

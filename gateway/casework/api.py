@@ -28,7 +28,7 @@ from csenet.gateway.people.openid_web import add_openid
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.signing import Signing
 from csenet.gateway.people.web import add_sign_in
-from csenet.gateway.settings_people import PeopleSection
+from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store.engine import Store
 
 

@@ -47,7 +47,7 @@ def verify(config: Path, anchors: Path | None, as_json: bool) -> None:
     """
     from csenet.gateway.cli.store import call
     from csenet.gateway.people.anchors import read
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.store import audit as records
 
     kept = read(anchors or load_settings(config).audit_anchors)
@@ -71,7 +71,7 @@ def anchor(config: Path) -> None:
     """Write the head of the chain into the file of anchors now, not only when it is due."""
     from csenet.gateway.cli.store import call
     from csenet.gateway.people.anchors import write
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.store import audit as records
 
     file = load_settings(config).audit_anchors

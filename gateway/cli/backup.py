@@ -21,7 +21,7 @@ from csenet.gateway.cli.common import (
 
 if TYPE_CHECKING:
     from csenet.gateway.backup import Made, Proof
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
     from csenet.gateway.store.wrapping import WrappingKeys
 
 _FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -53,7 +53,7 @@ def create(file: Path, passphrase: Path | None, config: Path, as_json: bool) -> 
     FILE is whole or not there, and one that is there is not written over. Exit 1 when the copy was made but
     the ledger of the store does not balance.
     """
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     settings = load_settings(config)
     keys = _keys(settings, passphrase)
@@ -108,7 +108,7 @@ def verify(file: Path, passphrase: Path | None, config: Path, as_json: bool) -> 
     The folder lies beside FILE, as large as the store, for as long as it takes; the store is not touched.
     """
     from csenet.gateway.backup import verify as prove
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import keyring_of
 
     settings = load_settings(config)
@@ -144,7 +144,7 @@ def restore(
     when the backup was made. What came or went since is not in it: ask the exchange before anything leaves.
     """
     from csenet.gateway.backup import restore as put_back
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import keyring_of
 
     if (folder is None) == (not into_store):

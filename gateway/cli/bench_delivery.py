@@ -92,7 +92,7 @@ def _measured(
 
     from csenet.gateway import log
     from csenet.gateway.bench.slow_disk import Skipped
-    from csenet.gateway.settings_model import LogSection
+    from csenet.gateway.settings.model import LogSection
 
     log.configure(LogSection(file=folder / "gateway.log", format="json"))
     events = structlog.get_logger("csenet.gateway.bench")

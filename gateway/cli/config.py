@@ -26,7 +26,7 @@ def check(config: Path, show: bool) -> None:
     left behind.  Exit 0 if a gateway could start with it, 2 if not.
     """
     from csenet.gateway.errors import SettingsError
-    from csenet.gateway.settings import check_places, load_settings
+    from csenet.gateway.settings.loading import check_places, load_settings
     from csenet.gateway.wiring import agency_from
 
     settings = load_settings(config)

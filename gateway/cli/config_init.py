@@ -49,7 +49,7 @@ def text_of(
 def write(path: Path, text: str, *, force: bool) -> None:
     """Write the file for its owner and group only, and check it; a wrong one is taken away again."""
     from csenet.gateway.errors import SettingsError
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     if path.exists() and not force:
         raise Unusable(f"{path}: is there already; --force writes over it")

@@ -24,7 +24,7 @@ def upgrade(config: Path) -> None:
     """
     from csenet.gateway.desk.indexing import index
     from csenet.gateway.lock import DataLock
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.store import resealing
     from csenet.gateway.store.engine import SCHEMA_HEAD, open_store
     from csenet.gateway.wiring import keyring_of, tell_of_new_key

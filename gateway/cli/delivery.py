@@ -114,7 +114,7 @@ def recheck(config: Path) -> None:
 async def _status(config: Path, desk: Desk) -> dict[str, Any]:
     """Put together what an operator asks first."""
     from csenet.gateway.links import windows_of
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.store import destinations, outbox
 
     windows = windows_of(load_settings(config).delivery.windows, desk.agency.zone)

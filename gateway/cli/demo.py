@@ -56,7 +56,7 @@ def demo(
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
     from csenet.gateway import log
-    from csenet.gateway.settings import LogSection
+    from csenet.gateway.settings.loading import LogSection
 
     folder.mkdir(parents=True, exist_ok=True)
     log.configure(LogSection(level=log_level, format="json", file=folder / "demo.log"))

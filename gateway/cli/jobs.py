@@ -90,7 +90,7 @@ def run_(ctx: click.Context, name: str, config: Path, as_json: bool) -> None:
 def _jobs(config: Path, desk: Desk) -> Jobs:
     """Put the jobs of a settings file together."""
     from csenet.gateway.jobs import Jobs
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.timed import timed_jobs
 
     return Jobs(desk, timed_jobs(load_settings(config)), desk.log)

@@ -25,7 +25,7 @@ from csenet.gateway.cli.common import (
 _SHOWN = ("number", "kind", "period", "generation", "wrapped_by")
 
 if TYPE_CHECKING:
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
     from csenet.gateway.store.engine import Store
 
 
@@ -113,7 +113,7 @@ def make() -> None:
 @asynccontextmanager
 async def _opened(config: Path) -> AsyncIterator[tuple[Settings, Store]]:
     """Open the store of a settings file, also beside a running gateway."""
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.store.engine import open_store
     from csenet.gateway.wiring import keyring_of, refuse_missing
 
@@ -183,7 +183,7 @@ def _is_running(config: Path) -> bool:
     """Tell whether a gateway may be sealing: on a database server nobody can tell from here."""
     from csenet.gateway.errors import AlreadyRunning
     from csenet.gateway.lock import DataLock
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     settings = load_settings(config)
     if not isinstance(settings.store_location, Path):

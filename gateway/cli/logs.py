@@ -86,7 +86,7 @@ def _follow(tail: Any, chosen: Chosen, as_json: bool) -> None:
 
 
 def _file_of(config: Path) -> Path:
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     file = load_settings(config).log.file
     if file is None:

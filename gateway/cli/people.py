@@ -169,7 +169,7 @@ async def _at(config: Path, work: Callable[[Accounts], Awaitable[T]]) -> T:
     """Do something to the accounts of a store, made if need be: accounts come before a start."""
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.people.accounts import Accounts
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import agency_from, open_bare
 
     settings = load_settings(config)

@@ -164,7 +164,7 @@ def _own_state() -> str:
     """Give the state of the gateway's own settings; without settings, say whose law is taken."""
     import os
 
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     file = Path(os.environ.get("CSENET_CONFIG", SETTINGS))
     if file.exists():

@@ -28,7 +28,7 @@ def serve(ctx: click.Context, config: Path) -> None:
 
     from csenet.gateway import log
     from csenet.gateway.errors import GatewayError, TaskCrashed
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     settings = load_settings(config)
     log.configure(settings.log)

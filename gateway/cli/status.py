@@ -74,7 +74,7 @@ async def _summary(config: Path, desk: Desk) -> Summary:
 def _figures(config: Path, desk: Desk) -> Any:
     from csenet.gateway.console.today import Figures
     from csenet.gateway.links import windows_of
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
 
     windows = windows_of(load_settings(config).delivery.windows, desk.agency.zone)
     return Figures(desk, desk.clock, windows)

@@ -25,7 +25,7 @@ async def call(config: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
     here: it looks for new rows by itself every few seconds.
     """
     from csenet.gateway import log
-    from csenet.gateway.settings import LogSection, load_settings
+    from csenet.gateway.settings.loading import LogSection, load_settings
     from csenet.gateway.wiring import open_desk
 
     settings = load_settings(config)

@@ -92,7 +92,7 @@ def revoke(name: str, config: Path) -> None:
 
 async def _write(config: Path, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     """Do something to the tokens of a store in one commit."""
-    from csenet.gateway.settings import load_settings
+    from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import open_tokens
 
     async with open_tokens(load_settings(config)) as conn:

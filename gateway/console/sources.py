@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from csenet.gateway.clock import Clock
     from csenet.gateway.desk import Desk
     from csenet.gateway.partners import Partners
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
     from csenet.gateway.store.engine import Store
 
 

@@ -25,7 +25,7 @@ from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.intake.http import PATH
 from csenet.gateway.people import passwords
 from csenet.gateway.people.rights import table
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store import accounts, tokens
 
 HOST = "127.0.0.1"

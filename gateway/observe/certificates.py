@@ -13,7 +13,7 @@ from csenet.gateway.observe.registry import OURS
 
 if TYPE_CHECKING:
     from csenet.gateway.partners import Partners
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
 
 _DAY = 86_400.0
 

@@ -16,7 +16,7 @@ from csenet.gateway.observe import certificates, health, looking, machine
 
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
 
 _SOON_DAYS: Final = 30
 _OFF_SECONDS: Final = 2.0
@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 async def examine(config: Path) -> AsyncIterator[Finding]:
     """Look at everything; a broken settings file ends it, because all else depends on it."""
-    from csenet.gateway.settings import check_places, load_settings
+    from csenet.gateway.settings.loading import check_places, load_settings
     from csenet.gateway.wiring import agency_from
 
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from csenet.gateway.observe import machine
 
 if TYPE_CHECKING:
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
 
 # So many samples may be missed before what they said counts no more.
 _SAMPLES: Final = 4

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from csenet.gateway.observe.sampling import Sampler
     from csenet.gateway.observe.traces import Tracing
     from csenet.gateway.partners_book import PartnerBook
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
 
 
 class Observed:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from csenet.gateway.observe.health import Health
     from csenet.gateway.observe.registry import Metrics
     from csenet.gateway.partners import Partners
-    from csenet.gateway.settings import Settings
+    from csenet.gateway.settings.loading import Settings
 
 _CLOCK_EVERY: Final = timedelta(minutes=5)
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)

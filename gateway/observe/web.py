@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from csenet.gateway.casework.access import route_of
 from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.observe.registry import CONTENT_TYPE
-from csenet.gateway.settings_kinds import is_loopback
+from csenet.gateway.settings.kinds import is_loopback
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from csenet.gateway.casework.middleware import Handler
     from csenet.gateway.observe.registry import Metrics
     from csenet.gateway.observe.sampling import Sampler
-    from csenet.gateway.settings_observe import ObserveSection
+    from csenet.gateway.settings.observe import ObserveSection
 
 PATH: Final = "/metrics"
 _READINESS: Final = "/readyz"

@@ -14,7 +14,7 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.people import passwords
 from csenet.gateway.people.rights import Role, table
-from csenet.gateway.settings_people import PeopleSection
+from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store import accounts, audit
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row

@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from csenet.gateway.people.signing import new_secret, token_of
-from csenet.gateway.settings_kinds import is_loopback
+from csenet.gateway.settings.kinds import is_loopback
 
 _PLAIN: Final = "csenet"
 _SECURE: Final = "__Host-csenet"

@@ -28,8 +28,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.clock import Clock
 from csenet.gateway.people.accounts import AccountError, checked_offices, checked_roles, plain_name
 from csenet.gateway.people.signing import SignInRefused
-from csenet.gateway.settings_kinds import is_loopback
-from csenet.gateway.settings_people import OpenIdSection
+from csenet.gateway.settings.kinds import is_loopback
+from csenet.gateway.settings.people import OpenIdSection
 from csenet.gateway.store import accounts, audit
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row

@@ -20,7 +20,7 @@ from csenet.gateway.errors import GatewayError
 from csenet.gateway.people import codes, passwords
 from csenet.gateway.people.accounts import Account, AccountError, account_of, plain_name
 from csenet.gateway.people.person import Kind, Person
-from csenet.gateway.settings_people import PeopleSection
+from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store import accounts, audit
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row

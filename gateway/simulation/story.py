@@ -19,7 +19,7 @@ from typing import Any, Final
 from csenet.codecs.codes import jurisdictions
 from csenet.gateway.desk.duty_clock import DutyClock
 from csenet.gateway.desk.results import WorkFilter
-from csenet.gateway.settings_jobs import DutiesSection
+from csenet.gateway.settings.jobs import DutiesSection
 from csenet.gateway.simulation.network import Network, Station, opened
 
 _ACTIONS: Final = ("puts", "moves", "reports", "sends", "does", "runs")

@@ -17,7 +17,7 @@ import msgspec
 
 from csenet.codecs.codes import jurisdictions
 from csenet.gateway.desk.duty_clock import DutyClock
-from csenet.gateway.settings_jobs import DutiesSection
+from csenet.gateway.settings.jobs import DutiesSection
 from csenet.gateway.simulation.network import Network, opened
 from csenet.gateway.simulation.people import MISHAPS, Office, day_for
 from csenet.gateway.simulation.population import Matter, Plan, population

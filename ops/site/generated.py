@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from csenet.gateway.casework.operations import OPERATIONS, Operation
 from csenet.gateway.cli import main
-from csenet.gateway.settings_model import Settings
+from csenet.gateway.settings.model import Settings
 
 SAMPLE = Path(__file__).parents[1] / "gateway.toml.example"
 

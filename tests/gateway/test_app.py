@@ -19,7 +19,7 @@ import pytest
 from csenet.gateway.app import GatewayApp, ListenError
 from csenet.gateway.errors import AlreadyRunning, TaskCrashed
 from csenet.gateway.lock import DataLock
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store import tokens
 from csenet.gateway.wiring import open_desk
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from csenet.gateway import log
 from csenet.gateway.cli import main
 from csenet.gateway.people.system import system_user
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import desk_of, open_tokens
 
 from .test_desk_refusals import deliver, error_record, take

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store import search
 from csenet.gateway.wiring import desk_of
 

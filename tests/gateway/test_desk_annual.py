@@ -18,8 +18,8 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.desk.results import Rejected, TransactionFilter, WorkFilter
 from csenet.gateway.jobs import Jobs
-from csenet.gateway.settings import load_settings
-from csenet.gateway.settings_jobs import JobsSection
+from csenet.gateway.settings.jobs import JobsSection
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.timed import ANNUAL_INTEREST, timed_jobs
 from csenet.gateway.wiring import desk_of
 

@@ -13,7 +13,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.desk.duty_clock import DutyClock
 from csenet.gateway.desk.results import TransactionFilter, WorkFilter
-from csenet.gateway.settings_jobs import DutiesSection
+from csenet.gateway.settings.jobs import DutiesSection
 from csenet.gateway.store import duties as rows
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store, open_store

@@ -16,7 +16,7 @@ from csenet.gateway.desk.plan import Cause, Plan
 from csenet.gateway.desk.results import Conflict, WorkFilter
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import NotFound, Rejected
-from csenet.gateway.settings_jobs import DutiesSection
+from csenet.gateway.settings.jobs import DutiesSection
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.handlers.decision import WorkItem

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from csenet.gateway.errors import SettingsError
-from csenet.gateway.settings import Settings, check_places, load_settings
-from csenet.gateway.settings_model import DeliveryWindows
+from csenet.gateway.settings.loading import Settings, check_places, load_settings
+from csenet.gateway.settings.model import DeliveryWindows
 from csenet.gateway.toml_lines import key_lines
 
 SMALL = """\

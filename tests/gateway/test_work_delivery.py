@@ -15,7 +15,7 @@ from aiohttp import web
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.jobs import Job, Jobs
-from csenet.gateway.settings_work import WorkWebhook
+from csenet.gateway.settings.work import WorkWebhook
 from csenet.gateway.store import receivers
 from csenet.gateway.store.receivers import ReceiverState
 from csenet.gateway.work_delivery import JsonLines, Webhook, deliver_to

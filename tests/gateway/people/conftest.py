@@ -18,7 +18,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.people import passwords
 from csenet.gateway.people.accounts import Accounts
-from csenet.gateway.settings_people import PeopleSection
+from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store.engine import Store
 
 PASSWORD = "seven green umbrellas"

@@ -19,7 +19,7 @@ from csenet.gateway.casework import build_app
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.people.accounts import Accounts
-from csenet.gateway.settings_people import OpenIdSection, PeopleSection
+from csenet.gateway.settings.people import OpenIdSection, PeopleSection
 from csenet.gateway.store.engine import Store
 
 from .conftest import Client

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from csenet.gateway.app import GatewayApp
 from csenet.gateway.clock import ManualClock
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store.engine import open_store
 
 from ..conftest import QUIET

@@ -16,7 +16,7 @@ import pytest
 
 from csenet.gateway.cli import main
 from csenet.gateway.observe.registry import table
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 
 OPS = Path(__file__).resolve().parents[3] / "ops"
 PAGES = ("runbook.md", "backup.md", "upgrade.md", "disaster.md", "running.md")

@@ -10,7 +10,7 @@ import pytest
 
 from csenet.gateway.app import GatewayApp
 from csenet.gateway.observe import machine
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 
 from ..conftest import NOON, arriving, lines
 from .conftest import SETTINGS, Running, scrape

@@ -69,7 +69,7 @@ def test_without_the_setting_nothing_of_it_is_imported(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from csenet.gateway.observe.observed import Observed\n"
-        "from csenet.gateway.settings import load_settings\n"
+        "from csenet.gateway.settings.loading import load_settings\n"
         f"Observed(load_settings({str(tmp_path / 'gateway.toml')!r}), dict)\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])\n"
     )

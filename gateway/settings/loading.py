@@ -18,7 +18,7 @@ from pydantic_settings import EnvSettingsSource
 from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from csenet.gateway.errors import SettingsError
-from csenet.gateway.settings_model import (
+from csenet.gateway.settings.model import (
     ENV_DELIMITER,
     ENV_PREFIX,
     DeliveryFolder,
@@ -33,7 +33,7 @@ from csenet.gateway.settings_model import (
     Settings,
     StoreSection,
 )
-from csenet.gateway.settings_words import did_you_mean, explain, lookup, plain_key
+from csenet.gateway.settings.words import did_you_mean, explain, lookup, plain_key
 from csenet.gateway.toml_lines import Key, key_lines, syntax_line
 
 __all__ = [

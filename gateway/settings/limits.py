@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from csenet.gateway.settings_kinds import Section
+from csenet.gateway.settings.kinds import Section
 
 
 class LimitsSection(Section):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from csenet.gateway.settings_kinds import Section, length_of_time
+from csenet.gateway.settings.kinds import Section, length_of_time
 
 
 class JobsSection(Section):

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from csenet.gateway.people.rights import Role, table
-from csenet.gateway.settings_kinds import LengthOfTime, ReadableFile, Section, Text, plain_url
+from csenet.gateway.settings.kinds import LengthOfTime, ReadableFile, Section, Text, plain_url
 
 
 def _role_of_people(value: str) -> str:

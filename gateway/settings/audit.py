@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from csenet.gateway.settings_kinds import LengthOfTime, Section
+from csenet.gateway.settings.kinds import LengthOfTime, Section
 
 
 class AuditSection(Section):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
 
-from csenet.gateway.settings_kinds import (
+from csenet.gateway.settings.kinds import (
     ReadableFile,
     Seconds,
     Section,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from csenet.gateway.settings_kinds import (
+from csenet.gateway.settings.kinds import (
     LengthOfTime,
     ReadableFile,
     Seconds,

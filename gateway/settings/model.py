@@ -21,10 +21,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from csenet.gateway.delivery import patience
-from csenet.gateway.settings_audit import AuditSection
-from csenet.gateway.settings_intake_limits import LimitsSection
-from csenet.gateway.settings_jobs import DutiesSection, JobsSection
-from csenet.gateway.settings_kinds import (
+from csenet.gateway.settings.audit import AuditSection
+from csenet.gateway.settings.jobs import DutiesSection, JobsSection
+from csenet.gateway.settings.kinds import (
     ReadableFile,
     Seconds,
     Section,
@@ -38,10 +37,11 @@ from csenet.gateway.settings_kinds import (
     plain_url,
     span,
 )
-from csenet.gateway.settings_observe import ObserveSection
-from csenet.gateway.settings_people import PeopleSection
-from csenet.gateway.settings_sealing import SealingSection
-from csenet.gateway.settings_work import WorkSection
+from csenet.gateway.settings.limits import LimitsSection
+from csenet.gateway.settings.observe import ObserveSection
+from csenet.gateway.settings.people import PeopleSection
+from csenet.gateway.settings.sealing import SealingSection
+from csenet.gateway.settings.work import WorkSection
 
 ENV_PREFIX = "CSENET_"
 ENV_DELIMITER = "__"

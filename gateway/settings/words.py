@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from csenet.gateway.settings_model import Settings
+from csenet.gateway.settings.model import Settings
 from csenet.gateway.toml_lines import Key
 
 _WORDS = {
