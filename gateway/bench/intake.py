@@ -15,7 +15,7 @@ from csenet.gateway.casework.api import build_app
 from csenet.gateway.desk import Receipt, SettleCount
 from csenet.gateway.intake.desk import IntakeDesk
 from csenet.gateway.intake.http import PATH, add_exchange_routes
-from csenet.gateway.store import tokens
+from csenet.gateway.people import tokens
 
 CONNECTIONS = 64
 

@@ -15,14 +15,13 @@ from aiohttp import hdrs, web
 
 from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.casework.problems import ApiProblem, Kind
-from csenet.gateway.people import cookies
+from csenet.gateway.people import cookies, tokens
 from csenet.gateway.people.entering import caller_of, entry_of
 from csenet.gateway.people.person import PERSON, Person, machine
 from csenet.gateway.people.rights import OPEN, Right, Role, Route, allows, table
 from csenet.gateway.people.signing import FULL
-from csenet.gateway.store import tokens
+from csenet.gateway.people.tokens import Token
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tokens import Token
 
 
 def _needs() -> Mapping[Route, str]:

@@ -22,12 +22,12 @@ from csenet.gateway.casework.ports import CLOCK, DESK, JURISDICTION, READER, Cas
 from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.clock import Clock
 from csenet.gateway.console.part import add_console
+from csenet.gateway.console.sign_in import add_sign_in
+from csenet.gateway.console.sign_in_openid import add_openid
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.people.openid import OpenId
-from csenet.gateway.people.openid_web import add_openid
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.signing import Signing
-from csenet.gateway.people.web import add_sign_in
 from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store.engine import Store
 

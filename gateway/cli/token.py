@@ -53,7 +53,7 @@ def create(config: Path, roles: tuple[str, ...], name: str | None) -> None:
 
     Only a hash of it is kept: store it where the caller finds it, and nobody else.
     """
-    from csenet.gateway.store import tokens
+    from csenet.gateway.people import tokens
 
     now = datetime.now(UTC)
     chosen = name or f"{roles[0]}-{now:%Y%m%dT%H%M%S%f}"
@@ -65,7 +65,7 @@ def create(config: Path, roles: tuple[str, ...], name: str | None) -> None:
 @json_option
 def list_(config: Path, as_json: bool) -> None:
     """List the tokens, revoked ones included; never their secrets."""
-    from csenet.gateway.store import tokens
+    from csenet.gateway.people import tokens
 
     found = run(_write(config, tokens.list_tokens))
     if as_json:
@@ -83,7 +83,7 @@ def list_(config: Path, as_json: bool) -> None:
 @config_option
 def revoke(name: str, config: Path) -> None:
     """End the validity of the token called NAME, at once."""
-    from csenet.gateway.store import tokens
+    from csenet.gateway.people import tokens
 
     if not run(_write(config, lambda conn: tokens.revoke(conn, name, datetime.now(UTC)))):
         raise Unusable("no valid token has this name; see csenet token list")

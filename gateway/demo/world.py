@@ -23,10 +23,10 @@ from csenet.gateway.exchange.judging import EXCHANGE_ZONE
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.intake.http import PATH
-from csenet.gateway.people import passwords
+from csenet.gateway.people import passwords, tokens
 from csenet.gateway.people.rights import table
 from csenet.gateway.settings.loading import load_settings
-from csenet.gateway.store import accounts, tokens
+from csenet.gateway.store import accounts
 
 HOST = "127.0.0.1"
 PERSON = "demo"

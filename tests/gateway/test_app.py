@@ -19,8 +19,8 @@ import pytest
 from csenet.gateway.app import GatewayApp, ListenError
 from csenet.gateway.errors import AlreadyRunning, TaskCrashed
 from csenet.gateway.lock import DataLock
+from csenet.gateway.people import tokens
 from csenet.gateway.settings.loading import load_settings
-from csenet.gateway.store import tokens
 from csenet.gateway.wiring import open_desk
 
 SETTINGS = """\

@@ -90,7 +90,7 @@ async def seat(folder: Path, *, token: bool, facts: object = FACTS) -> None:
     await desk.settle(receipt.file_id)
     await store.close()
     if token:
-        from csenet.gateway.store import tokens
+        from csenet.gateway.people import tokens
 
         async with open_tokens(settings) as conn:
             await tokens.create(conn, "case-system", "caseworker", clock.now())

@@ -21,8 +21,8 @@ from csenet.gateway.delivery.transports.sftp import SftpTransport
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.links import identities_of, sftp_intake_of, transport_of, trust_of
 from csenet.gateway.partners import PartnersError
+from csenet.gateway.people import tokens
 from csenet.gateway.settings.model import EnvelopeSection, HttpSection, Settings
-from csenet.gateway.store import tokens
 from csenet.gateway.tls import TlsError, client_context
 
 from ..codecs.envelope_people import certificate_pem, identity, key_pem

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from csenet.gateway.people import tokens
 from csenet.gateway.people.rights import Role
-from csenet.gateway.store import tokens
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import api_token
 

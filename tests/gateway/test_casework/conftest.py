@@ -25,7 +25,7 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.desk.views_today import Today
-from csenet.gateway.store import tokens
+from csenet.gateway.people import tokens
 from csenet.gateway.store.dead import DeadRow
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store, open_store

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from csenet.gateway.casework.access import ACCESS, NEEDS
 from csenet.gateway.casework.openapi import routes_of
+from csenet.gateway.people import tokens
 from csenet.gateway.people.rights import table
-from csenet.gateway.store import tokens
 
 ROLES = ("casesystem", "operator", "exchange", "administrator")
 API = {route: roles for route, roles in ACCESS.items() if route not in dict(table().page_routes())}

@@ -16,9 +16,9 @@ from csenet.gateway.casework import build_app
 from csenet.gateway.console.part import add_pages
 from csenet.gateway.console.routes import ROUTES
 from csenet.gateway.console.sources import Sources
+from csenet.gateway.people import tokens
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Right, Role, table
-from csenet.gateway.store import tokens
 from csenet.gateway.store.tables import api_token, audit, outbound
 
 from ..conftest import LEDGER, arriving, case_block, facts, lines

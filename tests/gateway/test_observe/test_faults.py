@@ -239,7 +239,7 @@ async def errors(scene: Scene) -> None:
     async def fail(*_: object) -> None:
         raise RuntimeError
 
-    scene.patch.setattr("csenet.gateway.store.tokens.verify", fail)
+    scene.patch.setattr("csenet.gateway.people.tokens.verify", fail)
     headers, url = {"Authorization": "Bearer x"}, f"http://127.0.0.1:{scene.app.port}/v1/ledger"
     async with aiohttp.ClientSession(headers=headers) as session:
         for _ in range(8):

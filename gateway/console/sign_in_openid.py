@@ -6,11 +6,11 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from csenet.gateway.console.sign_in import ask_again, ours, render
 from csenet.gateway.people import cookies
 from csenet.gateway.people.entering import SIGNING, caller_of
 from csenet.gateway.people.openid import CALLBACK, OpenId
 from csenet.gateway.people.signing import SignInRefused, new_secret
-from csenet.gateway.people.web import ask_again, ours, render
 
 OPEN_ID: Final = web.AppKey("openid", OpenId)
 _PLAIN: Final = "csenet-openid"
