@@ -13,6 +13,9 @@ from csenet.handlers.policy.rules import Why, reason
 _AFTER_NOTICE = frozenset(code for code, row in closures().items() if row.notice_code)
 """Closures that come after a notice of intent to the other state."""
 
+CLOSURES = frozenset(f"MSC P {code}" for code, row in closures().items() if row.closes_sender)
+"""What tells that the state which sends it has closed its case."""
+
 
 def closing_code(criterion: str, role: Role) -> FarCode | None:
     """Give the code for a ground of closing, `None` where none that the states agreed to use tells it.

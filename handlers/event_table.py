@@ -20,6 +20,7 @@ from csenet.handlers.filling import STRUCTS
 from csenet.handlers.policy.dated import PolicyError, read_table, unique
 from csenet.handlers.policy.deadlines import duties
 from csenet.handlers.policy.rules import Why
+from csenet.handlers.policy.work_kinds import work_kinds
 
 TABLE = Path(__file__).with_name("events.toml")
 MEMBERS = ("text", "date", "criterion", "new_case_id", "collections")
@@ -65,6 +66,7 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     title: str
     citation: str
     duty: str = "AN2"
+    responding_duty: str = ""
     of: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
@@ -78,6 +80,11 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     status: Literal["open", "closed"] = "open"
     becomes: Literal["", "open", "closed"] = ""
     over: bool = False
+    work: str = ""
+
+    def duty_of(self, role: str) -> str:
+        """Name the duty of telling as the state has it that is in this role."""
+        return self.responding_duty if role == "responding" and self.responding_duty else self.duty
 
     def allows(self, path: str) -> bool:
         """Tell whether an event of this kind may say a field, such as `case.case_type`, or a member."""
@@ -121,8 +128,10 @@ def _row_problems(row: EventKind) -> Iterator[str]:
             yield f"{name}: is missing"
     if bool(row.sends) == bool(row.silent):
         yield "sends: give either what is sent, or in `silent` why nothing is"
-    if row.duty not in duties():
+    if not {row.duty, row.responding_duty or row.duty} <= duties().keys():
         yield "duty: no such duty in deadlines.toml"
+    if row.work and row.work not in work_kinds():
+        yield "work: no such kind in work_kinds.toml"
     for name in ("may", "whole", "needs"):
         yield from (f"{name}: no field is called {path!r}" for path in getattr(row, name) if not _known(path))
     for fill in row.sets:

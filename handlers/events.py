@@ -19,7 +19,7 @@ from csenet.handlers import closure
 from csenet.handlers.checks import record_of
 from csenet.handlers.context import CLOSE_CASE, CaseRecord, Context
 from csenet.handlers.decision import CaseChange, Decision, Refusal, WorkItem, merge
-from csenet.handlers.event_closing import closing_code, closing_objection
+from csenet.handlers.event_closing import CLOSURES, closing_code, closing_objection
 from csenet.handlers.event_facts import Told, focused, told
 from csenet.handlers.event_form import Event
 from csenet.handlers.event_table import EventKind, Send
@@ -29,6 +29,7 @@ from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
 from csenet.handlers.policy.rules import Why, reason
+from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.replies import permission, task_of, way_of
 from csenet.handlers.work import LINE_WIDTH, due_by, open_of_kind
 
@@ -55,6 +56,8 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     told: Told
     decision: Decision
     lines: tuple[Line, ...]
+    duty: str = ""
+    """What we owe by it: to tell the other state, unless there is nothing to tell."""
 
 
 class _Ground(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,20 @@ class _Ground(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def record(self) -> CaseRecord:
         return record_of(self.context)
+
+    @property
+    def duty(self) -> str:
+        return self.row.duty_of(self.record.facts.role.value)
+
+    @property
+    def sends(self) -> list[Send]:
+        """Give the transactions of the table for our role and the sort of the event."""
+        role, of = self.record.facts.role.value, self.event.of
+        return [
+            each
+            for each in self.row.sends
+            if each.role in (role, "either") and (not each.of or of in each.of)
+        ]
 
 
 def happened(event: Event, context: Context) -> Happened:
@@ -95,7 +112,10 @@ def happened(event: Event, context: Context) -> Happened:
         decision = merge(decision, follows)
     if any(line.outcome == "sent" for line in lines):
         decision = merge(decision, _closed_work(ground, lines))
-    return Happened(told=after, decision=decision, lines=tuple(lines))
+    owes = any(line.outcome in ("sent", "work") for line in lines)
+    if event.row.work and not _is_silent_for(ground):
+        owes, decision = True, merge(decision, _to_do(ground))
+    return Happened(told=after, decision=decision, lines=tuple(lines), duty=ground.duty if owes else "")
 
 
 def _state_changes(event: Event, after: Told) -> CaseChange | None:
@@ -108,24 +128,42 @@ def _state_changes(event: Event, after: Told) -> CaseChange | None:
 
 
 def _each(ground: _Ground) -> list[tuple[Line, Decision]]:
-    row, event = ground.row, ground.event
+    row = ground.row
     if row.silent:
         return [_silent("", row.why(row.silent))]
-    if row.status == "closed" and ground.closed_before:
+    if _was_told(ground):
         return [_silent("", reason("events.closed_before"))]
-    role = ground.record.facts.role.value
-    chosen = [
-        send for send in row.sends if send.role in (role, "either") and (not send.of or event.of in send.of)
-    ]
+    chosen = ground.sends
     if not chosen:
         return [_silent("", reason("events.other_role"))]
-    if any(send.closure for send in chosen) and (done := _by_open_work(ground)) is not None:
+    if row.becomes and any(send.closure for send in chosen) and (done := _by_open_work(ground)) is not None:
         return done
     missing = _lacking(ground)
     if missing:
         codes = _code_of(chosen[0], ground)
         return [_incomplete(ground, codes, missing)]
     return [_one(ground, send) for send in chosen if send.place in ("", _place(ground))]
+
+
+def _was_told(ground: _Ground) -> bool:
+    """Tell whether the event is about a closure of ours that the other state was told of."""
+    if ground.row.status != "closed":
+        return False
+    if ground.row.becomes:
+        return ground.closed_before
+    return any(str(sent.far) in CLOSURES for sent in ground.context.sent_before)
+
+
+def _is_silent_for(ground: _Ground) -> bool:
+    """Tell whether an event that makes work makes none: in the other role, or while our case is open."""
+    return not ground.sends or ground.record.state.status != ground.row.status
+
+
+def _to_do(ground: _Ground) -> Decision:
+    """Have a person do what the event calls for here, whether or not the other state is told."""
+    title = f"{ground.row.title}: {kind_of(ground.row.work).text}"
+    work = _item(ground, ground.row.work, title, "", ())
+    return Decision(work_items=(work,), reasons=work.reasons)
 
 
 def _silent(far: str, why: Why) -> tuple[Line, Decision]:
@@ -298,13 +336,13 @@ def _otherwise(
 
 def _item(ground: _Ground, kind: str, title: str, far: str, whys: tuple[Why, ...]) -> WorkItem:
     """Make work about one transaction, due as the duty of telling says from the day of the event."""
-    due, timing = due_by(ground.row.duty, ground.context, ground.event.on)
+    due, timing = due_by(ground.duty, ground.context, ground.event.on)
     return WorkItem(
         kind=kind,
         title=title,
         case_id=ground.record.case_id,
         due=due,
-        duty=ground.row.duty,
+        duty=ground.duty,
         reasons=(ground.row.why(), *whys, *timing),
         details={"far": far, "event": ground.event.kind} if far else {"event": ground.event.kind},
     )

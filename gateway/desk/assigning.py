@@ -38,12 +38,17 @@ def _county(agency: Agency, record: CaseRecord | None) -> str:
     return agency.fips[2:5]
 
 
-def due_of(agency: Agency, item: WorkItem, today: date) -> date | None:
-    """Give the day an item is due: its duty's, else what its kind gives."""
-    days = kind_of(item.kind).days
-    if item.due is not None or days is None:
+def due_of(agency: Agency, item: WorkItem, today: date, owed: date | None) -> date | None:
+    """Give the day an item is due: its duty's, else what its kind gives.
+
+    ``owed`` is when the first duty ends that opened with it: whoever has to look at a request that a check
+    stopped must do so while it can still be answered in time.
+    """
+    if item.due is not None:
         return item.due
-    return agency.calendar.add_working_days(today, days)
+    days = kind_of(item.kind).days
+    usual = None if days is None else agency.calendar.add_working_days(today, days)
+    return min((day for day in (usual, owed) if day is not None), default=None)
 
 
 def same_thing(item: WorkItem, waiting: Iterable[WorkView]) -> WorkView | None:

@@ -14,8 +14,18 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.plan import Cause, Queued
 from csenet.gateway.store import duties
 from csenet.gateway.store.sealing import Row
+from csenet.handlers.policy.deadlines import DutyError, duty_of
 from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
-from csenet.handlers.policy.kept_duties import KeptDuty, Outcome, Way, due_on, is_rejection, kept, opens
+from csenet.handlers.policy.kept_duties import (
+    KeptDuty,
+    Outcome,
+    Way,
+    due_on,
+    is_rejection,
+    kept,
+    opens,
+    opens_on_event,
+)
 from csenet.handlers.policy.working_days import Calendar
 
 INSTEAD = frozenset(
@@ -53,6 +63,11 @@ class Held:
     office: str | None = None
     number: int | None = None
     closing: Closing | None = None
+
+    def is_ours_by(self, cause: Cause) -> bool:
+        """Tell whether it was opened just now by a cause, and is a deadline of our own."""
+        ours = self.rule.side == "we-owe" and self.number is None and self.cause is cause
+        return ours and duty_of(self.rule.duty).clock == "deadline"
 
 
 @dataclass(slots=True)
@@ -107,6 +122,18 @@ class DutyBook:
         if not is_rejection(queued.far):
             self._opens("sent", queued.far, case_id, queued.partner, queued.day, queued.cause, queued)
 
+    def happened(self, duty: str, kind: str, case_id: str, partner: str, on: date, cause: Cause) -> None:
+        """Open what we owe by an event on a case of ours, before what we send about it closes it."""
+        rule = opens_on_event(duty)
+        if rule is None:
+            return
+        try:
+            due = due_on(rule, on, self.agency.calendar, self.agency.calendar)
+        except DutyError:
+            # It happened before the law that sets the time.
+            return
+        self._held.append(Held(rule, case_id, partner, kind, on, due, cause))
+
     def work_done(self, item: Row, came_by: Collection[int], on: date, *, done: bool) -> None:
         """Close our duties whose work a person says is done, or declined, unless a transaction closed them.
 
@@ -117,9 +144,13 @@ class DutyBook:
             same = held.cause.inbound_id in came_by
             if not came_by:
                 same = item["case_id"] is not None and held.case_id == item["case_id"]
-            about = held.rule.duty == item["duty"] or item["kind"] in INSTEAD
+            about = held.rule.duty == item["duty"] or _instead(held, item, came_by)
             if ours and same and about:
                 held.closing = Closing(on, f"work {item['id']}", "done" if done else "declined")
+
+    def owed_by(self, cause: Cause) -> date | None:
+        """Give the day on which the first duty of ours ends that a cause has just opened."""
+        return min((each.due for each in self._open() if each.is_ours_by(cause)), default=None)
 
     def close(self, number: int, on: date, by: str, outcome: Outcome) -> None:
         """Close one duty that was loaded."""
@@ -181,6 +212,17 @@ class DutyBook:
             "opened_at": self.now,
             **_closed(held.closing, prefix=True),
         }
+
+
+def _instead(held: Held, item: Row, came_by: Collection[int]) -> bool:
+    """Tell whether work that takes the place of a transaction takes that of the one a duty waits for.
+
+    Work on a transaction that came is about the duties that one opened; other work names what it replaces.
+    """
+    if item["kind"] not in INSTEAD:
+        return False
+    far = item["details"].get("far", "")
+    return bool(came_by) or held.rule.outcome(held.opener, "sent", far) == "answered"
 
 
 def _closed(closing: Closing | None, *, prefix: bool) -> dict[str, Any]:

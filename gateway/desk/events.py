@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import insert, select
@@ -13,19 +13,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs.model import BLOCKS
 from csenet.gateway.desk.event_results import EventLine, EventResult, EventWork
 from csenet.gateway.desk.plan import Cause, Plan, make_plan
-from csenet.gateway.desk.requests import case_key
+from csenet.gateway.desk.requests import CASE_INFORMATION, case_key
 from csenet.gateway.desk.results import Conflict, NotFound, Rejected
 from csenet.gateway.desk.settling import describe
 from csenet.gateway.desk.views import outbound_view
-from csenet.gateway.desk.workset import WorkingSet
+from csenet.gateway.desk.workset import WorkingSet, queued_before, sent_transaction
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.store import outgoing
 from csenet.gateway.store.sealing import opened, sealed
 from csenet.gateway.store.tables import idempotency
+from csenet.handlers.context import SentTransaction
+from csenet.handlers.event_closing import CLOSURES
 from csenet.handlers.event_form import Event, event_from_json
 from csenet.handlers.events import Happened, Line, happened
 from csenet.handlers.facts import FactsError
 
+_SAID_ONCE: Final = frozenset({*CASE_INFORMATION, *CLOSURES})
+_NOT_AGAIN: Final = frozenset({"case_information_wanted", "payment_after_closing"})
 AFTER_REFUSED = "an earlier event of the case was refused: mend that one first"
 
 
@@ -73,8 +77,9 @@ async def happen(
     await workset.load(conn, cases)
     answers: list[_Answer | EventResult | GatewayError] = []
     waiting = set(stuck)
+    sent = await _sent_before(conn, workset, events)
     for each in events:
-        answer = _one(workset, each, known, waiting, actor, dry_run)
+        answer = _one(workset, each, known, waiting, sent, actor, dry_run)
         if isinstance(answer, GatewayError):
             waiting.add(case_key(each.case_id))
         elif isinstance(answer, _Answer):
@@ -84,6 +89,22 @@ async def happen(
         return [each.result if isinstance(each, _Answer) else each for each in answers]
     await workset.flush(conn)
     return await _written(conn, workset, answers)
+
+
+async def _sent_before(
+    conn: AsyncConnection, workset: WorkingSet, events: Sequence[Told]
+) -> dict[str, tuple[SentTransaction, ...]]:
+    """Return what was sent on the cases of events of kinds that may not say again what was said."""
+    about = {
+        case_key(each.case_id)
+        for each in events
+        if isinstance(each.obj, dict) and str(each.obj.get("kind")) in _NOT_AGAIN
+    }
+    found = {case_id: await outgoing.asked_before(conn, case_id, _SAID_ONCE) for case_id in sorted(about)}
+    return {
+        case_id: tuple(sent_transaction(row, workset.agency) for row in rows)
+        for case_id, rows in found.items()
+    }
 
 
 def refused_before(told: Sequence[Told], answers: Sequence[EventResult | GatewayError]) -> set[str]:
@@ -111,6 +132,7 @@ def _one(
     told: Told,
     known: dict[str, tuple[str, EventResult]],
     stuck: set[str],
+    sent: Mapping[str, tuple[SentTransaction, ...]],
     actor: str,
     dry_run: bool,
 ) -> _Answer | EventResult | GatewayError:
@@ -128,7 +150,9 @@ def _one(
     cause = Cause(f"evt-{digest[:16]}", workset.now, actor)
     try:
         event = event_from_json(told.obj, workset.today)
-        found = happened(event, workset.context(case_id, event.on))
+        before = (*sent.get(case_id, ()), *queued_before(workset, case_id))
+        context = msgspec.structs.replace(workset.context(case_id, event.on), sent_before=before)
+        found = happened(event, context)
         return _taken(workset, event, found, cause, key=key, digest=digest, dry_run=dry_run)
     except FactsError as error:
         return Rejected(error.problems)
@@ -160,6 +184,9 @@ def _taken(
     workset.record_change("event.happened", f"case {case_id}", cause, {"kind": event.kind})
     if found.told.changed:
         workset.tell(found.told.record)
+    record = found.told.record
+    if found.duty:
+        workset.duties.happened(found.duty, event.kind, case_id, record.facts.other_state, event.on, cause)
     workset.adopt(plan)
     lines, serials = _lines(found, plan)
     result = EventResult(

@@ -53,7 +53,7 @@ from csenet.handlers.kept import kept_state
 from csenet.handlers.policy.disclosure_review import Release
 
 _LONGEST_CASE_ID = 15
-_CASE_INFORMATION = ("CSI R FRINF", "CSI R FRNNF")
+CASE_INFORMATION = ("CSI R FRINF", "CSI R FRNNF")
 _DONE = {None: True, "": True, "done": True, "completed": True, "declined": False}
 
 
@@ -138,7 +138,7 @@ async def _asked_before(
     """Return what of our own requests bears on this one: case information is not asked twice a month."""
     if wish.case_id is None or (wish.far.function, wish.far.action) != ("CSI", "R"):
         return ()
-    rows = await outgoing.asked_before(conn, wish.case_id, _CASE_INFORMATION)
+    rows = await outgoing.asked_before(conn, wish.case_id, CASE_INFORMATION)
     return tuple(sent_transaction(row, workset.agency) for row in rows)
 
 

@@ -57,6 +57,8 @@ class Joined:
     item_id: int
     title: str
     cause: Cause
+    due: date | None = None
+    """The day on which the item is due from now on, where that is sooner."""
 
 
 @dataclass(slots=True)
@@ -216,11 +218,10 @@ class WorkingSet:
     def open_item(self, item: WorkItem, cause: Cause, outbound_id: int | None = None) -> None:
         """Open a work item, numbered below zero until it is written; or add to one about the same thing."""
         view = same_thing(item, self.open_work(item.case_id))
+        due = due_of(self.agency, item, self.today, self.duties.owed_by(cause))
         if view is not None:
-            self.joined.append(Joined(view.id, item.title, cause))
-            self.note(item.case_id, "work.message", {"kind": item.kind}, cause)
+            self._join(view, item, due, cause)
             return
-        due = due_of(self.agency, item, self.today)
         record = self.record(item.case_id)
         rule = assignment(self.agency, record, item.details.get("from"), item.kind)
         self.opened.append(Opened(item, cause, outbound_id, due=due, rule=rule))
@@ -236,6 +237,16 @@ class WorkingSet:
         )
         told = due.isoformat() if due else None
         self.note(item.case_id, "work.opened", {"kind": item.kind, "due": told}, cause)
+
+    def _join(self, view: WorkView, item: WorkItem, due: date | None, cause: Cause) -> None:
+        """Add a message to open work, which is due no later than the message wants it."""
+        sooner = due if due is not None and (view.due is None or due < view.due) else None
+        self.joined.append(Joined(view.id, item.title, cause, sooner))
+        if sooner is not None:
+            self._work[view.id] = msgspec.structs.replace(view, due=sooner)
+        if sooner is not None and view.id < 0:
+            self.opened[-view.id - 1].due = sooner
+        self.note(item.case_id, "work.message", {"kind": item.kind}, cause)
 
     def _close_by_itself(self, item_id: int, cause: Cause) -> None:
         """Complete what a decision settles.
@@ -356,6 +367,7 @@ class WorkingSet:
             "actor": joined.cause.actor,
             "inbound_id": joined.cause.inbound_id,
             "text": joined.title,
+            "due": joined.due,
         }
 
     def _outbound_row(self, queued: Queued) -> dict[str, Any]:
@@ -436,4 +448,20 @@ def sent_transaction(row: Row, agency: Agency) -> SentTransaction:
         partner=row["partner"],
         transaction_date=row["transaction_date"] or agency.date_of(row["created_at"]),
         status=row["status"],
+    )
+
+
+def queued_before(workset: WorkingSet, case_id: str) -> tuple[SentTransaction, ...]:
+    """List what this commit queued on a case, the way handlers know what was sent."""
+    return tuple(
+        SentTransaction(
+            serial=f"{queued.serial:012d}",
+            far=FarCode.parse(queued.far),
+            case_id=case_id,
+            partner=queued.partner,
+            transaction_date=queued.day,
+            status="queued",
+        )
+        for queued in workset.queued
+        if queued.case_id == case_id
     )

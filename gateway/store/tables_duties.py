@@ -18,7 +18,8 @@ duty = Table(
     Column("case_id", String(15)),
     Column("partner", String(2), nullable=False),
     Column("office", String(64)),
-    Column("opened_by", String(16), nullable=False),
+    # The transaction that opened it, or the kind of event.
+    Column("opened_by", String(40), nullable=False),
     Column("inbound_id", ROW_ID, ForeignKey("inbound.id")),
     Column("outbound_id", ROW_ID, ForeignKey("outbound.id")),
     Column("started_on", Date, nullable=False),

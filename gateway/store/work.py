@@ -143,10 +143,14 @@ async def complete_where(
 
 
 async def join(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add a message to an open item instead of opening another; ``item, at, actor, inbound_id, text``."""
+    """Add a message to an open item instead of opening another; ``item, at, actor, inbound_id, text, due``.
+
+    ``due`` is the day on which the item is due from now on, None where that stays.
+    """
     for row in rows:
+        sooner = {} if row["due"] is None else {"due": row["due"]}
         more = update(work_item).where(work_item.c.id == row["item"])
-        await conn.execute(more.values(messages=work_item.c.messages + 1))
+        await conn.execute(more.values(messages=work_item.c.messages + 1, **sooner))
     await tell(
         conn,
         [

@@ -1,8 +1,8 @@
 """Say which duties are kept with a clock, what opens each and what closes it: one table for both roles.
 
-A duty is ours ("we-owe") or the other state's ("they-owe"). What we owe opens on what we receive and is
-answered by what we send; what they owe opens on what we send. The codes are those of `deadlines.toml` unless
-a row of `kept_duties.toml` says otherwise.
+A duty is ours ("we-owe") or the other state's ("they-owe"). What we owe opens on what we receive, or on an
+event on a case of ours, and is answered by what we send; what they owe opens on what we send. The codes are
+those of `deadlines.toml` unless a row of `kept_duties.toml` says otherwise.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _REMEMBERED = 4096
 
 Side = Literal["we-owe", "they-owe"]
 Way = Literal["received", "sent"]
+Start = Literal["received", "sent", "event"]
 Limit = Literal["", "locate_not_found", "may_close"]
 Outcome = Literal["answered", "done", "declined", "lapsed", "rejected", "not sent"]
 
@@ -36,7 +37,7 @@ COUNTED: frozenset[Outcome] = frozenset({"answered", "done"})
 class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duty: str
     sides: tuple[Side, ...]
-    starts: Way = "received"
+    starts: Start = "received"
     by: tuple[str, ...] | None = None
     answers: tuple[str, ...] | None = None
     also: tuple[str, ...] = ()
@@ -57,11 +58,12 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
     """Describe a duty as one side has it.
 
     `opens_way` and `answer_way` say whether the opening and the answering transactions are received or sent.
+    Which events open a duty stands in the table of events.
     """
 
     duty: str
     side: Side
-    opens_way: Way
+    opens_way: Start
     by: tuple[str, ...]
     answer_way: Way
     answers: tuple[str, ...]
@@ -97,6 +99,12 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
 def opens(way: Way, far: str) -> tuple[KeptDuty, ...]:
     """List the duties that a transaction opens which was received or sent."""
     return tuple(each for each in kept_duties() if each.opens_way == way and _names(each.by, far))
+
+
+@cache
+def opens_on_event(duty: str) -> KeptDuty | None:
+    """Give the row of a duty that an event on a case of ours opens; None for one that no event opens."""
+    return next((each for each in kept_duties() if (each.opens_way, each.duty) == ("event", duty)), None)
 
 
 def is_rejection(far: str) -> bool:
@@ -141,8 +149,10 @@ def load_kept(path: Path) -> tuple[KeptDuty, ...]:
             continue
         for side in row.sides:
             entry = _entry(row, side, known)
-            if not entry.by:
+            if not entry.by and row.starts != "event":
                 problems.append(f"row {row.duty!r}: nothing opens it")
+            if row.starts == "event" and side != "we-owe":
+                problems.append(f"row {row.duty!r}: an event on our case opens no duty of theirs")
             if _stands_twice(found, entry):
                 problems.append(f"row {row.duty!r}: stands twice for {side}")
             found.append(entry)
@@ -158,12 +168,12 @@ def _stands_twice(found: list[KeptDuty], entry: KeptDuty) -> bool:
 
 def _entry(row: _Row, side: Side, known: deadlines.Duty) -> KeptDuty:
     ours = side == "we-owe"
-    other: dict[Way, Way] = {"received": "sent", "sent": "received"}
+    other: dict[Start, Start] = {"received": "sent", "sent": "received"}
     return KeptDuty(
         duty=row.duty,
         side=side,
-        opens_way=row.starts if ours else other[row.starts],
-        by=known.opened_by if row.by is None else row.by,
+        opens_way=row.starts if ours else other.get(row.starts, row.starts),
+        by=() if row.starts == "event" else known.opened_by if row.by is None else row.by,
         answer_way="sent" if ours else "received",
         answers=(known.answered_by if row.answers is None else row.answers) + (() if ours else row.also),
         lapses=row.lapses,

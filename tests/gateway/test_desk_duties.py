@@ -269,3 +269,71 @@ async def test_the_list_pages_by_due_date(desk: Desk, store: Store) -> None:
     assert [each.case_id for each in first.duties + rest.duties] == ["MN1", "MN2", "MN3"]
     assert rest.next is None
     assert msgspec.json.encode(first)
+
+
+async def happened(desk: Desk, kind: str, **more: Any) -> Any:
+    return await desk.happened("MN1", {"id": f"e-{kind}-{len(more)}", "kind": kind, **more})
+
+
+TAX = {"date_of_collection": "2026-11-02", "payment_amount": "120.00", "payment_source": "S"}
+
+
+@pytest.mark.parametrize(
+    ("role", "event", "duty", "answer"),
+    [
+        ("initiating", {"kind": "own_withholding_wanted"}, "IN8", "MSC P GSC17"),
+        ("initiating", {"kind": "case_closed", "criterion": "303.11(b)(1)"}, "IN7", "MSC P GSC02"),
+        ("responding", {"kind": "employment_ended"}, "RS13", "MSC P GSPUD"),
+    ],
+)
+async def test_an_event_opens_what_we_owe_by_it_and_telling_it_answers(
+    desk: Desk, role: str, event: dict[str, Any], duty: str, answer: str
+) -> None:
+    await desk.put_case("MN1", facts(role))
+    await desk.happened("MN1", {"id": "1", "on": "2026-11-19", **event})
+    found = await one(desk, kind=duty)
+    assert (found.opened_by, found.side, found.partner) == (event["kind"], "we-owe", "20")
+    assert (found.started_on, found.closed_by, found.outcome) == (date(2026, 11, 19), answer, "answered")
+    assert await one(desk, side="we-owe") == found
+
+
+async def test_what_an_event_owes_stays_owed_until_what_kept_it_from_leaving_is_mended(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("initiating", other_case_id=None, case={"case_type": "N"}))
+    await desk.happened("MN1", {"id": "1", "kind": "tax_offset_received", "collections": [TAX]})
+    await desk.happened("MN1", {"id": "2", "kind": "worker_changed", "case": {}})
+    duty = await one(desk, kind="TX1")
+    assert (duty.outcome, duty.due) == (None, date(2026, 12, 7))
+    offset, worker = await work(desk, "complete_facts")
+    await desk.complete_work(worker.id, date(2026, 11, 20))
+    assert (await one(desk, kind="TX1")).outcome is None
+    await desk.complete_work(offset.id, date(2026, 11, 20))
+    assert (await one(desk, kind="TX1")).outcome == "done"
+
+
+async def test_a_payment_after_closing_is_work_and_the_other_state_is_told_once(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("initiating"))
+    payment = {"kind": "payment_after_closing", "criterion": "303.11(b)(1)"}
+    early = await desk.happened("MN1", {"id": "0", **payment})
+    assert (early.work_items, [line.outcome for line in early.lines]) == ([], ["silent"])
+    closed = facts("initiating")
+    await desk.put_case("MN1", closed | {"case": closed["case"] | {"case_status": "C"}})
+    told = await desk.happened("MN1", {"id": "1", **payment})
+    again = await desk.happened("MN1", {"id": "2", **payment})
+    assert [line.outcome for each in (told, again) for line in each.lines] == ["sent", "silent"]
+    assert await went(desk) == ["MSC P GSC02"]
+    first, second = await duties(desk, kind="IN9")
+    assert first.outcome is second.outcome is None
+    (item,) = await work(desk, "find_payee")
+    assert (item.due, item.duty) == (first.due, "IN9")
+    await desk.complete_work(item.id, date(2026, 11, 20))
+    assert {each.outcome for each in await duties(desk, kind="IN9")} == {"done"}
+
+
+async def test_work_on_what_a_check_stopped_is_due_while_it_can_be_answered(desk: Desk) -> None:
+    closed = facts("initiating")
+    await desk.put_case("MN1", closed | {"case": closed["case"] | {"case_status": "C"}})
+    await take(desk, closing("MSC P GSC15", 1))
+    await take(desk, arriving("MSC R GRUPD", 2, blocks="1000001", body=case_block() + " " * 416))
+    duty = await one(desk, kind="CR3")
+    item = (await work(desk, "case_closed"))[-1]
+    assert item.due == duty.due == date(2026, 11, 30)

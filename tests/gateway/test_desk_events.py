@@ -149,3 +149,16 @@ async def test_a_closing_closes_the_case_here_with_its_day(desk: Desk) -> None:
     case = await desk.get_case("MN1")
     assert case is not None
     assert (case.state["status"], case.state["closed_on"]) == ("closed", "2026-11-19")
+
+
+async def test_case_information_is_not_asked_for_again_within_thirty_days(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("initiating"))
+    wanted = [{"id": f"c{n}", "kind": "case_information_wanted", "of": "iv_d"} for n in range(3)]
+    both = await desk.happened_all([Told("MN1", each) for each in wanted[:2]])
+    later = await desk.happened("MN1", wanted[2])
+    assert [line.outcome for each in (*both, later) for line in each.lines] == [
+        "sent",
+        "withheld",
+        "withheld",
+    ]
+    assert later.lines[0].why[0]["rule"] == "CSI2"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from csenet.handlers.event_table import kinds
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.dated import PolicyError
 from csenet.handlers.policy.kept_duties import kept, kept_duties, load_kept, opens
@@ -13,7 +14,13 @@ from csenet.handlers.policy.kept_duties import kept, kept_duties, load_kept, ope
 def test_each_row_has_an_opener_and_a_duty_with_a_clock() -> None:
     rows = kept_duties()
     assert len(rows) > 20
-    assert all(row.by and deadlines.duty_of(row.duty).limits for row in rows)
+    assert all(bool(row.by) != (row.opens_way == "event") for row in rows)
+    assert all(deadlines.duty_of(row.duty).limits for row in rows)
+
+
+def test_what_opens_on_an_event_is_named_by_a_kind_of_event() -> None:
+    named = {kind.duty_of(role) for kind in kinds().values() for role in ("initiating", "responding")}
+    assert {row.duty for row in kept_duties() if row.opens_way == "event"} <= named
 
 
 @pytest.mark.parametrize(
