@@ -53,6 +53,13 @@ class Resent(msgspec.Struct, frozen=True, kw_only=True):
     resent: int
 
 
+class RecallAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Say that a transaction was taken back: now, or before."""
+
+    id: str
+    status: str
+
+
 def dead_transaction(row: DeadRow) -> DeadTransaction:
     """Write a row with the identifiers that the rest of the API uses."""
     return DeadTransaction(

@@ -27,7 +27,86 @@ _REPORT: Final = {
 }
 _PROBED: Final = {"probe": "4d1f0c7a9b3e4d1f", "at": "2026-11-20T15:30:00Z", "caller": "27"}
 
+_WAY_OUT: Final = {
+    "breaker": "open",
+    "failures_in_a_row": 5,
+    "last_error": "http_503",
+    "next_probe_at": "2026-11-20T15:31:00Z",
+    "held_at": None,
+    "held_reason": None,
+    "partners_on_hold": [
+        {"partner": "20", "held_at": "2026-11-20T14:00:00Z", "reason": "Kansas moves", "actor": "pat"}
+    ],
+    "waiting": {"queued": 12, "sending": 1, "held": 0, "dead": 0},
+}
+_WHY: Final = {"why": {"reason": "the case was closed by telephone"}}
+
 OPERATIONS: Final = (
+    Operation(
+        id="getDelivery",
+        method="GET",
+        path="/v1/delivery",
+        tag="Operation",
+        summary="Ask how the way out fares: the breaker, holds, and how much waits",
+        answers={200: Answer(description="How it fares.", schema="WayOut", example=_WAY_OUT)},
+    ),
+    Operation(
+        id="holdPartner",
+        method="POST",
+        path="/v1/partners/{partner}/hold",
+        tag="Operation",
+        summary="Keep here what goes to a partner, or with `exchange` everything",
+        description=(
+            "Transactions are taken and decided as ever, and wait; what goes to others leaves. A restart "
+            "changes nothing about it. Holding again changes nothing. A batch under way is finished."
+        ),
+        parameters=(_PARTNER,),
+        body="OperatorReason",
+        body_examples=_WHY,
+        answers={200: Answer(description="How the way out fares now.", schema="WayOut", example=_WAY_OUT)},
+        problems=(404,),
+    ),
+    Operation(
+        id="releasePartner",
+        method="POST",
+        path="/v1/partners/{partner}/release",
+        tag="Operation",
+        summary="Let what waits for a partner leave, or with `exchange` everything",
+        parameters=(_PARTNER,),
+        answers={200: Answer(description="How the way out fares now.", schema="WayOut", example=_WAY_OUT)},
+        problems=(404,),
+    ),
+    Operation(
+        id="recallTransaction",
+        method="POST",
+        path="/v1/transactions/{transaction_id}/recall",
+        tag="Operation",
+        summary="Take back a transaction of ours that waits",
+        description=(
+            "Only while no try has begun: afterwards nobody can tell whether the other state has it, and the "
+            "answer is 409. Later ones of its case go on without it; a duty that it met is owed again. "
+            "Taking it back again changes nothing."
+        ),
+        parameters=(
+            Parameter(
+                name="transaction_id",
+                place="path",
+                description="`out-` and a number.",
+                form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
+                required=True,
+            ),
+        ),
+        body="OperatorReason",
+        body_examples=_WHY,
+        answers={
+            200: Answer(
+                description="It is taken back.",
+                schema="RecallAnswer",
+                example={"id": "out-7", "status": "cancelled"},
+            )
+        },
+        problems=(404, 409),
+    ),
     Operation(
         id="testPartner",
         method="POST",

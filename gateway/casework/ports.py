@@ -12,6 +12,7 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.probing import ProbeReport
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
+from csenet.gateway.desk.operating import WayOut
 from csenet.gateway.desk.releases import ReleaseView
 from csenet.gateway.desk.results import (
     CaseView,
@@ -28,6 +29,7 @@ from csenet.gateway.desk.views_today import Today
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.store.dead import DeadRow
 from csenet.gateway.store.duties import DutyFilter
+from csenet.gateway.store.recalls import Recalled
 
 
 class CaseDesk(Protocol):
@@ -140,6 +142,22 @@ class CaseDesk(Protocol):
 
     async def dead_resend(self, ids: Sequence[int] | None, *, actor: str) -> int:
         """Queue again what was given up: these, or all if None."""
+        ...
+
+    async def way_out_now(self) -> WayOut:
+        """Tell how the way out fares."""
+        ...
+
+    async def hold_partner(self, name: str, reason: str, *, actor: str) -> bool:
+        """Keep what goes to a partner; raises NotFound."""
+        ...
+
+    async def release_partner(self, name: str, *, actor: str) -> bool:
+        """Let it go; raises NotFound."""
+        ...
+
+    async def recall(self, ids: Sequence[int], reason: str, *, actor: str) -> Recalled:
+        """Take back what waits."""
         ...
 
     async def test_partner(self, name: str, *, actor: str) -> ProbeReport:

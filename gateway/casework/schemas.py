@@ -13,7 +13,7 @@ from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
 from csenet.gateway.delivery.probing import ProbeAnswer, ProbeReport
-from csenet.gateway.desk import duty_views, event_results, results
+from csenet.gateway.desk import duty_views, event_results, operating, results
 from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
 from csenet.gateway.store.tables import WORK_STATUSES
@@ -28,6 +28,8 @@ _ANSWERS: Final = (
     answers.DeadList,
     answers.Resent,
     answers.Health,
+    answers.RecallAnswer,
+    operating.WayOut,
     results.CaseView,
     results.TransactionDetail,
     results.SubmitResult,
@@ -109,6 +111,11 @@ def components() -> dict[str, Schema]:
         required=["transaction", "reason"],
     )
     found["ReleaseRefusal"] = _object("Say why it stays.", {"reason": reason}, required=["reason"])
+    found["OperatorReason"] = _object(
+        "Why an operator does it, for the record; no names or numbers of persons.",
+        {"reason": {"type": "string", "minLength": 8, "maxLength": 200}},
+        required=["reason"],
+    )
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
+from csenet.gateway.casework import answers, requests
 from csenet.gateway.casework.ports import DESK
+from csenet.gateway.casework.problems import ApiProblem, Kind
+from csenet.gateway.casework.requests import Finder
 from csenet.gateway.casework.views import View, reply
 from csenet.gateway.people.person import PERSON
+
+_OUTBOUND: Final = re.compile(r"out-[1-9][0-9]{0,17}")
 
 
 async def test_partner(request: web.Request) -> web.Response:
@@ -18,5 +24,61 @@ async def test_partner(request: web.Request) -> web.Response:
     return reply(await request.app[DESK].test_partner(request.match_info["partner"], actor=actor))
 
 
-VIEWS: Final[Mapping[str, View]] = {"testPartner": test_partner}
+async def get_delivery(request: web.Request) -> web.Response:
+    """Show how the way out fares."""
+    requests.query(request).finish()
+    return reply(await request.app[DESK].way_out_now())
+
+
+async def hold_partner(request: web.Request) -> web.Response:
+    """Hold one partner, or the exchange."""
+    reason, desk = await _reason(request), request.app[DESK]
+    await desk.hold_partner(request.match_info["partner"], reason, actor=request[PERSON].name)
+    return reply(await desk.way_out_now())
+
+
+async def release_partner(request: web.Request) -> web.Response:
+    """Release one partner, or the exchange."""
+    desk = request.app[DESK]
+    await desk.release_partner(request.match_info["partner"], actor=request[PERSON].name)
+    return reply(await desk.way_out_now())
+
+
+async def recall_transaction(request: web.Request) -> web.Response:
+    """Take a transaction back."""
+    view_id = request.match_info["transaction_id"]
+    if _OUTBOUND.fullmatch(view_id) is None:
+        raise ApiProblem(Kind.NOT_FOUND, "There is no such transaction of ours.")
+    reason, number = await _reason(request), int(view_id.removeprefix("out-"))
+    found = await request.app[DESK].recall([number], reason, actor=request[PERSON].name)
+    if number in found.left:
+        raise ApiProblem(Kind.CONFLICT, f"It is {found.left[number]}: only what waits can be taken back.")
+    if number not in (*found.taken, *found.already):
+        raise ApiProblem(Kind.NOT_FOUND, "There is no such transaction of ours.")
+    return reply(answers.RecallAnswer(id=view_id, status="cancelled"))
+
+
+async def _reason(request: web.Request) -> str:
+    """Read why an operator does something."""
+    body = Finder(await requests.read_object(request), in_body=True)
+    reason = body.take("reason", _words, "8 to 200 printable characters, no names or numbers", required=True)
+    body.finish()
+    if reason is None:
+        raise AssertionError("finish lets no missing reason pass")
+    return reason
+
+
+def _words(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or not 8 <= len(value.strip()) <= 200:
+        raise ValueError
+    return value.strip()
+
+
+VIEWS: Final[Mapping[str, View]] = {
+    "getDelivery": get_delivery,
+    "holdPartner": hold_partner,
+    "releasePartner": release_partner,
+    "recallTransaction": recall_transaction,
+    "testPartner": test_partner,
+}
 """The views by the operation they answer."""

@@ -103,7 +103,7 @@ def resend(
         raise Unusable("give the IDs that csenet dead list shows, or --all, with or without other options")
     from csenet.gateway.cli.store import call
 
-    numbers = [_number(each) for each in ids]
+    numbers = [number_of(each) for each in ids]
     wanted = _wanted(given)
 
     async def order(desk: Desk) -> int:
@@ -140,12 +140,12 @@ def cancel(ids: tuple[str, ...], reason: str, config: Path) -> None:
     """
     from csenet.gateway.cli.store import ACTOR, call
 
-    chosen = [_number(each) for each in ids]
+    chosen = [number_of(each) for each in ids]
     count = run(call(config, lambda desk: desk.dead_cancel(chosen, reason, actor=ACTOR)))
     click.echo(f"{count} withdrawn")
 
 
-def _number(identifier: str) -> int:
+def number_of(identifier: str) -> int:
     """Read out-7, or plain 7."""
     digits = identifier.removeprefix("out-")
     if not digits.isdigit():

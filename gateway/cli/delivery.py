@@ -10,6 +10,7 @@ import click
 
 from csenet.gateway.cli.common import (
     Listing,
+    Refused,
     config_option,
     example,
     json_option,
@@ -47,39 +48,75 @@ def status(config: Path, as_json: bool) -> None:
     )
 
 
-@delivery.command(epilog=example('csenet delivery hold --reason "exchange migrates" --config gateway.toml'))
-@click.option("--reason", required=True, help="Why, for others to see; no names or numbers of persons.")
-@config_option
-def hold(reason: str, config: Path) -> None:
-    """Let nothing leave until csenet delivery release; a restart changes nothing about that.
+_PARTNER = click.option(
+    "--partner", metavar="NAME", default="exchange", help="Only what goes to this state, such as 20 or KS."
+)
 
-    A try under way is finished.  Transactions are taken and decided as ever, and wait.
+
+@delivery.command(
+    epilog=example(
+        'csenet delivery hold --reason "exchange migrates" --config gateway.toml',
+        'csenet delivery hold --partner KS --reason "Kansas moves" --config gateway.toml',
+    )
+)
+@click.option("--reason", required=True, help="Why, for others to see; no names or numbers of persons.")
+@_PARTNER
+@config_option
+def hold(reason: str, partner: str, config: Path) -> None:
+    """Let nothing leave, or nothing to one partner, until csenet delivery release.
+
+    A restart changes nothing about it.  A try under way is finished.  Transactions are taken and decided as
+    ever, and wait.
     """
     from csenet.gateway.cli.store import ACTOR, call
 
-    async def order(desk: Desk) -> None:
-        from csenet.gateway.store import destinations
-
-        async with desk.store.begin() as conn:
-            await destinations.hold(conn, reason, actor=ACTOR, at=desk.clock.now())
-
-    run(call(config, order))
+    run(call(config, lambda desk: desk.hold_partner(partner, reason, actor=ACTOR)))
     click.echo("held; csenet delivery release ends it")
 
 
-@delivery.command(epilog=example("csenet delivery release --config gateway.toml"))
+@delivery.command(
+    epilog=example(
+        "csenet delivery release --config gateway.toml",
+        "csenet delivery release --partner KS --config gateway.toml",
+    )
+)
+@_PARTNER
 @config_option
-def release(config: Path) -> None:
+def release(partner: str, config: Path) -> None:
     """End a hold, and have a destination that failed tried again at once."""
     from csenet.gateway.cli.store import ACTOR, call
 
-    async def order(desk: Desk) -> bool:
-        from csenet.gateway.store import destinations
+    held = run(call(config, lambda desk: desk.release_partner(partner, actor=ACTOR)))
+    click.echo("released" if held else "there was no hold")
 
-        async with desk.store.begin() as conn:
-            return await destinations.release(conn, actor=ACTOR, at=desk.clock.now())
 
-    click.echo("released" if run(call(config, order)) else "there was no hold")
+@delivery.command(
+    epilog=example('csenet delivery recall out-1 --reason "settled by telephone" --config gateway.toml')
+)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--reason", required=True, help="Why it need not leave; no names or numbers of persons.")
+@config_option
+@json_option
+def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> None:
+    """Take back transactions that wait, as csenet outbox shows them: queued or held.
+
+    Never one of which a try has begun: nobody could tell whether the other state has it.  Later ones of its
+    case go on without it, and a duty that it met is owed again.  Taking one back again changes nothing.
+    Exit 1 if one could not be taken back.
+    """
+    from csenet.gateway.cli.dead import number_of
+    from csenet.gateway.cli.store import ACTOR, call
+
+    numbers = [number_of(each) for each in ids]
+    found = run(call(config, lambda desk: desk.recall(numbers, reason, actor=ACTOR)))
+    gone = sorted(set(numbers) - {*found.taken, *found.already, *found.left})
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{len(found.taken)} taken back, {len(found.already)} before")
+    left = [f"out-{number}: is {status}, stays" for number, status in found.left.items()]
+    if wrong := left + [f"out-{number}: there is none" for number in gone]:
+        raise Refused("\n".join(wrong))
 
 
 @delivery.command(epilog=example("csenet delivery flush --config gateway.toml"))
@@ -115,7 +152,7 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
     """Put together what an operator asks first."""
     from csenet.gateway.links import windows_of
     from csenet.gateway.settings.loading import load_settings
-    from csenet.gateway.store import destinations, outbox
+    from csenet.gateway.store import destinations, outbox, partner_holds
 
     windows = windows_of(load_settings(config).delivery.windows, desk.agency.zone)
     now = desk.clock.now()
@@ -123,6 +160,7 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
         known = await destinations.load(conn)
         counts = await outbox.statuses(conn)
         batch = await outbox.open_batch(conn)
+        holds = await partner_holds.load(conn)
     waiting = {name: counts.get(name, 0) for name in ("queued", "sending", "held", "dead")}
     following = windows.next_window(now)
     return {
@@ -132,6 +170,7 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
         "next_probe": None if known.state == "closed" else known.probe_at,
         "on_hold_since": known.held_at,
         "on_hold_because": known.held_reason,
+        "partners_on_hold": {each.partner: each.reason for each in holds},
         "window_open": windows.is_open(now),
         "next_window": None if following is None else following.astimezone(windows.zone),
         "batch_under_way": None if batch is None else batch.name,
@@ -142,7 +181,9 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
 
 
 def _told(value: object) -> object:
-    """Write a yes or no as such, and a local moment with its offset."""
+    """Write a yes or no as such, a local moment with its offset, what hangs together behind its name."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {reason}" for name, reason in value.items())
     return value.isoformat(" ", "minutes") if isinstance(value, datetime) else value

@@ -143,14 +143,19 @@ async def post_delivery(request: web.Request) -> web.Response:
     asked = Asked(request)
     form = await request.post()
     order, actor = str(form.get("order", "")), asked.person.name
+    partner = str(form.get("partner", "exchange"))
+    if partner not in ("exchange", *codes.jurisdictions()):
+        raise web.HTTPNotFound
     if order == "hold":
         reason = str(form.get("reason", "")).strip()
         if len(reason) < 8:
             return await _show(asked, wrong="Delivery was not held: say why, in 8 letters or more.")
-        await asked.desk.hold_delivery(reason[:200], actor=actor)
+        await asked.desk.hold_partner(partner, reason[:200], actor=actor)
     elif order == "release":
-        await asked.desk.release_delivery(actor=actor)
+        await asked.desk.release_partner(partner, actor=actor)
     elif order == "flush":
         await asked.desk.flush_delivery(actor=actor)
+    if partner != "exchange":
+        raise web.HTTPSeeOther(f"/console/partners/{partner}")
     back = "/console/partners" if form.get("back") == "partners" else PATH
     raise web.HTTPSeeOther(back)

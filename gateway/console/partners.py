@@ -16,7 +16,7 @@ from csenet.gateway.desk import views_queues
 from csenet.gateway.partners import window
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
-from csenet.gateway.store import destinations
+from csenet.gateway.store import destinations, partner_holds
 from csenet.handlers.policy.agreements import Agreements
 from csenet.handlers.policy.rules import NotStated, Stated
 
@@ -31,9 +31,11 @@ async def get_list(request: web.Request) -> web.Response:
     async with asked.store.read() as conn:
         week = await views_queues.partner_traffic(conn, now - timedelta(days=7))
         exchange = await destinations.load(conn)
+        holds = await partner_holds.load(conn)
     ends = _ends(asked)
     known = [fips for fips in codes.jurisdictions() if fips != asked.state]
-    busy = [fips for fips in known if fips in week or fips in ends]
+    on_hold = {each.partner: each for each in holds}
+    busy = [fips for fips in known if fips in week or fips in ends or fips in on_hold]
     summary = await request.app[FIGURES].summary()
     context: dict[str, Any] = {
         "here": "partners",
@@ -46,6 +48,7 @@ async def get_list(request: web.Request) -> web.Response:
         "ends": ends,
         "soon": now + timedelta(days=30),
         "exchange": exchange,
+        "on_hold": on_hold,
         "summary": summary,
         "may_operate": asked.person.may(Right.DELIVERY_OPERATE),
     }
@@ -80,6 +83,7 @@ async def get_partner(request: web.Request) -> web.Response:
             for status in ("dead", "held", "parked")
             for each in await views_queues.stuck(conn, status, partner=fips)
         ]
+        holds = await partner_holds.load(conn)
     table = asked.partners
     certificates = [
         {
@@ -105,6 +109,8 @@ async def get_partner(request: web.Request) -> web.Response:
         "week": week,
         "heard": heard,
         "stuck": stuck,
+        "hold": next((each for each in holds if each.partner == fips), None),
+        "may_operate": asked.person.may(Right.DELIVERY_OPERATE) and fips != asked.state,
         "soon": now + timedelta(days=30),
     }
     return pages.render(request, "partner.html", context)

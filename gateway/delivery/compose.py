@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.codecs.model import Direction
-from csenet.gateway.store import outbox, withdrawn
+from csenet.gateway.store import outbox, partner_holds, withdrawn
 from csenet.gateway.store.claims import Window, claimable
 from csenet.gateway.store.outbox import Draft, OpenBatch, OutboundRow
 
@@ -136,18 +136,25 @@ async def hold(conn: AsyncConnection, row: OutboundRow, why: Sequence[Reason], a
 async def withdraw(conn: AsyncConnection, batch: OpenBatch, refusals: Refusals, at: datetime) -> bool:
     """Take a sealed batch back when something in it may not leave any more; say whether that was so.
 
-    What is refused is held.  The rest goes anew, in another batch, if no try of this one can have arrived;
-    otherwise it is dead, for a person to ask what the destination has.  A batch whose bytes are at the
-    destination already, short of their last rename, is past taking back.
+    What goes to a partner on hold waits for its release, unless the batch may have arrived already: then it
+    is past holding, and goes on under its name.  What is refused is held.  The rest goes anew, in another
+    batch, if no try of this one can have arrived; otherwise it is dead, for a person to ask what the
+    destination has.  A batch whose bytes are at the destination already, short of their last rename, is past
+    taking back.
     """
     if batch.state != "composed":
         return False
     rows = [row for status, row in await outbox.rows_of(conn, batch.id) if status == "sending"]
     refused = await refusals(conn, rows)
-    if not refused:
+    on_hold = {each.partner for each in await partner_holds.load(conn)}
+    kept_here = any(row.partner in on_hold for row in rows)
+    if not refused and not kept_here:
+        return False
+    arrived = await withdrawn.may_have_arrived(conn, batch.id)
+    if arrived and not refused:
         return False
     await withdrawn.close(conn, batch.id, at)
-    if await withdrawn.may_have_arrived(conn, batch.id):
+    if arrived:
         rest = [row for row in rows if row.id not in refused]
         await outbox.bury(conn, rest, error=withdrawn.WITHDRAWN, batch_id=batch.id, at=at)
     else:

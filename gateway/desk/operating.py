@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from csenet.gateway.desk.trying import Trying
-from csenet.gateway.store import audit, dead, destinations, duties
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.desk.trying import EXCHANGE, Trying, partner_named
+from csenet.gateway.store import audit, dead, destinations, duties, outbox, partner_holds, recalls
+from csenet.gateway.store.partner_holds import PartnerHold
+from csenet.gateway.store.recalls import Recalled
+
+
+class WayOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell how the way out fares.
+
+    ``breaker`` is ``closed`` while tries are made, ``open`` after too many failures in a row, ``half-open``
+    while a probe is under way; ``waiting`` counts by status what has not left.
+    """
+
+    breaker: str
+    failures_in_a_row: int
+    last_error: str | None
+    next_probe_at: datetime | None
+    held_at: datetime | None
+    held_reason: str | None
+    partners_on_hold: list[PartnerHold]
+    waiting: dict[str, int]
 
 
 class Operating(Trying):
@@ -33,6 +56,66 @@ class Operating(Trying):
         self.log.info("delivery.flush", count=count)
         self.outbox_ready.set()
         return count
+
+    async def hold_partner(self, name: str, reason: str, *, actor: str) -> bool:
+        """Keep what goes to one partner, or with ``exchange`` to all; say whether that is new.
+
+        Raises ``NotFound`` for a name that is nobody's.
+        """
+        partner = partner_named(name, self.agency.state)
+        if partner == EXCHANGE:
+            await self.hold_delivery(reason, actor=actor)
+            return True
+        async with self.store.begin() as conn:
+            fresh = await partner_holds.hold(conn, partner, reason, actor=actor, at=self.clock.now())
+        if fresh:
+            self.log.info("partner.hold", partner=partner)
+        return fresh
+
+    async def release_partner(self, name: str, *, actor: str) -> bool:
+        """Let what waits for one partner leave, or with ``exchange`` for all; say whether there was a hold.
+
+        Raises ``NotFound`` for a name that is nobody's.
+        """
+        partner = partner_named(name, self.agency.state)
+        if partner == EXCHANGE:
+            return await self.release_delivery(actor=actor)
+        async with self.store.begin() as conn:
+            held = await partner_holds.release(conn, partner, actor=actor, at=self.clock.now())
+        if held:
+            self.log.info("partner.release", partner=partner)
+        self.outbox_ready.set()
+        return held
+
+    async def recall(self, ids: Sequence[int], reason: str, *, actor: str) -> Recalled:
+        """Take transactions back that wait and that no try has touched; the rest stay as they are."""
+
+        async def take(conn: AsyncConnection) -> Recalled:
+            now, today = self.clock.now(), self.clock.today()
+            return await recalls.recall(conn, ids, reason=reason, actor=actor, at=now, today=today)
+
+        found = await self.store.together(take)
+        if found.taken:
+            self.log.info("transaction.recalled", count=len(found.taken))
+            self.outbox_ready.set()
+        return found
+
+    async def way_out_now(self) -> WayOut:
+        """Tell how the way out fares: breaker, holds, and how much waits."""
+        async with self.store.read() as conn:
+            known = await destinations.load(conn)
+            holds = await partner_holds.load(conn)
+            counts = await outbox.statuses(conn)
+        return WayOut(
+            breaker=known.state,
+            failures_in_a_row=known.failures,
+            last_error=known.last_error,
+            next_probe_at=None if known.state == "closed" else known.probe_at,
+            held_at=known.held_at,
+            held_reason=known.held_reason,
+            partners_on_hold=holds,
+            waiting={name: counts.get(name, 0) for name in ("queued", "sending", "held", "dead")},
+        )
 
     async def dead_resend(self, ids: Sequence[int] | None = None, *, actor: str = "operator") -> int:
         """Queue dead transactions again, all if ``ids`` is None; those not dead are left as they are."""

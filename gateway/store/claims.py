@@ -17,7 +17,7 @@ from sqlalchemy import Select, and_, bindparam, exists, literal_column, or_, sel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import leases, outbox
+from csenet.gateway.store import leases, outbox, partner_holds
 from csenet.gateway.store.committer import T, Work
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.outbox import OpenBatch, OutboundRow
@@ -50,6 +50,7 @@ def _claim() -> Select[Any]:
             outbox.status_is("queued"),
             outbound.c.serial > bindparam("above"),
             outbound.c.serial <= bindparam("until"),
+            outbound.c.partner.not_in(partner_holds.held()),
             ~overtakes,
         )
         .order_by(outbound.c.serial)
@@ -66,6 +67,8 @@ async def claimable(
     conn: AsyncConnection, limit: int, above: int = 0, up_to: int | None = None
 ) -> list[OutboundRow]:
     """Return up to ``limit`` queued rows in order of serial, none that would overtake one of its case.
+
+    What goes to a partner on hold is left here.
 
     Rows up to the serial number ``above``, or beyond ``up_to``, are left for another time.  On a shared
     database the rows stay locked until the caller's transaction ends, and rows that another one has locked

@@ -1,0 +1,53 @@
+"""The tables of what is known about delivery besides the batches: partners on hold, receipts."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+
+from csenet.gateway.store.columns import ROW_ID, UtcDateTime, one_of
+from csenet.gateway.store.tables import metadata
+
+RECEIPT_STATES = ("good", "late", "repeated", "contradicting")
+RECEIPT_OUTCOMES = ("accepted", "duplicate", "refused")
+
+# What goes to these states waits; all else leaves.
+partner_hold = Table(
+    "partner_hold",
+    metadata,
+    Column("partner", String(2), primary_key=True),
+    Column("held_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(64), nullable=False),
+)
+
+# Each receipt for a batch of ours as it came, and what it means beside what we know.
+delivery_receipt = Table(
+    "delivery_receipt",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("batch_id", ROW_ID, ForeignKey("delivery_batch.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    # How it came: "answer" to a try, "file", or "message" by itself.
+    Column("way", String(16), nullable=False),
+    Column("signed", Boolean, nullable=False),
+    # What it says; empty where it does not.
+    Column("outcome", String(16)),
+    Column("sha256", String(64)),
+    Column("count", Integer),
+    Column("stated_at", UtcDateTime),
+    one_of("state", RECEIPT_STATES, "delivery_receipt_state"),
+)
+Index("delivery_receipt_batch", delivery_receipt.c.batch_id, delivery_receipt.c.id)
+Index("delivery_receipt_state", delivery_receipt.c.state, delivery_receipt.c.id)
+
+# The batches for which no receipt has come that proves anything; a row goes when one comes.
+receipt_expected = Table(
+    "receipt_expected",
+    metadata,
+    Column("batch_id", ROW_ID, ForeignKey("delivery_batch.id"), primary_key=True),
+    Column("due_at", UtcDateTime, nullable=False),
+    # When somebody was told that it is missing.
+    Column("missed_at", UtcDateTime),
+)
+Index("receipt_expected_due", receipt_expected.c.due_at)
