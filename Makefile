@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS ?= 600
+PEOPLE ?= 10000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick browser-test stories check lint types layers dependencies licences format fuzz clean
@@ -76,6 +77,10 @@ alerts-test: ## the alert rules, the Prometheus settings and their unit tests, b
 		$$promtool check config prometheus.yml && $$promtool test rules alerts_test.yml
 
 include ops/reliability.mk
+
+.PHONY: canaries
+canaries: $(VENV)/.tools ## PEOPLE marked people live through everything; then everything is searched for them
+	$(BIN)/python tests/canaries/run.py --people $(PEOPLE)
 
 fuzz: $(VENV)/.tools ## fuzz each decoder for SECONDS seconds; what breaks one is kept in tests/fuzz/corpus
 	@for target in flat records xml errorfile; do \
