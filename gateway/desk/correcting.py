@@ -18,7 +18,6 @@ from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.disclosing import may_leave, withheld
-from csenet.gateway.desk.indexing import words_out
 from csenet.gateway.desk.plan import Cause, Queued, encode, with_header
 from csenet.gateway.desk.requests import answered_before, planned, remember_answer
 from csenet.gateway.desk.results import Conflict, NotFound, Rejected, SubmitResult, TransactionRejected
@@ -161,7 +160,7 @@ async def _again(
     if not allowed.allowed:
         raise TransactionRejected([_refused(allowed.why.rule, allowed.why.text, allowed.why.citation)])
     await corrections.send_again(conn, row, raw, fields, at=workset.now, day=today, actor=actor)
-    words = words_out(row["raw"]), search.words_of_transaction(after)
+    words = search.words_of_raw("out", row["raw"]), search.words_of_transaction(after)
     await search.replace_transaction(conn, "out", row["id"], *words)
     cause = Cause(row["correlation"], workset.now, actor, row["in_reply_to"])
     detail = {"far": row["far"], "serial": f"{row['serial']:012d}", "fields": fields}

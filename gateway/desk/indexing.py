@@ -8,9 +8,6 @@ from typing import Any, Final
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.codecs import transaction as codec
-from csenet.codecs.transaction import Direction
-from csenet.gateway.desk.checking import reread
 from csenet.gateway.store import cases, search
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import case_file, inbound, outbound
@@ -55,18 +52,6 @@ async def index(conn: AsyncConnection, table: Table, rows: Sequence[dict[str, An
         for row in rows:
             await search.put_case(conn, row["case_id"], words_of_case(record_of(row["case_id"], row)))
     elif table is inbound:
-        await search.add(conn, "in", [(row["id"], words_in(row["raw"])) for row in rows])
+        await search.add(conn, "in", [(row["id"], search.words_of_raw("in", row["raw"])) for row in rows])
     elif table is outbound:
-        await search.add(conn, "out", [(row["id"], words_out(row["raw"])) for row in rows])
-
-
-def words_in(raw: bytes) -> set[search.Word]:
-    """List what a transaction that came can be found by; nothing for one that cannot be read."""
-    tx = reread(raw)
-    return set() if tx is None else search.words_of_transaction(tx)
-
-
-def words_out(raw: bytes) -> set[search.Word]:
-    """List what a transaction of ours can be found by."""
-    tx = codec.read(raw, Direction.TO_SERVER).transaction
-    return set() if tx is None else search.words_of_transaction(tx)
+        await search.add(conn, "out", [(row["id"], search.words_of_raw("out", row["raw"])) for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -45,7 +45,7 @@ class Queued:
     cause: Cause
     in_reply: bool
     row_id: int | None = None
-    words: Collection[search.Word] = ()
+    words: Set[search.Word] = frozenset()
     """What it is found by."""
 
 

@@ -7,7 +7,7 @@ everything at the end in the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -79,7 +79,7 @@ class Arrival:
     cause: Cause
     row: dict[str, Any]
     replies: int = 0
-    words: Collection[search.Word] = ()
+    words: Set[search.Word] = frozenset()
     """What it is found by."""
 
 
@@ -103,6 +103,7 @@ class WorkingSet:
     _told: set[str] = field(default_factory=set)
     _renamed: set[str] = field(default_factory=set)
     _work: dict[int, WorkView] = field(default_factory=dict)
+    _words: dict[str, Set[search.Word]] = field(default_factory=dict)
     _closed: dict[int, tuple[date, str, str]] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
     keys: list[tuple[Arrival, dict[str, Any]]] = field(default_factory=list)
@@ -311,7 +312,8 @@ class WorkingSet:
         numbers = await journal.add_inbound(conn, [{**each.row, "replies": each.replies} for each in fresh])
         for each in fresh:
             each.cause.inbound_id = numbers[each.cause.correlation]
-        await search.add(conn, "in", [(numbers[each.cause.correlation], each.words) for each in fresh])
+        own = [(each.cause.inbound_id or 0, self._own(each.row["case_id"], each.words)) for each in fresh]
+        await search.add(conn, "in", own)
         await journal.add_keys(
             conn, [{**key, "inbound_id": arrival.cause.inbound_id} for arrival, key in self.keys]
         )
@@ -342,8 +344,18 @@ class WorkingSet:
         numbers = await outgoing.add(conn, [self._outbound_row(queued) for queued in self.queued])
         for queued in self.queued:
             queued.row_id = numbers[queued.serial]
-        await search.add(conn, "out", [(numbers[queued.serial], queued.words) for queued in self.queued])
+        own = [(numbers[each.serial], self._own(each.case_id, each.words)) for each in self.queued]
+        await search.add(conn, "out", own)
         await outgoing.set_next_serial(conn, self.agency.state, self.next_serial)
+
+    def _own(self, case_id: str | None, words: Set[search.Word]) -> Set[search.Word]:
+        """Leave out of the words of a transaction by which its case is found already."""
+        record = self.record(case_id)
+        if record is None or not words:
+            return words
+        if record.case_id not in self._words:
+            self._words[record.case_id] = words_of_case(record)
+        return words - self._words[record.case_id]
 
     async def _write_work(self, conn: AsyncConnection) -> None:
         closed = [

@@ -3,6 +3,11 @@
 Beside each record stand keyed digests (HMAC-SHA-256, cut to 64 bits) of what may be searched for, in one
 common form: whoever has the tables alone can neither read them nor try SSNs out.  They are written in the
 commit that writes the record.  Two words may share a digest once in billions: a hit is to be looked at.
+
+What a transaction says of its case's people the case says as well.  So a transaction has keys only for what
+its case has not, and for the rest is found through the case: the transactions of cases with a word, now or
+formerly, are read, and those that have it are taken.  Keys of every transaction would be ten scattered rows
+each, and the dearest part of keeping it.
 """
 
 from __future__ import annotations
@@ -13,12 +18,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final, Literal, Protocol, get_args
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import Table, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.codecs import transaction as codec
+from csenet.codecs.transaction import Direction
 from csenet.gateway.store.prepared import Prepared, adding, among
-from csenet.gateway.store.sealing import keys_of
-from csenet.gateway.store.tables import case_file, search_case, search_key
+from csenet.gateway.store.sealing import keys_of, opened
+from csenet.gateway.store.tables import case_file, inbound, outbound, search_case, search_key
 
 Kind = Literal["ssn", "case_id", "name", "birth"]
 """What may be searched for: ``birth`` is a name with a birth date (``birth_word``), known of cases only."""
@@ -36,13 +43,21 @@ _ADD: Final = Prepared(
 )
 _ADD_CASE: Final = adding(search_case)
 _CASES_WITH: Final = Prepared(
-    select(search_case.c.case_id, search_case.c.digest).where(among(search_case.c.digest, "digests"))
+    select(search_case.c.case_id, search_case.c.digest).where(
+        among(search_case.c.digest, "digests"), ~search_case.c.former
+    )
 )
 _MOST: Final = 1000
 # What one request, its case and its answer have in common is digested once.
 _REMEMBERED: Final = 4096
 # The lowest bits of a subject's number.
 _CODES: Final = {"in": 0, "out": 1}
+_TABLES: Final[dict[Way, Table]] = {"in": inbound, "out": outbound}
+_DIRECTIONS: Final[dict[Way, tuple[Direction, ...]]] = {
+    "in": (Direction.FROM_SERVER, Direction.TO_SERVER),
+    "out": (Direction.TO_SERVER,),
+}
+_NO_END: Final = 2**62
 _DIGITS: Final = re.compile(r"\d")
 
 
@@ -75,6 +90,15 @@ def words_of_transaction(tx: Any) -> set[Word]:
     found: set[Word] = {("case_id", each) for each in (header.case_id, header.other_case_id) if each}
     _add_people(found, tx)
     return found
+
+
+def words_of_raw(way: Way, raw: bytes) -> set[Word]:
+    """List what kept bytes can be found by, what came in either form; nothing if unreadable."""
+    for direction in _DIRECTIONS[way]:
+        tx = codec.read(raw, direction).transaction
+        if tx is not None:
+            return words_of_transaction(tx)
+    return set()
 
 
 def words_of_facts(facts: Any) -> set[Word]:
@@ -167,14 +191,17 @@ async def replace_transaction(
 
 
 async def put_case(conn: AsyncConnection, case_id: str, words: Iterable[Word]) -> None:
-    """Make a case findable by these words and no others."""
+    """Make a case findable by these words and no others; by former ones its transactions still are."""
     has = digests(conn, words)
-    query = select(search_case.c.digest).where(search_case.c.case_id == case_id)
-    had = {int(each) for each in (await conn.execute(query)).scalars()}
-    if gone := had - has:
-        chosen = search_case.c.digest.in_(sorted(gone))
-        await conn.execute(delete(search_case).where(search_case.c.case_id == case_id, chosen))
-    await _ADD_CASE.tuples(conn, [(case_id, digest) for digest in has - had])
+    query = select(search_case.c.digest, search_case.c.former).where(search_case.c.case_id == case_id)
+    had = {int(digest): bool(former) for digest, former in await conn.execute(query)}
+    for former in (True, False):
+        changed = sorted(each for each in had if (each not in has) is former is not had[each])
+        if changed:
+            chosen = (search_case.c.case_id == case_id, search_case.c.digest.in_(changed))
+            await conn.execute(update(search_case).where(*chosen).values(former=former))
+    new = has - had.keys()
+    await _ADD_CASE.many(conn, [{"case_id": case_id, "digest": each, "former": False} for each in new])
 
 
 async def find(
@@ -190,16 +217,46 @@ async def find(
     digest = _digest(keys_of(conn).ring.search, kind, plain)
     found: list[str] = []
     if "case" in among:
-        of_cases = select(search_case.c.case_id).where(search_case.c.digest == digest)
+        of_cases = select(search_case.c.case_id).where(search_case.c.digest == digest, ~search_case.c.former)
         of_cases = of_cases.order_by(search_case.c.case_id).limit(limit)
         found += [f"case-{each}" for each in (await conn.execute(of_cases)).scalars()]
-    for way in ("in", "out"):
+    # Births are known of cases only.
+    ways: tuple[Way, ...] = () if kind == "birth" else ("in", "out")
+    for way in ways:
         if way in among and len(found) < limit:
-            query = select(search_key.c.subject).where(
-                search_key.c.digest == digest, search_key.c.subject % 2 == _CODES[way]
-            )
-            query = query.order_by(search_key.c.subject.desc()).limit(limit - len(found))
-            found += [f"{way}-{each // 2}" for each in (await conn.execute(query)).scalars()]
+            most = limit - len(found)
+            numbers = await _by_keys(conn, way, digest, most) | await _by_cases(conn, way, digest, most)
+            found += [f"{way}-{each}" for each in sorted(numbers, reverse=True)[:most]]
+    return found
+
+
+async def _by_keys(conn: AsyncConnection, way: Way, digest: int, most: int) -> set[int]:
+    """Return the newest transactions with a key of their own."""
+    query = (
+        select(search_key.c.subject)
+        .where(search_key.c.digest == digest, search_key.c.subject % 2 == _CODES[way])
+        .order_by(search_key.c.subject.desc())
+        .limit(most)
+    )
+    return {each // 2 for each in (await conn.execute(query)).scalars()}
+
+
+async def _by_cases(conn: AsyncConnection, way: Way, digest: int, most: int) -> set[int]:
+    """Return the newest transactions of cases with a word that have it themselves."""
+    table = _TABLES[way]
+    of_cases = select(search_case.c.case_id).where(search_case.c.digest == digest)
+    columns = [table.c[name] for name in ("id", "raw", *table.info["content"].name)]
+    query = select(*columns).where(table.c.case_id.in_(of_cases)).order_by(table.c.id.desc()).limit(_MOST)
+    found: set[int] = set()
+    below = _NO_END
+    while len(found) < most:
+        rows = (await conn.execute(query.where(table.c.id < below))).mappings().all()
+        for row in await opened(conn, table, rows):
+            if digest in digests(conn, words_of_raw(way, row["raw"])):
+                found.add(row["id"])
+        if len(rows) < _MOST:
+            break
+        below = rows[-1]["id"]
     return found
 
 
@@ -218,6 +275,8 @@ async def cases_with(conn: AsyncConnection, words: Iterable[Word]) -> dict[str, 
 
 async def unfindable(conn: AsyncConnection, limit: int) -> list[str]:
     """Return the IDs of cases without any word, as an upgrade of the search leaves them."""
-    has = select(search_case.c.case_id).where(search_case.c.case_id == case_file.c.case_id)
+    has = select(search_case.c.case_id).where(
+        search_case.c.case_id == case_file.c.case_id, ~search_case.c.former
+    )
     query = select(case_file.c.case_id).where(~has.exists()).order_by(case_file.c.case_id).limit(limit)
     return list((await conn.execute(query)).scalars())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     ForeignKey,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -402,6 +404,8 @@ search_case = Table(
     metadata,
     Column("case_id", String(15), primary_key=True),
     Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    # The case has the word no more; transactions on it may.
+    Column("former", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 Index("search_case_digest", search_case.c.digest)

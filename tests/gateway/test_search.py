@@ -11,7 +11,7 @@ from csenet.gateway.desk.indexing import index
 from csenet.gateway.store import search
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.search import normal
-from csenet.gateway.store.tables import inbound, search_case
+from csenet.gateway.store.tables import inbound, search_case, search_key
 
 from .conftest import LEDGER, arriving, contents, facts, lines
 
@@ -134,3 +134,38 @@ async def test_digests_cannot_be_made_without_the_key_and_do_not_repeat_across_k
         assert search._digest(store.keyring.ring.search, "ssn", SSN) in stored
         assert search._digest(b"", "ssn", SSN) not in stored
         assert search._digest(store.keyring.ring.search, "name", SSN) not in stored
+
+
+async def test_what_a_case_says_needs_no_key_of_a_transaction(desk: Desk, store: Store) -> None:
+    await desk.put_case("MN1", person())
+    known, unknown = arriving("MSC R GRINT", 1), arriving("MSC R GRINT", 2, case_id="MN2")
+    receipt = await desk.accept(lines(known, unknown), source="test", name="a")
+    await desk.settle(receipt.file_id)
+    async with store.read() as conn:
+        subjects = set((await conn.execute(select(search_key.c.subject))).scalars())
+    assert 4 in subjects, "twice the number of what came"
+    assert 2 not in subjects
+    assert await found(store, "case_id", "MN2", among=("in",)) == ["in-2"]
+
+
+async def test_transactions_are_found_by_what_their_case_said_when_they_came(
+    desk: Desk, store: Store
+) -> None:
+    await desk.put_case("MN1", facts(other_case_id="KS0000417"))
+    receipt = await desk.accept(lines(arriving("MSC R GRINT", 1)), source="test", name="a")
+    await desk.settle(receipt.file_id)
+    before = await found(store, "case_id", "KS0000417")
+    await desk.put_case("MN1", facts(other_case_id="KS9"))
+    assert await found(store, "case_id", "KS0000417") == [each for each in before if each != "case-MN1"]
+    await desk.put_case("MN1", facts(other_case_id="KS0000417"))
+    assert await found(store, "case_id", "KS0000417") == before
+
+
+async def test_a_transaction_that_does_not_name_a_person_of_its_case_is_not_found_by_it(
+    desk: Desk, store: Store
+) -> None:
+    await desk.put_case("MN1", person())
+    receipt = await desk.accept(lines(arriving("MSC R GRINT", 1)), source="test", name="a")
+    await desk.settle(receipt.file_id)
+    assert "in-1" in await found(store, "case_id", "MN1")
+    assert await found(store, "name", "TESTDOTTIR", among=("in",)) == []
