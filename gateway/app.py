@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from csenet.gateway.console.sources import Sources
     from csenet.gateway.desk import Desk
     from csenet.gateway.intake.pressure import Pressure
+    from csenet.gateway.participant.listening import ParticipantListener
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
     from csenet.gateway.settings.loading import Settings
@@ -80,6 +81,7 @@ class GatewayApp:
         self._lock = DataLock(settings.gateway.data_dir)
         self._pressure: Pressure | None = None
         self._runner: web.AppRunner | None = None
+        self._participants: ParticipantListener | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._no_more_intake = asyncio.Event()
         self._no_more_settling = asyncio.Event()
@@ -246,6 +248,7 @@ class GatewayApp:
         trust = trust_of(self.settings, self.partners, clock, desk.log)
         own, keys = self.settings.gateway.jurisdiction, StoreKeys(store, clock)
         add_exchange_routes(application, desk, trust=trust, keys=keys, own=own, now=clock.now)
+        await self._let_participants_in(application, desk, store, clock)
         self.observed.add_to(application)
         if self._pressure is not None:
             application.middlewares.insert(0, self._pressure.middleware())
@@ -259,6 +262,22 @@ class GatewayApp:
             text = error.strerror or type(error).__name__
             raise ListenError(f"http: cannot listen on {host} port {port}: {text}") from None
         self.port = self._runner.addresses[0][1]
+
+    async def _let_participants_in(
+        self, application: web.Application, desk: Desk, store: Store, clock: Clock
+    ) -> None:
+        """Offer participants their own case, where the settings say so."""
+        if not self.settings.participant.enabled:
+            return
+        from csenet.gateway.participant.listening import ParticipantListener
+
+        self._participants = ParticipantListener(self.settings.participant, log)
+        await self._participants.open(application, desk, store, clock)
+
+    @property
+    def participant_port(self) -> int | None:
+        """Give the port of the participants' own listener, if there is one."""
+        return None if self._participants is None else self._participants.port
 
     def _sources(self, desk: Desk, store: Store, clock: Clock) -> Sources:
         """Say where the pages for people find what they show."""
@@ -277,6 +296,8 @@ class GatewayApp:
 
     async def _close_http(self) -> None:
         """Stop listening and let requests in hand finish."""
+        if self._participants is not None:
+            await self._participants.close()
         if self._runner is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_WAYS_IN + 0.5):

@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "partners": "partners:partners",
     "audit": "audit:audit",
     "people": "people:people",
+    "participant": "participant:participant",
     "token": "token:token",
     "keys": "keys:keys",
     "backup": "backup:backup",

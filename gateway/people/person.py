@@ -20,6 +20,8 @@ class Kind(StrEnum):
 
     PERSON = "person"
     MACHINE = "machine"
+    PARTICIPANT = "participant"
+    """Somebody of a case, who signed in to see their own and has no role here."""
     SYSTEM = "system"
     """A user of the operating system who may open the store's files."""
 

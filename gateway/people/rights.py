@@ -57,6 +57,7 @@ class Right(StrEnum):
     AUDIT_READ = "audit.read"
     ACCOUNT_OWN = "account.own"
     PEOPLE_MANAGE = "people.manage"
+    PARTICIPANTS_MANAGE = "participants.manage"
     TOKENS_MANAGE = "tokens.manage"
     SYSTEM_MANAGE = "system.manage"
     EXCHANGE_DELIVER = "exchange.deliver"

@@ -39,6 +39,7 @@ from csenet.gateway.settings.kinds import (
 )
 from csenet.gateway.settings.limits import LimitsSection
 from csenet.gateway.settings.observe import ObserveSection
+from csenet.gateway.settings.participant import ParticipantSection
 from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.settings.sealing import SealingSection
 from csenet.gateway.settings.work import WorkSection
@@ -319,6 +320,7 @@ class Settings(BaseSettings):
     observe: ObserveSection = ObserveSection()
     duties: DutiesSection = DutiesSection()
     people: PeopleSection = PeopleSection()
+    participant: ParticipantSection = ParticipantSection()
     audit: AuditSection = AuditSection()
     work: WorkSection = WorkSection()
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import tables_corrections  # noqa: F401 - its content is sealed as well
+from csenet.gateway.store import tables_corrections, tables_participants, tables_work  # noqa: F401 - sealed too
 from csenet.gateway.store.errors import SealingError
 from csenet.gateway.store.sealing import Ring, content_tables
 from csenet.gateway.store.tables import data_key, metadata, sealing_progress

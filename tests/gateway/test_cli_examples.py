@@ -7,6 +7,7 @@ import json
 import shlex
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,17 @@ async def refuse(folder: Path) -> None:
     await store.close()
 
 
+async def let_in(folder: Path, number: str) -> None:
+    """Enrol a participant whose number the examples can name."""
+    from csenet.gateway.store import participants
+    from csenet.gateway.wiring import open_bare
+
+    now = datetime.now(UTC)
+    async with open_bare(load_settings(folder / "gateway.toml", {})) as store, store.begin() as conn:
+        row = await participants.add(conn, {"number": number, "pin": b"none", "created_at": now})
+        await participants.give_case(conn, row, "2701", "ncp", now)
+
+
 def log_nothing() -> object:
     """Give a log that keeps quiet."""
     import structlog
@@ -135,6 +147,8 @@ def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None
     asyncio.run(seat(folder, token=path == ("token", "revoke")))
     if path[0] == "people" and path != ("people", "add"):
         play(examples(("people", "add"))[0])
+    if path[0] == "participant" and path[1] not in ("enrol", "list"):
+        asyncio.run(let_in(folder, "1234567890"))
     if path[0] == "refused":
         play(examples(("submit",))[0])
         asyncio.run(refuse(folder))
@@ -238,3 +252,22 @@ def test_an_operator_holds_the_way_out_sees_it_and_releases_it(folder: Path) -> 
     assert "no hold" in invoke("delivery", "release", "--config", "gateway.toml").stdout
     assert status()["on_hold_since"] is None
     assert "1 may leave now" in invoke("delivery", "flush", "--config", "gateway.toml").stdout
+
+
+def test_a_pin_is_printed_once_and_what_cannot_be_ends_with_1(folder: Path) -> None:
+    asyncio.run(seat(folder, token=False))
+    first = invoke("participant", "enrol", "--case", "2701", "--role", "cp")
+    number, pin = (line.split("  ")[-1].strip() for line in first.stdout.splitlines())
+    assert (len(number.replace(" ", "")), len(pin.replace(" ", ""))) == (10, 8)
+    again = invoke("participant", "enrol", "--case", "2701", "--role", "cp")
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert invoke("participant", "enrol", "--case", "9999", "--role", "cp").exit_code == 1
+    assert invoke("participant", "enrol", "--case", "2701", "--role", "child").exit_code == 2
+    listed = json.loads(invoke("participant", "list", "--json").stdout)
+    assert [each["cases"] for each in listed] == [[{"case_id": "2701", "role": "cp"}]]
+    assert pin.replace(" ", "") not in str(listed)
+    told = json.loads(invoke("participant", "reset-pin", number, "--json").stdout)
+    assert told["number"] == number.replace(" ", "")
+    assert told["pin"] != pin.replace(" ", "")
+    assert invoke("participant", "revoke", number).exit_code == 0
+    assert invoke("participant", "unlock", number).exit_code == 1

@@ -1,0 +1,153 @@
+"""csenet participant: who of a case may see it, by number and PIN."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from csenet.gateway.cli.common import (
+    Listing,
+    Refused,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    run,
+)
+
+if TYPE_CHECKING:
+    from csenet.gateway.participant.enrolling import Enrolled, Enrolling
+
+T = TypeVar("T")
+
+_ENROL = "csenet participant enrol --case 2701 --role ncp --config gateway.toml"
+
+
+@click.group(cls=Listing)
+def participant() -> None:
+    """Let somebody of a case see it at [participant]; lock, reset and revoke them."""
+
+
+@participant.command(epilog=example(_ENROL))
+@click.option("--case", "case_id", required=True, help="The case that they are to see.")
+@click.option("--role", type=click.Choice(["ncp", "cp"]), required=True, help="Their part in it.")
+@click.option("--number", help="Add the case to a participant who has a number already.")
+@config_option
+@json_option
+def enrol(case_id: str, role: str, number: str | None, config: Path, as_json: bool) -> None:
+    """Give somebody of a case a number and a PIN, and print both, once: the PIN cannot be shown again.
+
+    Hand them over in person or by letter, once you know who it is.  Exit 1 if the case is not known, or
+    somebody has that part in it already.
+    """
+    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.desk.requests import case_key
+
+    made = run(_at(config, lambda each: each.enrol(case_key(case_id), role, number=number, actor=ACTOR)))
+    _print(made, as_json)
+
+
+@participant.command(
+    "reset-pin", epilog=example("csenet participant reset-pin 1234567890 --config gateway.toml")
+)
+@click.argument("number")
+@config_option
+@json_option
+def reset_pin(number: str, config: Path, as_json: bool) -> None:
+    """Give participant NUMBER another PIN and print it, once; their sign-ins end."""
+    from csenet.gateway.cli.store import ACTOR
+
+    _print(run(_at(config, lambda each: each.reset_pin(number, actor=ACTOR))), as_json)
+
+
+@participant.command(epilog=example("csenet participant lock 1234567890 --config gateway.toml"))
+@click.argument("number")
+@config_option
+def lock(number: str, config: Path) -> None:
+    """Let participant NUMBER in no more, until unlocked; their sign-ins end at once."""
+    from csenet.gateway.cli.store import ACTOR
+
+    run(_at(config, lambda each: each.lock(number, actor=ACTOR)))
+    click.echo("locked", err=True)
+
+
+@participant.command(epilog=example("csenet participant unlock 1234567890 --config gateway.toml"))
+@click.argument("number")
+@config_option
+def unlock(number: str, config: Path) -> None:
+    """Let participant NUMBER in again, whether the office or wrong PINs had locked them out."""
+    from csenet.gateway.cli.store import ACTOR
+
+    run(_at(config, lambda each: each.unlock(number, actor=ACTOR)))
+    click.echo("unlocked", err=True)
+
+
+@participant.command(epilog=example("csenet participant revoke 1234567890 --config gateway.toml"))
+@click.argument("number")
+@click.option("--case", "case_id", help="Only this case; without it, the number is of no use ever again.")
+@config_option
+def revoke(number: str, case_id: str | None, config: Path) -> None:
+    """Let participant NUMBER see a case no more, or nothing ever again."""
+    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.desk.requests import case_key
+
+    key = None if case_id is None else case_key(case_id)
+    run(_at(config, lambda each: each.revoke(number, case_id=key, actor=ACTOR)))
+    click.echo("revoked", err=True)
+
+
+@participant.command("list", epilog=example("csenet participant list --case 2701 --config gateway.toml"))
+@click.option("--case", "case_id", help="Only who sees this case.")
+@config_option
+@json_option
+def list_(case_id: str | None, config: Path, as_json: bool) -> None:
+    """List participants with their cases; never a PIN."""
+    from csenet.gateway.desk.requests import case_key
+
+    key = None if case_id is None else case_key(case_id)
+    found = run(_at(config, lambda each: each.list(key)))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            each.number,
+            ", ".join(f"{one.case_id} ({one.role})" for one in each.cases),
+            each.state,
+            each.failures,
+            each.created_at,
+            each.signed_in_at,
+        )
+        for each in found
+    ]
+    print_table("Participants", ["number", "cases", "state", "failures", "enrolled", "signed in"], rows)
+
+
+def _print(made: Enrolled, as_json: bool) -> None:
+    from csenet.gateway.participant.enrolling import spaced
+
+    if as_json:
+        print_json(made)
+        return
+    click.echo(f"Participant number  {spaced(made.number)}")
+    if made.pin is not None:
+        click.echo(f"PIN                 {spaced(made.pin)}")
+
+
+async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
+    """Do something to the participants of a store; what it refuses is told and ends with 1."""
+    from csenet.gateway.clock import SystemClock
+    from csenet.gateway.participant.enrolling import Enrolling, ParticipantError
+    from csenet.gateway.settings.loading import load_settings
+    from csenet.gateway.wiring import agency_from, open_bare
+
+    settings = load_settings(config)
+    async with open_bare(settings) as store:
+        try:
+            return await work(Enrolling(store, SystemClock(agency_from(settings).zone)))
+        except ParticipantError as error:
+            raise Refused(str(error)) from None

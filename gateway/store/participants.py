@@ -1,0 +1,130 @@
+"""Keep participants, their cases and sign-ins; what they mean is decided in `csenet.gateway.participant`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.store.sealing import opened, opened_one, sealed_one
+from csenet.gateway.store.tables_participants import participant, participant_case, participant_session
+
+Values = dict[str, Any]
+
+
+async def add(conn: AsyncConnection, values: Values) -> int:
+    """Make a participant and return its row number."""
+    row = sealed_one(conn, participant, {"failures": 0, **values})
+    return int(
+        (await conn.execute(insert(participant).values(**row).returning(participant.c.id))).scalar_one()
+    )
+
+
+async def by_number(conn: AsyncConnection, number: str) -> Values | None:
+    """Find a participant by the number that was given out."""
+    return await _one(conn, participant.c.number == number)
+
+
+async def by_id(conn: AsyncConnection, row_id: int) -> Values | None:
+    """Find a participant by its row number."""
+    return await _one(conn, participant.c.id == row_id)
+
+
+async def _one(conn: AsyncConnection, which: ColumnElement[bool]) -> Values | None:
+    found = (await conn.execute(select(participant).where(which))).mappings().first()
+    return await opened_one(conn, participant, found)
+
+
+async def everybody(conn: AsyncConnection) -> list[Values]:
+    """List all participants, the revoked ones too, without their PINs."""
+    columns = [column for column in participant.c if column.name != "pin"]
+    query = select(*columns).order_by(participant.c.id)
+    return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def change(conn: AsyncConnection, row_id: int, **values: Any) -> None:
+    """Change columns of a participant, but not the PIN."""
+    await conn.execute(update(participant).where(participant.c.id == row_id).values(**values))
+
+
+async def change_pin(conn: AsyncConnection, row: Values, pin: bytes) -> None:
+    """Keep another PIN's hash."""
+    kept = sealed_one(conn, participant, {"number": row["number"], "pin": pin})
+    await conn.execute(update(participant).where(participant.c.id == row["id"]).values(pin=kept["pin"]))
+
+
+async def cases_of(conn: AsyncConnection, row_id: int) -> list[Values]:
+    """List the cases of a participant, first the one that was added first."""
+    query = select(participant_case).where(participant_case.c.participant_id == row_id)
+    found = await conn.execute(query.order_by(participant_case.c.since, participant_case.c.case_id))
+    return [dict(row) for row in found.mappings()]
+
+
+async def all_cases(conn: AsyncConnection) -> list[Values]:
+    """List the cases of all participants."""
+    query = select(participant_case).order_by(participant_case.c.since, participant_case.c.case_id)
+    return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def of_case(conn: AsyncConnection, case_id: str) -> list[Values]:
+    """List the participants of a case who are not revoked, with their part in it."""
+    columns = [column for column in participant.c if column.name != "pin"]
+    query = (
+        select(*columns, participant_case.c.role)
+        .join(participant_case, participant_case.c.participant_id == participant.c.id)
+        .where(participant_case.c.case_id == case_id, participant.c.revoked_at.is_(None))
+    )
+    return [dict(row) for row in (await conn.execute(query.order_by(participant.c.id))).mappings()]
+
+
+async def give_case(conn: AsyncConnection, row_id: int, case_id: str, role: str, since: datetime) -> None:
+    """Let a participant see a case."""
+    values = {"participant_id": row_id, "case_id": case_id, "role": role, "since": since}
+    await conn.execute(insert(participant_case).values(**values))
+
+
+async def take_case(conn: AsyncConnection, row_id: int, case_id: str) -> bool:
+    """Let a participant see a case no more; say whether they did."""
+    which = (participant_case.c.participant_id == row_id) & (participant_case.c.case_id == case_id)
+    return bool((await conn.execute(delete(participant_case).where(which))).rowcount)
+
+
+async def begin(conn: AsyncConnection, values: Values) -> int:
+    """Keep a sign-in and return its number."""
+    query = insert(participant_session).values(**values).returning(participant_session.c.id)
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def signed_in(conn: AsyncConnection, sha256: str) -> Values | None:
+    """Find a sign-in that nobody has ended by the digest of its secret, with its participant's columns.
+
+    Those of the sign-in are called ``session_…``.
+    """
+    columns = [column.label(f"session_{column.name}") for column in participant_session.c]
+    joined = participant.c.id == participant_session.c.participant_id
+    query = select(*columns, participant).join(participant, joined)
+    query = query.where(participant_session.c.sha256 == sha256, participant_session.c.ended_at.is_(None))
+    found: Sequence[Any] = list((await conn.execute(query)).mappings())
+    return (await opened(conn, participant, found))[0] if found else None
+
+
+async def change_session(conn: AsyncConnection, number: int, **values: Any) -> None:
+    """Change columns of a sign-in."""
+    await conn.execute(update(participant_session).where(participant_session.c.id == number).values(**values))
+
+
+async def end(
+    conn: AsyncConnection, at: datetime, *, number: int | None = None, row_id: int | None = None
+) -> int:
+    """End one sign-in, or all of a participant; return how many were ended."""
+    if (number is None) == (row_id is None):
+        raise ValueError("name a sign-in or a participant")
+    query = update(participant_session).where(participant_session.c.ended_at.is_(None)).values(ended_at=at)
+    if number is not None:
+        query = query.where(participant_session.c.id == number)
+    else:
+        query = query.where(participant_session.c.participant_id == row_id)
+    return (await conn.execute(query)).rowcount
