@@ -27,7 +27,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views_today import Today
 from csenet.gateway.people.reading import Reader
-from csenet.gateway.store.dead import DeadRow
+from csenet.gateway.store.dead import DeadFilter, DeadRow
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.recalls import Recalled
 
@@ -116,7 +116,9 @@ class CaseDesk(Protocol):
         """List duties."""
         ...
 
-    async def compliance(self, month: date, side: str, /) -> Compliance:
+    async def compliance(
+        self, month: date, side: str, offices: frozenset[str] | None = None, /
+    ) -> Compliance:
         """Say how well duties were kept."""
         ...
 
@@ -136,7 +138,7 @@ class CaseDesk(Protocol):
         """Add everything up."""
         ...
 
-    async def dead_list(self) -> Sequence[DeadRow]:
+    async def dead_list(self, wanted: DeadFilter | None = None, /) -> Sequence[DeadRow]:
         """List what was given up."""
         ...
 

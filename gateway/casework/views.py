@@ -16,6 +16,7 @@ from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, about_fact
 from csenet.gateway.casework.requests import LIMITS, Finder
 from csenet.gateway.desk.results import Rejected, TransactionFilter, WorkFilter
 from csenet.gateway.people.person import PERSON
+from csenet.gateway.store.dead import DeadFilter
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -158,7 +159,7 @@ async def check_ledger(request: web.Request) -> web.Response:
 async def list_dead(request: web.Request) -> web.Response:
     """List what was given up."""
     requests.query(request).finish()
-    rows = await request.app[DESK].dead_list()
+    rows = await request.app[DESK].dead_list(DeadFilter(offices=request[PERSON].scope))
     return reply(answers.DeadList(dead=[answers.dead_transaction(row) for row in rows]))
 
 

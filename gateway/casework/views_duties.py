@@ -59,7 +59,7 @@ async def get_compliance(request: web.Request) -> web.Response:
     asked.finish()
     if month is None:
         raise AssertionError("finish lets no missing month pass")
-    return reply(await request.app[DESK].compliance(month, side or "we-owe"))
+    return reply(await request.app[DESK].compliance(month, side or "we-owe", request[PERSON].scope))
 
 
 VIEWS: Final[Mapping[str, View]] = {"listDuties": list_duties, "getCompliance": get_compliance}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import click
 from csenet.gateway.cli.common import (
     Listing,
     Refused,
+    Unusable,
     config_option,
     day_option,
     example,
@@ -22,6 +23,8 @@ from csenet.gateway.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from csenet.gateway.desk import Desk
 
 _COLUMNS = ("id", "at", "who", "did", "to", "from", "outcome", "purpose", "unmasked")
@@ -97,21 +100,47 @@ def list_(
     config: Path, who: str | None, action: str | None, limit: int, as_json: bool, **days: date | None
 ) -> None:
     """List records, oldest first."""
-    chosen = {"actor": who, "action": action, "limit": limit, **_span(days)}
-    _show(config, "Audit", chosen, as_json=as_json)
+    chosen: dict[str, Any] = {"actor": who, "action": action, "limit": limit, **_span(days)}
+
+    async def found(conn: AsyncConnection) -> Sequence[Any]:
+        from csenet.gateway.store import audit as records
+
+        return await records.found(conn, **chosen)
+
+    _show(config, "Audit", found, about="audit", as_json=as_json)
 
 
 @audit.command("who-saw", epilog=example("csenet audit who-saw 2701 --config gateway.toml"))
-@click.argument("case", metavar="CASE")
+@click.argument("case", metavar="[CASE]", required=False)
+@click.option("--by", type=click.Choice(["ssn", "name"]), help="Of a person; asked for, never typed here.")
 @config_option
 @day_option("--from", help="From this day on (UTC).")
 @day_option("--to", help="Up to and with this day (UTC).")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=10_000, show_default=True)
 @json_option
-def who_saw(case: str, config: Path, limit: int, as_json: bool, **days: date | None) -> None:
-    """List who looked at CASE, or tried to, when, from where, why, and what they saw in clear."""
-    chosen = {"case_id": case.strip().upper(), "limit": limit, **_span(days)}
-    _show(config, "Who saw it", chosen, as_json=as_json)
+def who_saw(
+    case: str | None, by: str | None, config: Path, limit: int, as_json: bool, **days: date | None
+) -> None:
+    """List who looked at CASE, or tried to, when, from where, why, and what they saw in clear.
+
+    With --by instead of CASE it is about a person: their number or name is asked for, or read from a pipe,
+    because arguments stand in histories.  That counts all cases and transactions in which the person stands.
+    """
+    from csenet.gateway.cli.search import asked_person
+    from csenet.gateway.people import who_saw
+
+    if (case is None) == (by is None):
+        raise Unusable("give a case, or --by ssn or --by name for a person")
+    value = "" if by is None else asked_person(by)
+
+    async def found(conn: AsyncConnection) -> Sequence[Any]:
+        kept = who_saw.Kept(frozenset(((case or "").strip().upper(),)))
+        if by is not None:
+            kept = await who_saw.kept_of(conn, "ssn" if by == "ssn" else "name", value)
+        return await who_saw.looks(conn, kept, limit=limit, **_span(days))
+
+    about = f"case {case.strip().upper()}" if case else f"a person by {by}"
+    _show(config, "Who saw it", found, about=about, as_json=as_json)
 
 
 def _span(days: dict[str, date | None]) -> dict[str, datetime | None]:
@@ -123,18 +152,24 @@ def _span(days: dict[str, date | None]) -> dict[str, datetime | None]:
     }
 
 
-def _show(config: Path, title: str, chosen: dict[str, Any], *, as_json: bool) -> None:
+def _show(
+    config: Path,
+    title: str,
+    find: Callable[[AsyncConnection], Awaitable[Sequence[Any]]],
+    *,
+    about: str,
+    as_json: bool,
+) -> None:
     """Look records up, write down that somebody did, and print them."""
     from csenet.gateway.cli.store import call, reader_at
     from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import SHOWN, Look
-    from csenet.gateway.store import audit as records
 
     async def look(desk: Desk) -> Sequence[Any]:
         async with desk.store.read() as conn:
-            found = await records.found(conn, **chosen)
+            found = await find(conn)
         await reader_at(desk).record(
-            system_person(), "audit.read", ["audit"], Look(channel="cli"), outcome=SHOWN
+            system_person(), "audit.read", [f"record of {about}"], Look(channel="cli"), outcome=SHOWN
         )
         return found
 

@@ -61,7 +61,7 @@ def search(
     from csenet.gateway.cli.store import call
     from csenet.gateway.desk.requests import case_key
 
-    person = None if by is None else (by, _asked(by))
+    person = None if by is None else (by, asked_person(by))
     wanted = {**known, "partner": state(known["partner"]), "code": code(known["code"])}
     if (serial := known["serial"]) is not None and not serial.isdecimal():
         raise click.BadParameter("is a number", param_hint="--serial")
@@ -98,9 +98,6 @@ async def _of_person(desk: Desk, by: Any, value: str) -> dict[int, tuple[int, ..
     from csenet.gateway.store import search as keyed
     from csenet.gateway.store.tables import inbound, outbound
 
-    objects = [f"transactions by {by}"]
-    look = Look(channel="cli")
-    await reader_at(desk).record(system_person(), "transactions.searched", objects, look, outcome=SHOWN)
     async with desk.store.read() as conn:
         subjects = await keyed.find(conn, by, value, limit=_MOST_PERSONS)
         cases = [each.removeprefix("case-") for each in subjects if each.startswith("case-")]
@@ -110,10 +107,13 @@ async def _of_person(desk: Desk, by: Any, value: str) -> dict[int, tuple[int, ..
             query = select(table.c.id).where(table.c.case_id.in_(cases)).limit(_MOST_PERSONS)
             named = {int(each.removeprefix(word)) for each in subjects if each.startswith(word)}
             numbers[way] = tuple(sorted(named | set((await conn.execute(query)).scalars())))
+    objects = [f"transactions by {by}", *(f"case {case_id}" for case_id in cases)]
+    look = Look(channel="cli")
+    await reader_at(desk).record(system_person(), "transactions.searched", objects, look, outcome=SHOWN)
     return numbers
 
 
-def _asked(by: str) -> str:
+def asked_person(by: str) -> str:
     """Ask for what must not stand in a history; a Social Security number is not shown either."""
     wording = "Social Security number" if by == "ssn" else "Name (LAST FIRST)"
     told: str = click.prompt(wording, hide_input=by == "ssn", err=True)

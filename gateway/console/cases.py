@@ -14,6 +14,7 @@ from csenet.gateway.desk.views_search import Search
 from csenet.gateway.people.masking import MASK
 from csenet.gateway.people.reading import Look, need
 from csenet.gateway.people.rights import Right
+from csenet.gateway.store import audit
 from csenet.gateway.store.duties import DutyFilter
 from csenet.handlers.facts import FactsError, facts_from_json
 from csenet.handlers.policy.arrears import account_of
@@ -73,9 +74,9 @@ async def get_case(request: web.Request) -> web.Response:
     async with asked.store.read() as conn:
         wanted = Search(case_id=case.case_id, limit=30)
         transactions = await views_search.search(conn, wanted, state=agency.state, zone=agency.zone)
-        looked = []
+        looked: list[dict[str, Any]] = []
         if asked.person.may(Right.AUDIT_READ):
-            looked = await views_queues.audit_list(conn, about=f"case {case.case_id}", limit=20)
+            looked = await audit.found(conn, cases=[case.case_id], newest_first=True, limit=20)
     said = _interest(asked, case.facts)
     duties = DutyFilter(case_id=case.case_id, open_only=False, limit=50)
     context: dict[str, Any] = {

@@ -40,7 +40,11 @@ async def _show(asked: Asked, told: str = "", wrong: str = "") -> web.Response:
     async with asked.store.read() as conn:
         for status in ("dead", "held", "parked") if chosen is None else (chosen,):
             groups[status] = (
-                [] if filters.problems else await views_queues.stuck(conn, status, **_fitting(status, given))
+                []
+                if filters.problems
+                else await views_queues.stuck(
+                    conn, status, offices=asked.person.scope, **_fitting(status, given)
+                )
             )
         reasons = await views_queues.reasons(conn)
         exchange = await destinations.load(conn)
@@ -116,7 +120,7 @@ async def get_result(request: web.Request) -> web.Response:
     need(asked.person, Right.LISTS_READ)
     numbers = _numbers(request.query.get("ids", ""))
     async with asked.store.read() as conn:
-        rows = await views_queues.statuses_of(conn, numbers)
+        rows = await views_queues.statuses_of(conn, numbers, asked.person.scope)
     counts: dict[str, int] = {}
     for _number, _far, status, _reason in rows:
         counts[status] = counts.get(status, 0) + 1

@@ -33,7 +33,7 @@ async def get_duties(request: web.Request) -> web.Response:
     asked = Asked(request)
     need(asked.person, Right.CONTENT_READ)
     filters = forms.Filters(request.query, _FILTERS)
-    today = asked.clock.today()
+    today, scope = asked.clock.today(), asked.person.scope
     given = filters.values
     side = given.get("side", "we-owe")
     wanted = DutyFilter(
@@ -44,9 +44,10 @@ async def get_duties(request: web.Request) -> web.Response:
         overdue_on=today if given.get("due") == "overdue" else None,
         due_by=today + timedelta(days=7) if given.get("due") == "week" else None,
         after=int(given["after"]) if "after" in given else None,
+        offices=scope,
         limit=50,
     )
-    months = [await asked.desk.compliance(month, side) for month in _last_months(today)]
+    months = [await asked.desk.compliance(month, side, scope) for month in _last_months(today)]
     context: dict[str, Any] = {
         "here": "work",
         "path": PATH,

@@ -10,7 +10,7 @@ from aiohttp import web
 from csenet.gateway.console import pages
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views
-from csenet.gateway.people.reading import SHOWN, Look, need
+from csenet.gateway.people.reading import SHOWN, Look, in_sight, need
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import search
 
@@ -27,14 +27,18 @@ async def post_find(request: web.Request) -> web.Response:
     if kind is None or not search.normal(kind, value):
         wrong = "Nothing was searched: type the nine digits of an SSN, or a name such as LAST FIRST."
         return _answer(request, wrong=wrong)
-    await asked.reader.record(
-        asked.person, "transactions.search", [f"by {kind}"], Look(channel="console"), outcome=SHOWN
-    )
     async with asked.store.read() as conn:
         subjects = await search.find(conn, kind, value, limit=_MOST)
         numbers = [_number(one) for one in subjects if not one.startswith("case-")]
         items = await views.by_numbers(conn, numbers, asked.state)
-    cases = [one.removeprefix("case-") for one in subjects if one.startswith("case-")]
+        cases = [one.removeprefix("case-") for one in subjects if one.startswith("case-")]
+        seen = await in_sight(conn, asked.person, {*cases, *(each.case_id for each in items if each.case_id)})
+    items = [each for each in items if not each.case_id or each.case_id in seen]
+    cases = [case_id for case_id in cases if case_id in seen]
+    shown = dict.fromkeys([*cases, *(each.case_id for each in items if each.case_id)])
+    objects = [f"by {kind}", *(f"case {case_id}" for case_id in shown)]
+    look = Look(channel="console")
+    await asked.reader.record(asked.person, "transactions.search", objects, look, outcome=SHOWN)
     return _answer(request, items=items, cases=cases, by=_KINDS[kind], more=len(subjects) == _MOST)
 
 

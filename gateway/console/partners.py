@@ -81,7 +81,7 @@ async def get_partner(request: web.Request) -> web.Response:
         stuck = [
             each
             for status in ("dead", "held", "parked")
-            for each in await views_queues.stuck(conn, status, partner=fips)
+            for each in await views_queues.stuck(conn, status, partner=fips, offices=asked.person.scope)
         ]
         holds = await partner_holds.load(conn)
     table = asked.partners

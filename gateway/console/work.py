@@ -68,7 +68,7 @@ async def _show(asked: Asked, results: list[tuple[int, str, bool]]) -> web.Respo
                 conn, today, offices=asked.person.scope, **{"status": "open", **filters.values}
             )
         kinds = await views_queues.kinds(conn)
-        by_day = await views_queues.due_by_day(conn)
+        by_day = await views_queues.due_by_day(conn, asked.person.scope)
     context: dict[str, Any] = {
         "here": "work",
         "filters": filters,

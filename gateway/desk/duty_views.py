@@ -116,7 +116,9 @@ async def listed(conn: AsyncConnection, wanted: DutyFilter, today: date) -> Duty
     return DutyPage(duties=[duty_view(row, today) for row in rows[:limit]], next=following)
 
 
-async def compliance(conn: AsyncConnection, month: date, side: str, today: date) -> Compliance:
+async def compliance(
+    conn: AsyncConnection, month: date, side: str, today: date, offices: frozenset[str] | None = None
+) -> Compliance:
     """Take the figures of the month in which ``month`` lies.
 
     Each duty counts once: in the month in which it was fulfilled in time, or in which its time ran out.  What
@@ -126,7 +128,7 @@ async def compliance(conn: AsyncConnection, month: date, side: str, today: date)
     following = (first + timedelta(days=31)).replace(day=1)
     found = [
         duty_view(row, today)
-        for row in await duties.judged_in(conn, first, following)
+        for row in await duties.judged_in(conn, first, following, offices)
         if row["side"] == side and deadlines.duty_of(row["kind"]).clock == "deadline"
     ]
     counted = [each for each in found if each.in_time is not None]

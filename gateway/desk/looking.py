@@ -67,10 +67,12 @@ class Looking(DeskBase):
         async with self.store.read() as conn:
             return await duty_views.listed(conn, chosen, self.clock.today())
 
-    async def compliance(self, month: date, side: str = "we-owe") -> Compliance:
-        """Return how well duties were kept in the month of a day."""
+    async def compliance(
+        self, month: date, side: str = "we-owe", offices: frozenset[str] | None = None
+    ) -> Compliance:
+        """Return how well duties were kept in the month of a day, by these offices or all."""
         async with self.store.read() as conn:
-            return await duty_views.compliance(conn, month, side, self.clock.today())
+            return await duty_views.compliance(conn, month, side, self.clock.today(), offices)
 
     async def today(self, since: datetime) -> views_today.Today:
         """Count what began at or after a moment, and what waits now."""

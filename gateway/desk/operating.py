@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,9 @@ from csenet.gateway.desk.trying import EXCHANGE, Trying, partner_named
 from csenet.gateway.store import audit, dead, destinations, duties, outbox, partner_holds, recalls
 from csenet.gateway.store.partner_holds import PartnerHold
 from csenet.gateway.store.recalls import Recalled
+
+WITHDRAWN: Final = "withdrawn"
+"""Stands as the reason of what somebody withdrew; why they did is in the audit."""
 
 
 class WayOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +134,11 @@ class Operating(Trying):
         """Withdraw dead transactions for good, which lets later ones of their cases go."""
         async with self.store.begin() as conn:
             now = self.clock.now()
-            count = await dead.cancel_dead(conn, ids, reason=reason, at=now, today=self.clock.today())
+            count = await dead.cancel_dead(conn, ids, reason=WITHDRAWN, at=now, today=self.clock.today())
             await duties.taken_back(conn, ids, self.clock.today())
-            await audit.add(conn, [self._by_hand("dead.cancel", actor, ids, count)])
+            line = self._by_hand("dead.cancel", actor, ids, count)
+            # What people write may name somebody: it is kept sealed.
+            await audit.add(conn, [{**line, "detail": {**line["detail"], "reason": reason}}])
         self.log.info("dead.cancel", count=count)
         self.outbox_ready.set()
         return count

@@ -42,11 +42,12 @@ async def stuck(
     code: str | None = None,
     case_id: str | None = None,
     reason: str | None = None,
+    offices: frozenset[str] | None = None,
     limit: int = 1000,
 ) -> list[Stuck]:
-    """List dead, held or parked transactions, oldest first."""
+    """List dead, held or parked transactions, oldest first; ``offices`` leaves out others."""
     if status == "parked":
-        return await _parked(conn, partner=partner, code=code, case_id=case_id, limit=limit)
+        return await _parked(conn, partner=partner, code=code, case_id=case_id, offices=offices, limit=limit)
     query = (
         select(
             *(
@@ -67,6 +68,8 @@ async def stuck(
             query = query.where(column == value)
     if code is not None:
         query = query.where(outbound.c.far.startswith(code, autoescape=True))
+    if offices is not None:
+        query = query.where(in_scope(outbound.c.case_id, offices))
     return [
         Stuck(
             id=f"out-{row.id}",
@@ -84,7 +87,13 @@ async def stuck(
 
 
 async def _parked(
-    conn: AsyncConnection, *, partner: str | None, code: str | None, case_id: str | None, limit: int
+    conn: AsyncConnection,
+    *,
+    partner: str | None,
+    code: str | None,
+    case_id: str | None,
+    offices: frozenset[str] | None,
+    limit: int,
 ) -> list[Stuck]:
     query = (
         select(*(inbound.c[name] for name in ("id", "far", "sender", "case_id", "serial", "received_at")))
@@ -97,6 +106,8 @@ async def _parked(
             query = query.where(column == value)
     if code is not None:
         query = query.where(inbound.c.far.startswith(code, autoescape=True))
+    if offices is not None:
+        query = query.where(in_scope(inbound.c.case_id, offices))
     return [
         Stuck(
             id=f"in-{row.id}",
@@ -125,13 +136,16 @@ async def reasons(conn: AsyncConnection) -> dict[str, int]:
 
 
 async def statuses_of(
-    conn: AsyncConnection, numbers: Sequence[int]
+    conn: AsyncConnection, numbers: Sequence[int], offices: frozenset[str] | None = None
 ) -> list[tuple[int, str, str, str | None]]:
     """Return number, code, status and reason of transactions of ours, in order."""
     found: list[tuple[int, str, str, str | None]] = []
     for part in outbox.chunks(sorted(numbers)):
         query = select(outbound.c.id, outbound.c.far, outbound.c.status, outbound.c.reason)
-        rows = await conn.execute(query.where(outbound.c.id.in_(part)).order_by(outbound.c.id))
+        query = query.where(outbound.c.id.in_(part)).order_by(outbound.c.id)
+        if offices is not None:
+            query = query.where(in_scope(outbound.c.case_id, offices))
+        rows = await conn.execute(query)
         found += [(int(row.id), row.far, row.status, row.reason) for row in rows]
     return found
 
@@ -223,7 +237,7 @@ async def kinds(conn: AsyncConnection) -> list[str]:
     return [str(kind) for kind in (await conn.execute(query)).scalars()]
 
 
-async def due_by_day(conn: AsyncConnection) -> list[tuple[date, int]]:
+async def due_by_day(conn: AsyncConnection, offices: frozenset[str] | None = None) -> list[tuple[date, int]]:
     """Count open work by due date."""
     query = (
         select(work_item.c.due, func.count())
@@ -231,6 +245,8 @@ async def due_by_day(conn: AsyncConnection) -> list[tuple[date, int]]:
         .group_by(work_item.c.due)
         .order_by(work_item.c.due)
     )
+    if offices is not None:
+        query = query.where(in_scope(work_item.c.case_id, offices))
     return [(day, int(count)) for day, count in await conn.execute(query)]
 
 
@@ -281,7 +297,7 @@ async def audit_list(
     until: datetime | None = None,
     before: int | None = None,
     limit: int = 100,
-) -> list[Mapping[str, Any]]:
+) -> list[dict[str, Any]]:
     """List the record of who did and saw what, newest first; ``action`` may be the beginning of one."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     if actor is not None:
@@ -296,7 +312,7 @@ async def audit_list(
         query = query.where(audit.c.at < until)
     if before is not None:
         query = query.where(audit.c.id < before)
-    return [dict(row) for row in (await conn.execute(query)).mappings()]
+    return await opened(conn, audit, (await conn.execute(query)).mappings())
 
 
 async def partner_traffic(conn: AsyncConnection, since: datetime) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ command line and exports all read through `Reader`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -152,13 +152,9 @@ class Reader:
         """List releases without their content, those of cases that somebody may see."""
         async with self._store.read() as conn:
             rows = await releases.newest(conn)
-            owners = await cases.offices(conn, {row["case_id"] for row in rows if row["case_id"]})
-        scope, now = person.scope, self._clock.now()
-        return [
-            view_of(dict(row), now)
-            for row in rows
-            if scope is None or (owners.get(row["case_id"]) or "") in {"", *scope}
-        ]
+            seen = await in_sight(conn, person, {row["case_id"] for row in rows if row["case_id"]})
+        now = self._clock.now()
+        return [view_of(row, now) for row in rows if not row["case_id"] or row["case_id"] in seen]
 
     async def work_item(self, person: Person, item_id: int, look: Look = MASKED) -> WorkItemView | None:
         """Show a work item, which carries nothing personal; raises ReadRefused."""
@@ -205,13 +201,11 @@ class Reader:
 
     async def _is_out_of_scope(self, person: Person, objects: Sequence[str]) -> bool:
         """Tell whether one of the cases named belongs to an office that is not one of somebody's own."""
-        scope = person.scope
         named = [each.removeprefix("case ").strip().upper() for each in objects if each.startswith("case ")]
-        if scope is None or not named:
+        if person.scope is None or not named:
             return False
         async with self._store.read() as conn:
-            owners = await cases.offices(conn, named)
-        return any(office is not None and office not in scope for office in owners.values())
+            return await in_sight(conn, person, named) != set(named)
 
     async def _show(
         self,
@@ -257,6 +251,15 @@ class Reader:
             await self._store.together(write)
         except Exception as error:
             raise Unrecorded("The record of who reads cannot be written, so nothing is shown.") from error
+
+
+async def in_sight(conn: AsyncConnection, person: Person, case_ids: Collection[str]) -> set[str]:
+    """Return those cases that are no other office's; one that nobody knows is nobody else's."""
+    scope = person.scope
+    if scope is None:
+        return set(case_ids)
+    owners = await cases.offices(conn, case_ids)
+    return {each for each in case_ids if (owners.get(each) or "") in {"", *scope}}
 
 
 def row_of(

@@ -7,22 +7,25 @@ happen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.chain import START, Checker, Fault, Mark, chained
-from csenet.gateway.store.errors import StoreError
+from csenet.gateway.store.errors import SealBroken, StoreError
 from csenet.gateway.store.prepared import Prepared, adding
+from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.tables import audit
 from csenet.gateway.store.tables_audit import audit_case, audit_head
 
 _WAITING: Final = "csenet_audit"
 _STEP: Final = 2_000
+_UNREADABLE: Final = "(does not open)"
 _HEAD: Final = select(audit_head.c.last, audit_head.c.hash).where(audit_head.c.id == 1)
 _HELD: Final = Prepared(_HEAD.with_for_update())
 _ADD: Final = adding(audit)
@@ -93,27 +96,31 @@ async def head(conn: AsyncConnection) -> Mark:
     return Mark(0, START) if row is None else Mark(row.last, row.hash)
 
 
-async def newest(conn: AsyncConnection, limit: int = 100) -> list[RowMapping]:
+async def newest(conn: AsyncConnection, limit: int = 100) -> list[dict[str, Any]]:
     """Return the newest rows, newest first; in a transaction that writes, its own too."""
     await write(conn)
-    return list((await conn.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))).mappings())
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    return await opened(conn, audit, (await conn.execute(query)).mappings())
 
 
 async def found(
     conn: AsyncConnection,
     *,
-    case_id: str | None = None,
+    cases: Collection[str] | None = None,
+    objects: Collection[str] = (),
     actor: str | None = None,
     action: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    newest_first: bool = False,
     limit: int = 1_000,
-) -> list[RowMapping]:
-    """Find records, oldest first: of one case as seen, of one who acted, of one kind, of some time."""
-    query = select(audit).order_by(audit.c.id).limit(limit)
-    if case_id is not None:
-        query = query.join(audit_case, audit_case.c.audit_id == audit.c.id)
-        query = query.where(audit_case.c.case_id == case_id)
+) -> list[dict[str, Any]]:
+    """Find records, oldest first: of cases or objects as seen, of one who acted, of a kind, of a time."""
+    query = select(audit).order_by(audit.c.id.desc() if newest_first else audit.c.id).limit(limit)
+    if cases is not None:
+        of_cases = select(audit_case.c.audit_id).where(audit_case.c.case_id.in_(sorted(cases)))
+        others = select(audit.c.id).where(audit.c.object.in_(sorted(objects)))
+        query = query.where(audit.c.id.in_(of_cases.union(others) if objects else of_cases))
     if actor is not None:
         query = query.where(audit.c.actor == actor)
     if action is not None:
@@ -122,7 +129,7 @@ async def found(
         query = query.where(audit.c.at >= since)
     if until is not None:
         query = query.where(audit.c.at < until)
-    return list((await conn.execute(query)).mappings())
+    return await opened(conn, audit, (await conn.execute(query)).mappings())
 
 
 async def verify(conn: AsyncConnection, anchors: Sequence[Mark] = ()) -> tuple[int, Fault | None]:
@@ -130,19 +137,34 @@ async def verify(conn: AsyncConnection, anchors: Sequence[Mark] = ()) -> tuple[i
     end = await head(conn)
     checker = Checker(anchors)
     async for row in _all(conn):
-        if not checker.take(dict(row)):
+        if not checker.take(row):
             break
     return checker.count, checker.fault or checker.finish(end)
 
 
-async def _all(conn: AsyncConnection) -> AsyncIterator[RowMapping]:
+async def _all(conn: AsyncConnection) -> AsyncIterator[dict[str, Any]]:
     after = None
     while True:
         query = select(audit).order_by(audit.c.id).limit(_STEP)
         rows = (await conn.execute(query if after is None else query.where(audit.c.id > after))).mappings()
         page = list(rows)
-        for row in page:
+        for row in await _readable(conn, page):
             yield row
         if len(page) < _STEP:
             return
         after = page[-1]["id"]
+
+
+async def _readable(conn: AsyncConnection, page: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """Open what records say; one that does not open says something else than it did."""
+    try:
+        return await opened(conn, audit, page)
+    except (SealBroken, msgspec.DecodeError):
+        return [await _one_readable(conn, row) for row in page]
+
+
+async def _one_readable(conn: AsyncConnection, row: RowMapping) -> dict[str, Any]:
+    try:
+        return (await opened(conn, audit, [row]))[0]
+    except (SealBroken, msgspec.DecodeError):
+        return {**row, "detail": _UNREADABLE}

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import work
+from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.outbox import IN_INDEX, chunks, set_rows, status_is
 from csenet.gateway.store.tables import outbound, work_item
 
@@ -34,7 +35,8 @@ class DeadRow(msgspec.Struct, frozen=True, kw_only=True):
 class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Choose dead transactions; what is None does not matter.
 
-    ``reason`` is the beginning of it; ``before`` leaves out those queued since.
+    ``reason`` is the beginning of it; ``before`` leaves out those queued since, ``offices`` the
+    cases of all others.
     """
 
     partner: str | None = None
@@ -42,6 +44,7 @@ class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     batch_id: int | None = None
     before: datetime | None = None
+    offices: frozenset[str] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Say it as conditions on the rows."""
@@ -54,6 +57,8 @@ class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
             found.append(outbound.c.reason.startswith(self.reason, autoescape=True))
         if self.before is not None:
             found.append(outbound.c.created_at < self.before)
+        if self.offices is not None:
+            found.append(in_scope(outbound.c.case_id, self.offices))
         return found
 
 

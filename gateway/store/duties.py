@@ -174,12 +174,19 @@ async def _picked(conn: AsyncConnection, limit: int, *where: Any) -> list[RowMap
     return list((await conn.execute(query.order_by(duty.c.due, duty.c.id).limit(limit))).mappings())
 
 
-async def judged_in(conn: AsyncConnection, first: date, following: date) -> list[RowMapping]:
-    """Return what was closed in time, and what ran out of time, from ``first`` up to before ``following``."""
+async def judged_in(
+    conn: AsyncConnection, first: date, following: date, offices: frozenset[str] | None = None
+) -> list[RowMapping]:
+    """Return what was closed in time, and what ran out of time, from ``first`` up to before ``following``.
+
+    ``offices`` leaves out the cases of all others.
+    """
     kept = (duty.c.closed_on >= first) & (duty.c.closed_on < following) & (duty.c.closed_on <= duty.c.due)
     late = or_(duty.c.closed_on.is_(None), duty.c.closed_on > duty.c.due)
     missed = (duty.c.due >= first) & (duty.c.due < following) & late
     query = select(duty).where(or_(kept, missed)).order_by(duty.c.due, duty.c.id)
+    if offices is not None:
+        query = query.where(in_scope(duty.c.case_id, offices))
     return list((await conn.execute(query)).mappings())
 
 

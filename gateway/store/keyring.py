@@ -14,10 +14,10 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import tables_corrections, tables_participants, tables_work  # noqa: F401 - sealed too
 from csenet.gateway.store.errors import SealingError
+from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.sealing import Ring, content_tables
-from csenet.gateway.store.tables import data_key, metadata, sealing_progress
+from csenet.gateway.store.tables import data_key, sealing_progress
 from csenet.gateway.store.wrapping import Wrapped, WrappingKeys
 
 SEARCH: Final = "search"
@@ -54,7 +54,7 @@ class Keyring:
 
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of content that have keys of their own."""
-        kinds = {table.info["content"].kind for table in content_tables(metadata.sorted_tables)}
+        kinds = {table.info["content"].kind for table in content_tables(every_table())}
         return (*sorted(kinds | {FILES}), SEARCH)
 
     def is_due(self) -> bool:
@@ -171,7 +171,7 @@ async def _mark_empty(conn: AsyncConnection, now: datetime) -> None:
     """Note of each table without rows that nothing in it is unsealed."""
     done: list[dict[str, Any]] = []
     known = set((await conn.execute(select(sealing_progress.c.table))).scalars())
-    for table in content_tables(metadata.sorted_tables):
+    for table in content_tables(every_table()):
         if table.name in known:
             continue
         if (await conn.execute(select(literal(1)).select_from(table).limit(1))).first() is None:
@@ -184,4 +184,4 @@ async def _is_whole(conn: AsyncConnection) -> bool:
     """Tell whether each table with content has been gone through to its end."""
     query = select(sealing_progress.c.table).where(sealing_progress.c.finished_at.is_not(None))
     finished = set((await conn.execute(query)).scalars())
-    return all(table.name in finished for table in content_tables(metadata.sorted_tables))
+    return all(table.name in finished for table in content_tables(every_table()))

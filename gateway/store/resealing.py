@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.errors import SealBroken
+from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.keyring import LOOK_AGAIN, SEARCH
 from csenet.gateway.store.sealing import (
     MARK,
@@ -26,7 +27,7 @@ from csenet.gateway.store.sealing import (
     seal_row,
     shape_of,
 )
-from csenet.gateway.store.tables import data_key, metadata, sealing_progress
+from csenet.gateway.store.tables import data_key, sealing_progress
 
 Hold = Callable[[AsyncConnection], Awaitable[None]]
 Index = Callable[[AsyncConnection, Table, Sequence[dict[str, Any]]], Awaitable[None]]
@@ -75,7 +76,7 @@ async def pending(conn: AsyncConnection) -> list[Table]:
         sealing_progress.c.finished_at.is_not(None), sealing_progress.c.after.is_(None)
     )
     done = set((await conn.execute(query)).scalars())
-    return [table for table in content_tables(metadata.sorted_tables) if table.name not in done]
+    return [table for table in content_tables(every_table()) if table.name not in done]
 
 
 async def ready_at(conn: AsyncConnection) -> datetime | None:
@@ -221,7 +222,7 @@ async def keys_in_use(conn: AsyncConnection, numbers: list[int]) -> set[int]:
     """Return those of the data keys that some value is sealed with."""
     heads = {MARK + number.to_bytes(4): number for number in numbers}
     used: set[int] = set()
-    for table in content_tables(metadata.sorted_tables):
+    for table in content_tables(every_table()):
         for name, *_ in shape_of(table).columns:
             used |= {heads[head] for head in await _heads(conn, table.c[name]) if head in heads}
     return used
@@ -261,7 +262,7 @@ async def rotate_wrapping(store: Store) -> tuple[str, int]:
 
 async def verify(store: Store, limit: int = AT_ONCE) -> AsyncIterator[tuple[str, int, list[str]]]:
     """Open everything, table by table; gives its name, how many records, and what does not open."""
-    for table in content_tables(metadata.sorted_tables):
+    for table in content_tables(every_table()):
         (key,) = table.primary_key
         count, wrong, after = 0, [], None
         while True:
@@ -294,5 +295,5 @@ async def progress(conn: AsyncConnection) -> list[Progress]:
             or rows[table.name]["finished_at"] is None
             or rows[table.name]["after"] is not None,
         )
-        for table in content_tables(metadata.sorted_tables)
+        for table in content_tables(every_table())
     ]

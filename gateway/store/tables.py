@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from csenet.gateway.store.columns import ROW_ID, Json, Sealed, UtcDateTime, content, one_of
+from csenet.gateway.store.columns import ROW_ID, Sealed, UtcDateTime, content, one_of
 
 INBOUND_STATUSES = ("received", "malformed", "duplicate", "conflict", "parked", "decided")
 OUTBOUND_STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead", "cancelled")
@@ -296,8 +296,9 @@ audit = Table(
     Column("actor", String(64), nullable=False),
     Column("action", String(64), nullable=False),
     Column("object", String(128), nullable=False),
-    Column("detail", Json),
+    Column("detail", Sealed("json")),
     Column("hash", String(64), nullable=False),
+    info=content("audit", "id"),
 )
 
 serial_counter = Table(

@@ -142,11 +142,11 @@ async def test_records_are_found_by_case_actor_kind_and_time(store: Store) -> No
         async def ids(**wanted: Any) -> list[int]:
             return [row["id"] for row in await audit.found(conn, **wanted)]
 
-        assert await ids(case_id="MN1") == [1, 2]
-        assert await ids(case_id="MN2") == [1]
+        assert await ids(cases=["MN1"]) == [1, 2]
+        assert await ids(cases=["MN2"]) == [1]
         assert await ids(actor="bob") == [2]
-        assert await ids(case_id="MN1", since=later) == [2]
-        assert await ids(case_id="MN1", until=later) == [1]
+        assert await ids(cases=["MN1"], since=later) == [2]
+        assert await ids(cases=["MN1"], until=later) == [1]
         assert await ids(action="case.write") == []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -214,13 +213,9 @@ def test_personal_data_is_shown_only_when_asked_for_and_that_is_audited(folder: 
     assert "INVENTED" not in masked.stdout
     assert "900123456" not in invoke("show", "out-1", "--json").stdout
     assert "INVENTED" in clear.stdout
-    with sqlite3.connect(folder / "data" / "gateway.db") as store:
-        rows = store.execute(
-            "SELECT actor, object, detail FROM audit WHERE action = 'transaction.read'"
-        ).fetchall()
-    store.close()
-    assert [row[:2] for row in rows] == [(system_user(), "transaction out-1")] * 3
-    first, told, last = (json.loads(row[2]) for row in rows)
+    rows = json.loads(invoke("audit", "list", "--action", "transaction.read", "--json").stdout)
+    assert [(row["actor"], row["object"]) for row in rows] == [(system_user(), "transaction out-1")] * 3
+    first, told, last = (row["detail"] for row in rows)
     assert told["purpose"] == "call of the NCP"
     assert "ncp_identification.name_last" in told["unmasked"]
     assert "INVENTED" not in str(told)

@@ -31,7 +31,7 @@ async def traffic(where: Path) -> None:
     await desk.settle(receipt.file_id)
     async with store.begin() as conn:
         for case_id in ("MN1", "MN2"):
-            await search.replace(conn, f"case-{case_id}", {("name", "EXAMPLESON ROWAN")})
+            await search.put_case(conn, case_id, {("name", "EXAMPLESON ROWAN")})
     await store.close()
 
 

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 import trustme
 from aiohttp import web
-from sqlalchemy import select
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.probing import Probed, ProbeReport, Question
@@ -26,9 +25,8 @@ from csenet.gateway.errors import NotFound
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.intake.http import PATH, add_exchange_routes
-from csenet.gateway.store import destinations
+from csenet.gateway.store import audit, destinations
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tables import audit
 from csenet.gateway.tls import client_context
 
 from .conftest import QUIET
@@ -74,8 +72,8 @@ async def test_the_exchange_knows_us_and_the_partners_behind_it(
     assert (nobody.well, states(nobody)["partner"]) == (False, "failed")
     assert (await exchange.counts()).batches == 0
     async with store.read() as conn:
-        rows = (await conn.execute(select(audit.c.actor, audit.c.object, audit.c.detail))).all()
-    assert [(row.actor, row.object, row.detail["well"]) for row in rows] == [
+        rows = await audit.found(conn)
+    assert [(row["actor"], row["object"], row["detail"]["well"]) for row in rows] == [
         ("pat", "20", True),
         ("pat", "19", False),
     ]

@@ -55,7 +55,8 @@ async def test_each_table_with_content_names_its_records_by_what_an_insert_knows
     for table in tables:
         shape = sealing.shape_of(table)
         assert shape.columns
-        assert "id" not in shape.name
+        # Only the chain of the audit numbers its rows itself.
+        assert "id" not in shape.name or table.name == "audit"
 
 
 async def test_content_does_not_open_in_another_record_column_or_table(desk: Desk, store: Store) -> None:

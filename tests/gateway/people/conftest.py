@@ -15,9 +15,12 @@ from argon2 import PasswordHasher
 
 from csenet.gateway.casework import build_app
 from csenet.gateway.clock import ManualClock
+from csenet.gateway.console.part import add_pages
+from csenet.gateway.console.sources import Sources
 from csenet.gateway.desk import Desk
 from csenet.gateway.people import passwords
 from csenet.gateway.people.accounts import Accounts
+from csenet.gateway.people.reading import Reader
 from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store.engine import Store
 
@@ -59,6 +62,7 @@ async def browser(
     aiohttp_client: Any, desk: Desk, store: Store, clock: ManualClock, settings: PeopleSection
 ) -> Client:
     app = build_app(desk, store, clock=clock, jurisdiction_name="Minnesota", people=settings)
+    add_pages(app, Sources(desk=desk, store=store, clock=clock, reader=Reader(desk, store, clock)))
     client: Client = await aiohttp_client(app, headers={"Accept": "text/html"})
     return client
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.people.accounts import Accounts
 from csenet.gateway.people.person import Kind, Person
@@ -14,6 +17,8 @@ from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Role
 from csenet.gateway.store import audit, cases
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.tables import outbound
+from csenet.gateway.store.tables_duties import duty
 
 from ..conftest import BOTH_STORES, arriving, facts, lines
 from .conftest import Client, enter
@@ -37,6 +42,23 @@ async def three(desk: Desk) -> None:
         number = int(case_id[2:])
         await desk.accept(lines(arriving("MSC P GSC17", number, case_id)), source="test", name=case_id)
     await desk.settle_pending()
+
+
+@pytest.fixture
+async def stuck(desk: Desk, store: Store, three: None) -> None:
+    """Put a transaction that could not leave, and a duty that is late, to each of the three."""
+    for number in (1, 2, 3):
+        asked = arriving("CSI R FRINF", number + 10, f"MN{number}")
+        await desk.accept(lines(asked), source="test", name=f"asked {number}")
+    # MN11 is of the same office as MN1, and so on.
+    for case_id, office in (("MN11", {"office": "north"}), ("MN21", {"office": "south"}), ("MN31", {})):
+        await desk.put_case(case_id, facts(**office))
+        await desk.submit({"case_id": case_id, "far": "MSC P GSC15"})
+    await desk.settle_pending()
+    async with store.begin() as conn:
+        await conn.execute(update(outbound).values(status="dead", reason="unreachable"))
+        again = {"closed_on": None, "closed_by": None, "closed_outbound_id": None, "outcome": None}
+        await conn.execute(update(duty).values(due=date(2026, 11, 1), **again))
 
 
 @pytest.fixture
@@ -121,3 +143,53 @@ async def test_a_case_that_moves_to_another_office_moves_out_of_sight(
     assert (await north.get("/v1/cases/MN1")).status == 404
     await desk.put_case("MN1", facts("responding"))
     assert (await north.get("/v1/cases/MN1")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console/cases",
+        "/console/transactions",
+        "/console/transactions/export?format=csv",
+        "/console/work",
+        "/console/duties",
+        "/console/dead",
+        "/v1/dead",
+        "/v1/duties/compliance?month=2026-11",
+    ],
+)
+async def test_pages_and_exports_leave_other_offices_out(north: Client, stuck: None, path: str) -> None:
+    answer = await north.get(path)
+    page = await answer.text()
+    assert answer.status == 200, page
+    assert "MN1" in page
+    assert "MN3" in page
+    assert "MN2" not in page
+
+
+async def test_a_search_by_person_shows_own_cases_and_records_which(
+    north: Client, desk: Desk, store: Store
+) -> None:
+    person = {"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900123456"}
+    for case_id, office in (("MN1", "North"), ("MN2", "South")):
+        await desk.put_case(case_id, facts("responding", office=office, ncp_identification=person))
+    csrf = (await token(north))["X-CSRF-Token"]
+    form = {"kind": "ssn", "value": "900-12-3456", "csrf": csrf}
+    page = await (await north.post("/console/find", data=form)).text()
+    assert "MN1" in page
+    assert "MN2" not in page
+    async with store.read() as conn:
+        detail = (await audit.newest(conn, 1))[0]["detail"]
+    assert detail["objects"] == ["by ssn", "case MN1"]
+
+
+async def test_who_looked_stands_on_the_page_of_a_case(
+    north: Client, accounts: Accounts, clock: ManualClock
+) -> None:
+    transaction = (await (await north.get("/v1/transactions?case_id=MN1")).json())["transactions"][0]
+    await north.get(f"/v1/transactions/{transaction['id']}")
+    await enter(north, accounts, "aud", "auditor", "viewer")
+    page = await (await north.get("/console/cases/MN1")).text()
+    who = page.split('id="who"')[1]
+    assert "ada" in who
+    assert "transaction" in who.lower()

@@ -100,7 +100,7 @@ async def test_one_asks_another_approves_and_it_leaves(
     assert detail.transaction["ncp_locate"]["residential_city"] == "DULUTH"
     assert not await still_refused(at_risk, store, clock, int(sent.transaction.removeprefix("out-")))
     async with store.read() as conn:
-        actions = [(row["action"], row["actor"]) for row in await audit.found(conn, case_id="MN1")]
+        actions = [(row["action"], row["actor"]) for row in await audit.found(conn, cases=["MN1"])]
     assert actions == [("release.asked", "ada"), ("release.approved", "sue")]
     with pytest.raises(Conflict):
         await at_risk.approve_release(asked.id, actor="sue")

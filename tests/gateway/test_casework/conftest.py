@@ -26,7 +26,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views_today import Today
 from csenet.gateway.people import tokens
-from csenet.gateway.store.dead import DeadRow
+from csenet.gateway.store.dead import DeadFilter, DeadRow
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store, open_store
 
@@ -161,7 +161,7 @@ class FakeDesk:
         self.note("ledger_check")
         return self.ledger
 
-    async def dead_list(self) -> Sequence[DeadRow]:
+    async def dead_list(self, wanted: DeadFilter | None = None) -> Sequence[DeadRow]:
         self.note("dead_list")
         return [
             DeadRow(

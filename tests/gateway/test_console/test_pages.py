@@ -19,6 +19,7 @@ from csenet.gateway.console.sources import Sources
 from csenet.gateway.people import tokens
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Right, Role, table
+from csenet.gateway.store import audit as records
 from csenet.gateway.store.tables import api_token, audit, outbound
 
 from ..conftest import LEDGER, arriving, case_block, facts, lines
@@ -156,9 +157,7 @@ async def test_who_somebody_is_stays_hidden_until_somebody_says_why(
     shown = await client.post(path, headers=keys["supervisor"], data={"purpose": "call of the other state"})
     assert "NORDQUIST" in await shown.text()
     async with store.read() as conn:
-        rows = (
-            (await conn.execute(select(audit).where(audit.c.action == "transaction.read"))).mappings().all()
-        )
+        rows = await records.found(conn, action="transaction.read")
     assert rows[-1]["detail"]["purpose"] == "call of the other state"
     assert rows[-1]["detail"]["channel"] == "console"
 
