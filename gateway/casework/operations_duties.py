@@ -65,6 +65,7 @@ OPERATIONS: Final = (
             _query(
                 "partner", "With this state, by its two-digit FIPS code.", type="string", pattern=r"^\d{2}$"
             ),
+            _query("office", "That this office answers for.", type="string", minLength=1, maxLength=64),
             _query(
                 "due_within", "Due within so many calendar days.", type="integer", minimum=0, maximum=3660
             ),

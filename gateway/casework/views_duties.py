@@ -39,6 +39,7 @@ async def list_duties(request: web.Request) -> web.Response:
         kind=asked.take("duty", requests.short_text, "a duty such as RS7"),
         case_id=asked.take("case_id", requests.short_text, "a case ID"),
         partner=asked.take("partner", requests.digits(2, 2), "two digits"),
+        office=asked.take("office", requests.short_text, "an office"),
         open_only=everything != "true",
         due_by=None if within is None else today + timedelta(days=within),
         overdue_on=today if overdue == "true" else None,

@@ -73,6 +73,7 @@ def side_option(**more: Any) -> Callable[[Decorated], Decorated]:
 @click.option("--due-within", callback=_days, metavar="DAYS", help="Due within so many calendar days, as 5d.")
 @click.option("--overdue", is_flag=True, help="Only what is overdue.")
 @click.option("--partner", callback=_partner, help="With this state, as KS or 20.")
+@click.option("--office", help="Only what this office answers for.")
 @click.option("--case", "case_id", help="Only this case.")
 @click.option("--all", "everything", is_flag=True, help="Closed ones too.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
@@ -85,6 +86,7 @@ def duties(
     due_within: int | None,
     overdue: bool,
     partner: str | None,
+    office: str | None,
     case_id: str | None,
     everything: bool,
     limit: int,
@@ -102,6 +104,7 @@ def duties(
             side=side,
             case_id=case_id,
             partner=partner,
+            office=office,
             open_only=not everything,
             due_by=None if due_within is None else today + timedelta(days=due_within),
             overdue_on=today if overdue else None,
@@ -113,7 +116,19 @@ def duties(
     if as_json:
         print_json(page.duties)
         return
-    columns = ["id", "duty", "side", "case", "state", "opened by", "started", "due", "days left", "outcome"]
+    columns = [
+        "id",
+        "duty",
+        "side",
+        "case",
+        "state",
+        "office",
+        "opened by",
+        "started",
+        "due",
+        "days left",
+        "outcome",
+    ]
     print_table("Duties", columns, [_row(each) for each in page.duties])
 
 
@@ -128,6 +143,7 @@ def _row(each: Any) -> tuple[Any, ...]:
         each.side,
         each.case_id,
         each.partner,
+        each.office,
         each.opened_by,
         each.started_on,
         each.due,

@@ -26,6 +26,14 @@ def assignment(agency: Agency, record: CaseRecord | None, partner: str | None, k
     return assigned(agency.work_rules, matter)
 
 
+def office_of(agency: Agency, record: CaseRecord | None, partner: str | None) -> str | None:
+    """Find the office that answers for a case: the one the case system named, else the one of the rules."""
+    if record is not None and record.facts.office is not None:
+        return record.facts.office
+    rule = assignment(agency, record, partner, "")
+    return None if rule is None else rule.office
+
+
 def _county(agency: Agency, record: CaseRecord | None) -> str:
     """Give our county of a case: of its order, else of its payments, else the agency's own."""
     facts = record.facts if record is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -36,6 +36,9 @@ INSTEAD = frozenset(
     )
 )
 """Kinds of work that take the place of an answer which could not leave by itself."""
+
+
+OfficeOf = Callable[[str | None, str], str | None]
 
 
 @dataclass(slots=True)
@@ -186,8 +189,14 @@ class DutyBook:
             due = due_on(rule, on, self.agency.calendar, theirs)
             self._held.append(Held(rule, case_id, partner, far, on, due, cause, queued))
 
-    async def flush(self, conn: AsyncConnection) -> None:
-        """Write what changed; transactions received and sent have their rows by now."""
+    async def flush(self, conn: AsyncConnection, office_of: OfficeOf) -> None:
+        """Write what changed; transactions received and sent have their rows by now.
+
+        ``office_of`` says which office answers for a case with a state.
+        """
+        for held in self._held:
+            if held.number is None:
+                held.office = office_of(held.case_id, held.partner)
         await duties.add(conn, [self._row(held) for held in self._held if held.number is None])
         closed = [
             {"number": held.number, **_closed(held.closing, prefix=False)}

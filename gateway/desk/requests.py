@@ -18,6 +18,7 @@ from csenet.codecs.blocks import Header
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import CodecError, Problem, Severity
 from csenet.codecs.transaction import Transaction
+from csenet.gateway.desk import duty_cases
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.duties import INSTEAD
@@ -34,7 +35,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
 from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
-from csenet.gateway.store import audit, cases, duties, journal, outgoing, search, work
+from csenet.gateway.store import audit, cases, journal, outgoing, search, work
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
@@ -91,7 +92,9 @@ async def put_case(
         await cases.add(conn, row)
     else:
         await cases.save(conn, [row])
-    await search.put_case(conn, key, words_of_case(CaseRecord(facts=facts, state=state)))
+    record = CaseRecord(facts=facts, state=state)
+    await search.put_case(conn, key, words_of_case(record))
+    await duty_cases.became_known(conn, workset, record, actor)
     detail = {"version": row["version"]}
     event = {"case_id": key, "at": workset.now, "event": "facts.received", "detail": detail}
     await cases.add_events(conn, [{**event, "inbound_id": None, "outbound_id": None}])
@@ -293,9 +296,9 @@ async def complete_work(
     _check_completion(on, outcome, received_on, workset.today)
     about = await _case_of_work(conn, row["case_id"], case_id)
     came_by = await work.joined_by(conn, item_id)
-    if about != row["case_id"] and about is not None:
-        await duties.put_to_case(conn, came_by, about)
     await workset.load(conn, {about} if about else set())
+    if about != row["case_id"] and about is not None:
+        await duty_cases.put_to_case(conn, workset, came_by, about)
     await workset.duties.load(conn, (), came_by)
     view = msgspec.structs.replace(work_view(row), case_id=about)
     workset.hold_work(view)

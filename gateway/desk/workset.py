@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.codes import FarCode
 from csenet.gateway.desk.agency import Agency
-from csenet.gateway.desk.assigning import assignment, due_of, same_thing
+from csenet.gateway.desk.assigning import assignment, due_of, office_of, same_thing
 from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.indexing import record_of, words_of_case
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
@@ -303,9 +303,12 @@ class WorkingSet:
         await self._write_cases(conn)
         await self._write_queued(conn)
         await self._write_work(conn)
-        await self.duties.flush(conn)
+        await self.duties.flush(conn, self._office_of)
         await cases.add_events(conn, [self._timeline_row(event) for event in self.timeline])
         await audit.add(conn, [self._audit_row(event) for event in self.audit])
+
+    def _office_of(self, case_id: str | None, partner: str) -> str | None:
+        return office_of(self.agency, self.record(case_id), partner)
 
     async def _write_arrivals(self, conn: AsyncConnection) -> None:
         fresh = [each for each in self.arrivals if each.cause.inbound_id is None]
@@ -409,7 +412,7 @@ class WorkingSet:
             "messages": 1,
             "outcome": None if opened.completed_on is None else "done",
             "priority": kind_of(item.kind).priority,
-            "office": opened.rule.office if opened.rule else None,
+            "office": opened.rule.office if opened.rule else self._office_of(item.case_id, ""),
             "worker": opened.rule.worker if opened.rule else None,
             "status": "open" if opened.completed_on is None else "completed",
             "reasons": msgspec.to_builtins(item.reasons),

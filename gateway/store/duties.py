@@ -23,6 +23,7 @@ class DutyFilter(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     case_id: str | None = None
     partner: str | None = None
+    office: str | None = None
     open_only: bool = True
     due_by: date | None = None
     overdue_on: date | None = None
@@ -93,12 +94,27 @@ async def taken_back(conn: AsyncConnection, outbound_ids: Collection[int], on: d
     await conn.execute(update(duty).where(duty.c.outbound_id.in_(numbers), still).values(**gone))
 
 
-async def put_to_case(conn: AsyncConnection, inbound_ids: Collection[int], case_id: str) -> None:
-    """Put the duties that transactions opened to the case that a person found for them."""
+async def put_to_case(
+    conn: AsyncConnection, inbound_ids: Collection[int], case_id: str, office: str | None
+) -> None:
+    """Put the duties that transactions opened to the case that was found for them, and to its office."""
     if inbound_ids:
-        await conn.execute(
-            update(duty).where(duty.c.inbound_id.in_(sorted(inbound_ids))).values(case_id=case_id)
-        )
+        chosen = duty.c.inbound_id.in_(sorted(inbound_ids))
+        await conn.execute(update(duty).where(chosen).values(case_id=case_id, office=office))
+
+
+async def give_office(conn: AsyncConnection, case_id: str, office: str | None) -> None:
+    """Put the open duties of a case to the office that answers for it now."""
+    other = duty.c.office.is_distinct_from(office)
+    await conn.execute(update(duty).where(duty.c.case_id == case_id, _IS_OPEN, other).values(office=office))
+
+
+async def without_case(conn: AsyncConnection, partner: str) -> set[int]:
+    """Return the transactions of a state that opened duties still open for which no case is known."""
+    query = select(duty.c.inbound_id).where(
+        duty.c.case_id.is_(None), _IS_OPEN, duty.c.partner == partner, duty.c.inbound_id.is_not(None)
+    )
+    return set((await conn.execute(query)).scalars())
 
 
 async def not_done(conn: AsyncConnection, by: str) -> None:
@@ -117,7 +133,7 @@ async def listed(conn: AsyncConnection, wanted: DutyFilter) -> list[RowMapping]:
     query = select(duty).order_by(duty.c.due, duty.c.id).limit(wanted.limit + 1)
     if wanted.open_only:
         query = query.where(duty.c.closed_on.is_(None))
-    for name in ("side", "kind", "case_id", "partner"):
+    for name in ("side", "kind", "case_id", "partner", "office"):
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(duty.c[name] == value)

@@ -18,6 +18,7 @@ from csenet.gateway.store import duties as rows
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import outbound
+from csenet.handlers.policy.work_rules import WorkRule
 
 from .conftest import QUIET, arriving, case_block, facts, lines
 
@@ -337,3 +338,20 @@ async def test_work_on_what_a_check_stopped_is_due_while_it_can_be_answered(desk
     duty = await one(desk, kind="CR3")
     item = (await work(desk, "case_closed"))[-1]
     assert item.due == duty.due == date(2026, 11, 30)
+
+
+async def test_a_duty_has_the_office_of_its_case_and_figures_are_told_by_office(
+    store: Store, clock: ManualClock
+) -> None:
+    rules = (WorkRule(office="DULUTH", ncp_from="E", ncp_to="E"), WorkRule(office="CENTRAL"))
+    desk = Desk(store, agency_of("27", work_rules=rules), clock, QUIET)
+    for case_id, more in (("MN1", {"office": "Hennepin"}), ("MN2", {}), ("MN3", {"ncp_identification": {}})):
+        await desk.put_case(case_id, facts("responding", **more))
+        await desk.happened(case_id, {"id": case_id, "kind": "employment_ended"})
+    assert [each.office for each in await duties(desk)] == ["HENNEPIN", "DULUTH", "CENTRAL"]
+    figures = await desk.compliance(date(2026, 11, 1))
+    shown = [(each.name, each.in_time) for each in figures.groups if each.by == "office"]
+    assert shown == [("CENTRAL", 1), ("DULUTH", 1), ("HENNEPIN", 1)]
+    await take(desk, arriving("MSC R GRUPD", 1, blocks="1000001", body=case_block() + " " * 416))
+    await desk.put_case("MN1", facts("responding", office="Ramsey"))
+    assert (await one(desk, kind="CR3")).office == "RAMSEY"

@@ -17,6 +17,7 @@ from csenet.gateway.desk import Desk, TransactionFilter, TransactionRejected, Wo
 from csenet.gateway.desk.indexing import index_cases
 from csenet.gateway.desk.results import Rejected
 from csenet.gateway.store import search
+from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.handlers.policy.profile import load_profile
 
@@ -237,3 +238,23 @@ async def test_cases_kept_before_the_search_are_found_once_they_are_indexed(
     assert (await index_cases(store), await index_cases(store)) == (1, 0)
     await take(willing, request(2, other_case_id="0KS1"))
     assert await sent(willing) == [("ENF A ANOAD", "MN7")]
+
+
+async def test_a_duty_of_a_request_gets_its_case_when_the_facts_of_that_case_come(desk: Desk) -> None:
+    await take(desk, request(1))
+    unlike = facts("responding", other_case_id="KS5")
+    elsewhere = facts("responding", other_fips="4800000", ncp_identification=PERSON)
+    known = facts("responding", office="Hennepin", other_case_id=None, ncp_identification=PERSON)
+    seen = []
+    for case_id, body in (("MN5", unlike), ("MN6", elsewhere), ("MN7", known)):
+        await desk.put_case(case_id, {name: value for name, value in body.items() if value is not None})
+        (duty,) = (await desk.list_duties(DutyFilter(kind="CR1"))).duties
+        seen.append((duty.case_id, duty.office))
+    assert seen == [(None, None), (None, None), ("MN7", "HENNEPIN")]
+    (item,) = await work(desk)
+    assert item.case_id == "MN7"
+    done = {"id": "a", "kind": "referral_acknowledged", "of": "enforcement", "other_case_id": "KS1"}
+    await desk.happened("MN7", done)
+    assert await sent(desk) == [("ENF A ANOAD", "MN7")]
+    assert [each.status for each in await work(desk)] == ["completed"]
+    assert (await desk.list_duties(DutyFilter(kind="CR1"))).duties == []
