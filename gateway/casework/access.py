@@ -122,7 +122,7 @@ async def _token(request: web.Request) -> Token:
     scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     token = None
     if scheme.lower() == "bearer" and secret:
-        async with request.app[STORE].read() as conn:
+        async with request.app[STORE].glance() as conn:
             token = await tokens.verify(conn, secret.strip())
     if token is None:
         challenge = 'Bearer realm="csenet"' + (', error="invalid_token"' if secret else "")

@@ -16,11 +16,13 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.people.rights import FORMER, Role, table
+from csenet.gateway.store.prepared import Prepared
+from csenet.gateway.store.sealing import Row
 from csenet.gateway.store.tables import api_token
 
 PREFIX: Final = "csn_"
@@ -30,6 +32,7 @@ _RANDOM_BYTES: Final = 32
 _LONGEST: Final = 128
 _LENT: Final = (Role.OPERATOR, Role.ADMINISTRATOR)
 """Roles of people that a program may have as well, to do their errands."""
+_WITH_DIGEST: Final = Prepared(select(api_token).where(api_token.c.sha256 == bindparam("digest")))
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
@@ -72,7 +75,8 @@ async def verify(conn: AsyncConnection, secret: str) -> Token | None:
     if not secret.startswith(PREFIX) or len(secret) > _LONGEST:
         return None
     digest = _digest(secret)
-    row = (await conn.execute(select(api_token).where(api_token.c.sha256 == digest))).mappings().first()
+    found = await _WITH_DIGEST.mappings(conn, digest=digest)
+    row = found[0] if found else None
     if row is None or not hmac.compare_digest(row["sha256"], digest) or row["revoked_at"] is not None:
         return None
     return _token(row)
@@ -101,7 +105,7 @@ def role_names() -> tuple[str, ...]:
     return tuple(str(role) for role in (*table().of_kind("machine"), *_LENT))
 
 
-def _token(row: RowMapping) -> Token:
+def _token(row: Row) -> Token:
     """Read one row; the digest stays behind."""
     return Token(
         id=row["id"],

@@ -49,6 +49,8 @@ _WRITER_PRAGMAS: Final = (
     "busy_timeout=0",
 )
 
+_GLANCER_PRAGMAS: Final = ("busy_timeout=10000", "query_only=ON")
+
 
 class Disk:
     """Remember how quick commits are, make them accordingly, and keep the log short."""
@@ -140,6 +142,7 @@ class InPlaceDialect(SQLiteDialect_pysqlite):
     is_async = True
     supports_statement_cache = True
     disk: Disk
+    beginning = "BEGIN IMMEDIATE"
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[pool.Pool]:
@@ -152,7 +155,7 @@ class InPlaceDialect(SQLiteDialect_pysqlite):
         pause = 0.0005
         while True:
             try:
-                dbapi_connection.execute("BEGIN IMMEDIATE")
+                dbapi_connection.execute(self.beginning)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
                     raise
@@ -211,7 +214,7 @@ def _told(sql: str, error: sqlite3.Error) -> DBAPIError:
 
 
 class InPlaceEngine(AsyncEngine):
-    """Hand out connections that execute in place; one of them is kept for the one who writes."""
+    """Hand out connections that execute in place; one of them is kept for the one whose turn it is."""
 
     _connection_cls = InPlaceConnection
 
@@ -232,6 +235,17 @@ class InPlaceEngine(AsyncEngine):
             async with self._line.begin():
                 yield self._line
 
+    @asynccontextmanager
+    async def glancing(self) -> AsyncIterator[AsyncConnection]:
+        """Run the block outside of any transaction: each statement sees what is committed by then."""
+        async with self._turn:
+            self._line = self._line or await self.connect()
+            try:
+                yield self._line
+            finally:
+                if self._line.in_transaction():
+                    await self._line.rollback()
+
     async def dispose(self, close: bool = True) -> None:
         """Close all connections."""
         if self._line is not None:
@@ -242,6 +256,18 @@ class InPlaceEngine(AsyncEngine):
 
 def writer(url: URL) -> tuple[AsyncEngine, Disk]:
     """Make the engine of the one writer, and its disk, to be closed after it."""
+    disk = Disk(url.database or "")
+    return _engine(url, disk, _WRITER_PRAGMAS), disk
+
+
+def glancer(url: URL, disk: Disk) -> InPlaceEngine:
+    """Make the engine of whoever reads a few rows by their keys, which a thread would only delay."""
+    engine = _engine(url, disk, _GLANCER_PRAGMAS)
+    cast(InPlaceDialect, engine.sync_engine.dialect).beginning = "BEGIN"
+    return engine
+
+
+def _engine(url: URL, disk: Disk, pragmas: tuple[str, ...]) -> InPlaceEngine:
     made = create_async_engine(
         url.set(drivername=DRIVER),
         pool_size=1,
@@ -250,14 +276,13 @@ def writer(url: URL) -> tuple[AsyncEngine, Disk]:
         connect_args={"check_same_thread": False, "cached_statements": 256},
     )
     engine = InPlaceEngine(made.sync_engine)
-    disk = Disk(url.database or "")
     cast(InPlaceDialect, engine.sync_engine.dialect).disk = disk
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
         # Otherwise the driver opens transactions by its own rules, and only before some statements.
         connection.isolation_level = None
-        for pragma in _WRITER_PRAGMAS:
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()
 
-    return engine, disk
+    return engine

@@ -47,16 +47,18 @@ class Store:
         holder: str = "",
         disk: Disk | None = None,
         keyring: Keyring | None = None,
+        glancer: InPlaceEngine | None = None,
     ) -> None:
         """Take the engines, the disk of an embedded database, and the keys; ``open_store`` makes them."""
         self.keyring = keyring or Keyring()
         """Holds the keys that seal content; without one, none is sealed."""
-        for engine in (writer, reader):
+        for engine in (writer, reader, glancer or reader):
             engine.sync_engine.update_execution_options(**{OPTION: self.keyring})
         self.holder = holder or secrets.token_hex(8)
         """Names this gateway among those that share the database."""
         self._writer = writer
         self._reader = reader
+        self._glancer = glancer
         self._disk = disk
         self._turn = asyncio.Lock()
         self.shared = writer.dialect.name == "postgresql"
@@ -125,7 +127,7 @@ class Store:
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
         """Read a few rows by their keys; in place on an embedded database, where a thread takes longer."""
-        async with self.read() if self.shared else self.begin() as connection:
+        async with self.read() if self._glancer is None else self._glancer.glancing() as connection:
             yield connection
 
     async def together(self, work: Work[T]) -> T:
@@ -136,6 +138,8 @@ class Store:
         """Finish the commit under way and close all connections."""
         await self._committer.close()
         await self._reader.dispose()
+        if self._glancer is not None:
+            await self._glancer.dispose()
         await self._writer.dispose()
         if self._disk is not None:
             self._disk.close()
@@ -184,7 +188,7 @@ def store_at(url: URL, holder: str = "", keyring: Keyring | None = None) -> Stor
     if url.get_backend_name() == "postgresql":
         return Store(*postgres.engines(url), holder, keyring=keyring)
     writer, disk = embedded.writer(url)
-    return Store(writer, _reader(url), holder, disk, keyring)
+    return Store(writer, _reader(url), holder, disk, keyring, embedded.glancer(url, disk))
 
 
 def _version(connection: Connection) -> str | None:

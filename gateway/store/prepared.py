@@ -246,9 +246,8 @@ async def new_ids(conn: AsyncConnection, table: Table, count: int) -> Sequence[i
 
     Only for the one who writes alone: so rows can be added in one go, and others name them at once.
     """
-    if conn.dialect.name == "postgresql":
-        found = await conn.exec_driver_sql(_SEQUENCES.format(table=table.name), (count,))
-        return [int(row[0]) for row in found]
-    highest = (await conn.exec_driver_sql(f'SELECT max(id) FROM "{table.name}"')).scalar_one()  # noqa: S608
-    first = int(highest or 0) + 1
-    return range(first, first + count)
+    if isinstance(conn, InPlaceConnection):
+        highest = conn.run(f'SELECT max(id) FROM "{table.name}"', ()).fetchone()[0]  # noqa: S608
+        return range((highest or 0) + 1, (highest or 0) + 1 + count)
+    found = await conn.exec_driver_sql(_SEQUENCES.format(table=table.name), (count,))
+    return [int(row[0]) for row in found]
