@@ -12,8 +12,9 @@ from csenet.gateway.console import pages
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.console.today import FIGURES
 from csenet.gateway.console.words import FUNCTIONS
+from csenet.gateway.delivery.probing import ProbeReport
 from csenet.gateway.desk import views_queues
-from csenet.gateway.partners import window
+from csenet.gateway.partners import EXCHANGE, window
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import destinations, partner_holds
@@ -25,6 +26,10 @@ PATH: Final = "/console/partners"
 
 async def get_list(request: web.Request) -> web.Response:
     """List partners with their traffic, and show the way out."""
+    return await _list(request)
+
+
+async def _list(request: web.Request, tested: ProbeReport | None = None) -> web.Response:
     asked = Asked(request)
     need(asked.person, Right.FIGURES_READ)
     now = asked.clock.now()
@@ -50,6 +55,7 @@ async def get_list(request: web.Request) -> web.Response:
         "exchange": exchange,
         "on_hold": on_hold,
         "summary": summary,
+        "tested": tested,
         "may_operate": asked.person.may(Right.DELIVERY_OPERATE),
     }
     return pages.render(request, "partners.html", context)
@@ -68,9 +74,22 @@ def _ends(asked: Asked) -> dict[str, Any]:
 
 async def get_partner(request: web.Request) -> web.Response:
     """Show one partner."""
+    return await _partner(request, request.match_info["fips"])
+
+
+async def post_test(request: web.Request) -> web.Response:
+    """Send a test message to the exchange, or about a partner behind it, and show how it fared."""
+    asked = Asked(request)
+    name = request.match_info["fips"]
+    if name != EXCHANGE and name not in codes.jurisdictions():
+        raise web.HTTPNotFound
+    tested = await asked.desk.test_partner(name, actor=asked.person.name)
+    return await (_list(request, tested) if name == EXCHANGE else _partner(request, name, tested))
+
+
+async def _partner(request: web.Request, fips: str, tested: ProbeReport | None = None) -> web.Response:
     asked = Asked(request)
     need(asked.person, Right.FIGURES_READ)
-    fips = request.match_info["fips"]
     if fips not in codes.jurisdictions():
         raise web.HTTPNotFound
     now, today = asked.clock.now(), asked.clock.today()
@@ -109,6 +128,7 @@ async def get_partner(request: web.Request) -> web.Response:
         "week": week,
         "heard": heard,
         "stuck": stuck,
+        "tested": tested,
         "hold": next((each for each in holds if each.partner == fips), None),
         "may_operate": asked.person.may(Right.DELIVERY_OPERATE) and fips != asked.state,
         "soon": now + timedelta(days=30),

@@ -45,6 +45,7 @@ ROUTES: Final[tuple[tuple[str, str, View], ...]] = (
     ("POST", "/console/delivery", dead.post_delivery),
     ("GET", "/console/partners", partners.get_list),
     ("GET", "/console/partners/{fips}", partners.get_partner),
+    ("POST", "/console/partners/{fips}/test", partners.post_test),
     ("GET", "/console/law", law.get_list),
     ("GET", "/console/law/changes", law.get_changes),
     ("GET", "/console/law/questions", law.get_questions),

@@ -27,8 +27,8 @@ from csenet.gateway.demo.office import StoryError
 from csenet.gateway.demo.world import Site, World, opened
 from csenet.gateway.desk import settling
 from csenet.gateway.intake.http import PATH
+from csenet.gateway.people import tokens
 from csenet.gateway.settings.loading import LogSection
-from csenet.gateway.store import tokens
 from csenet.gateway.store.tables import api_token
 
 CSENET = Path(sys.executable).with_name("csenet")

@@ -16,6 +16,7 @@ from csenet.gateway.casework import build_app
 from csenet.gateway.console.part import add_pages
 from csenet.gateway.console.routes import ROUTES
 from csenet.gateway.console.sources import Sources
+from csenet.gateway.delivery.probing import failed, well
 from csenet.gateway.people import tokens
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Right, Role, table
@@ -288,6 +289,35 @@ async def test_a_partner_shows_what_is_agreed_and_when_it_was_heard(read: Any) -
     assert "Managing the case MSC yes yes" in text
     assert "Kansas" in await read("/console/partners")
     await read("/console/partners/99", status=404)
+
+
+class Line:
+    """Be a way out that is asked and tells."""
+
+    way = "folder"
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+
+    async def probe(self, question: Any) -> list[Any]:
+        return [self.step("folder", "The folder can be written.")]
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("step", "told"), [(well, "would get through"), (failed, "would not get through")])
+async def test_a_test_message_is_sent_from_the_page_and_told(
+    client: Any, keys: Any, world: Any, step: Any, told: str
+) -> None:
+    world.way_out = lambda: Line(step)
+    for name in ("exchange", "20"):
+        path = f"/console/partners/{name}/test"
+        answer = await client.post(path, headers=keys["operator"])
+        text = words(await answer.text())
+        assert (answer.status, told in text, "The folder can be written." in text) == (200, True, True)
+    assert (await client.post("/console/partners/99/test", headers=keys["operator"])).status == 404
+    assert (await client.post("/console/partners/20/test", headers=keys["viewer"])).status == 403
 
 
 def test_roles_of_people_have_rows() -> None:
