@@ -21,7 +21,9 @@ DUTIES = "duties"
 ANNUAL_INTEREST = "annual_interest"
 SEALING = "sealing"
 AUDIT_ANCHOR = "audit_anchor"
+PURGE = "purge"
 _NIGHT = time(3, 30)
+_DEEP_NIGHT = time(1, 30)
 WORK = "work_delivery"
 
 
@@ -50,6 +52,9 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
     if settings.sealing.enabled:
         about = "seal what an older store holds unsealed; go on with a change of data keys"
         jobs.append(Job(SEALING, timedelta(minutes=1), seal_the_rest, about))
+    if settings.retention.purge:
+        about = "destroy content whose time is over, and certify it"
+        jobs.append(Job(PURGE, _DEEP_NIGHT, partial(purge_old, settings=settings), about))
     if settings.jobs.annual_interest:
         about = "tell interest in each case whose last notice is a year old"
         jobs.append(Job(ANNUAL_INTEREST, _NIGHT, tell_annual_interest, about))
@@ -96,6 +101,15 @@ async def seal_the_rest(turn: Turn) -> Mapping[str, Any]:
 
     steps = await resealing.run(turn.desk.store, turn.desk.clock.now, index=index, hold=turn.hold)
     return {"count": steps}
+
+
+async def purge_old(turn: Turn, settings: Settings) -> Mapping[str, Any]:
+    """Destroy what has had its time, a little to a commit."""
+    from csenet.gateway.retention.running import purge
+
+    found = await purge(turn.desk, settings, actor=PURGE, hold=turn.hold)
+    certified = None if found.certificate is None else found.certificate.name
+    return {"cases": found.cases, "records": found.records, "kept": found.kept, "certificate": certified}
 
 
 async def anchor_audit(turn: Turn, file: Path) -> Mapping[str, Any]:

@@ -131,7 +131,7 @@ def plain(begin: Begin) -> Table:
 def _kind(column: Column[Any]) -> str:
     kind = column.type
     if isinstance(kind, Sealed):
-        return "sealed json" if kind.form == "json" else "sealed"
+        return "sealed" if kind.form == "bytes" else "sealed json"
     for known, name in _NAMES:
         if isinstance(kind, known):
             return name

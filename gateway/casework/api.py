@@ -13,6 +13,7 @@ from csenet.gateway.casework import (
     views,
     views_delivery,
     views_duties,
+    views_holds,
     views_releases,
     views_work,
 )
@@ -66,6 +67,7 @@ def build_app(
         views_work.VIEWS,
         views_duties.VIEWS,
         views_releases.VIEWS,
+        views_holds.VIEWS,
         views_delivery.VIEWS,
         service.VIEWS,
     )

@@ -21,6 +21,7 @@ _TAGS: Final = {
     "Work": "What people or the case system have to do.",
     "Duties": "What we owe other states, and they us, each with its clock.",
     "Releases": "What disclosure rules withhold, released by two persons.",
+    "Retention": "Cases that are kept although their time is over.",
     "Policy": "What law, profiles and agreements say, and why.",
     "Operation": "For those who run the gateway.",
     "Exchange": "For the exchange.",

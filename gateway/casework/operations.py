@@ -10,6 +10,7 @@ from csenet.gateway.casework import (
     operations_delivery,
     operations_duties,
     operations_events,
+    operations_holds,
     operations_releases,
     operations_work,
 )
@@ -223,6 +224,7 @@ OPERATIONS: Final = (
     *operations_work.OPERATIONS,
     *operations_duties.OPERATIONS,
     *operations_releases.OPERATIONS,
+    *operations_holds.OPERATIONS,
     Operation(
         id="listPolicyRules",
         method="GET",

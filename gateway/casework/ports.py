@@ -12,6 +12,7 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.probing import ProbeReport
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
+from csenet.gateway.desk.holding import HoldView
 from csenet.gateway.desk.operating import WayOut
 from csenet.gateway.desk.releases import ReleaseView
 from csenet.gateway.desk.results import (
@@ -132,6 +133,18 @@ class CaseDesk(Protocol):
 
     async def refuse_release(self, number: int, reason: str, *, actor: str) -> ReleaseView:
         """Leave it withheld; raises NotFound, Conflict."""
+        ...
+
+    async def hold_case(self, case_id: str, reason: str, *, actor: str) -> HoldView:
+        """Keep a case from being purged; raises Conflict."""
+        ...
+
+    async def release_case(self, case_id: str, reason: str, *, actor: str) -> HoldView:
+        """Let a case go when its time is over; raises NotFound."""
+        ...
+
+    async def list_holds(self, *, ended: bool = False) -> Sequence[HoldView]:
+        """List holds."""
         ...
 
     async def ledger_check(self) -> LedgerReport:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from csenet.codecs.errors import Problem
-from csenet.gateway.casework import answers, block_schemas, policy, views_releases
+from csenet.gateway.casework import answers, block_schemas, policy, views_holds, views_releases
 from csenet.gateway.casework.block_schemas import DATE, MONEY, Schema
 from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
@@ -41,6 +41,7 @@ _ANSWERS: Final = (
     duty_views.Compliance,
     views_releases.ReleasePage,
     views_releases.ReleaseDetail,
+    views_holds.HoldPage,
     policy.RuleList,
     policy.RuleHistory,
     policy.OpenedDuties,
@@ -116,6 +117,7 @@ def components() -> dict[str, Schema]:
         {"reason": {"type": "string", "minLength": 8, "maxLength": 200}},
         required=["reason"],
     )
+    found["HoldReason"] = _object("Say why.", {"reason": reason}, required=["reason"])
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",

@@ -30,13 +30,19 @@ def reply(body: Any, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type=JSON)
 
 
-async def put_case(request: web.Request) -> web.Response:
-    """Keep the facts of a case."""
+def case_in_path(request: web.Request) -> str:
+    """Read the case ID of the path; raises the problem of one that no transaction could hold."""
     case_id = request.match_info["case_id"]
-    obj = await requests.read_object(request)
     if _CASE_ID.fullmatch(case_id) is None or not (case_id.isascii() and case_id.isprintable()):
         message = "must have 1 to 15 characters, no * or \\, no leading blank, and not only zeros and blanks"
         raise rejected([Wrong(code="case_id.value", message=message, parameter="case_id", field="Case-ID")])
+    return case_id
+
+
+async def put_case(request: web.Request) -> web.Response:
+    """Keep the facts of a case."""
+    obj = await requests.read_object(request)
+    case_id = case_in_path(request)
     case = await request.app[DESK].put_case(case_id, obj, actor=request[PERSON].name)
     return reply(case, 201 if case.created else 200)
 

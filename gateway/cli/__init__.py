@@ -51,6 +51,8 @@ COMMANDS: Final = {
     "token": "token:token",
     "keys": "keys:keys",
     "backup": "backup:backup",
+    "hold": "hold:hold",
+    "purge": "purge:purge",
     "config": "config:config",
     "db": "db:db",
 }

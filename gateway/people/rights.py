@@ -53,6 +53,8 @@ class Right(StrEnum):
     DELIVERY_OPERATE = "delivery.operate"
     DISCLOSURE_ASK = "disclosure.ask"
     DISCLOSURE_APPROVE = "disclosure.approve"
+    HOLDS_MANAGE = "holds.manage"
+    HOLDS_READ = "holds.read"
     POLICY_READ = "policy.read"
     AUDIT_READ = "audit.read"
     ACCOUNT_OWN = "account.own"

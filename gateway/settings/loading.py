@@ -83,6 +83,7 @@ _PATHS: tuple[Key, ...] = (
     ("observe", "token_file"),
     ("observe", "backup_folder"),
     ("audit", "anchor"),
+    ("retention", "certificates"),
     ("people", "banner"),
     ("people", "privacy"),
     ("people", "disclaimers"),

@@ -41,6 +41,7 @@ from csenet.gateway.settings.limits import LimitsSection
 from csenet.gateway.settings.observe import ObserveSection
 from csenet.gateway.settings.participant import ParticipantSection
 from csenet.gateway.settings.people import PeopleSection
+from csenet.gateway.settings.retention import RetentionSection
 from csenet.gateway.settings.sealing import SealingSection
 from csenet.gateway.settings.work import WorkSection
 
@@ -323,6 +324,7 @@ class Settings(BaseSettings):
     participant: ParticipantSection = ParticipantSection()
     audit: AuditSection = AuditSection()
     work: WorkSection = WorkSection()
+    retention: RetentionSection = RetentionSection()
 
     @classmethod
     def settings_customise_sources(
@@ -342,6 +344,11 @@ class Settings(BaseSettings):
     def store_location(self) -> str | Path:
         """Give the store's URL, or the path of the embedded database."""
         return self.store.url or self.gateway.data_dir / "gateway.db"
+
+    @property
+    def certificates(self) -> Path:
+        """Give the folder of the certificates of what was purged."""
+        return self.retention.certificates or self.gateway.data_dir / "certificates"
 
     @property
     def audit_anchors(self) -> Path:

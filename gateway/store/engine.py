@@ -31,7 +31,7 @@ from csenet.gateway.store.sealing import OPTION
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0022"
+SCHEMA_HEAD = "0023"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4
@@ -129,6 +129,18 @@ class Store:
         """Read a few rows by their keys; in place on an embedded database, where a thread takes longer."""
         async with self.read() if self._glancer is None else self._glancer.glancing() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Keep whoever writes in this process waiting for the length of the block."""
+        async with self._turn:
+            yield
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[AsyncConnection]:
+        """Give a server's connection whose statements are no part of a transaction."""
+        async with self._writer.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def together(self, work: Work[T]) -> T:
         """Run ``work`` like a ``begin`` block, in one commit with all else that waits; see ``Committer``."""

@@ -51,6 +51,8 @@ inbound_file = Table(
     # Number of records; known once the whole file is settled.
     Column("count", Integer),
     Column("settled_at", UtcDateTime),
+    # Since when its content is gone: the record alone is left, so that the sums hold.
+    Column("purged_at", UtcDateTime),
     one_of("kind", FILE_KINDS, "inbound_file_kind"),
     one_of("state", FILE_STATES, "inbound_file_state"),
     info=content("inbound", "sha256"),
@@ -86,6 +88,7 @@ inbound = Table(
     # How many replies were queued for it; the ledger counts them again.
     Column("replies", Integer, nullable=False, default=0),
     Column("correlation", String(64), nullable=False),
+    Column("purged_at", UtcDateTime),
     UniqueConstraint("file_id", "position", name="inbound_place"),
     one_of("status", INBOUND_STATUSES, "inbound_status"),
     info=content("inbound", "correlation"),
@@ -168,6 +171,7 @@ delivery_batch = Table(
     Column("last_error", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("delivered_at", UtcDateTime),
+    Column("purged_at", UtcDateTime),
     one_of("state", BATCH_STATES, "delivery_batch_state"),
     info=content("outbound", "name"),
 )
@@ -201,6 +205,7 @@ outbound = Table(
     Column("batch_id", ROW_ID, ForeignKey("delivery_batch.id")),
     Column("attempts", Integer, nullable=False, default=0),
     Column("reason", Text),
+    Column("purged_at", UtcDateTime),
     one_of("status", OUTBOUND_STATUSES, "outbound_status"),
     info=content("outbound", "serial"),
 )

@@ -162,7 +162,9 @@ async def test_a_store_that_came_back_otherwise_is_refused(
     await fill(desk)
     file = await made(store, tmp_path)
     given = frames.given
-    monkeypatch.setattr(frames, "given", lambda begin, rows: given(begin, rows)[begin.name == "search_key" :])
+    monkeypatch.setattr(
+        frames, "given", lambda begin, rows: given(begin, rows)[begin.name == "search_case" :]
+    )
     with pytest.raises(BackupError, match="came back with"):
         await backup.restore(file, tmp_path / "new", HELD, ring())
     assert list((tmp_path / "new").iterdir()) == []

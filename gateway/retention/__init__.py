@@ -1,0 +1,1 @@
+"""Destroy content whose time is over, certify what went, and prove that it is gone."""

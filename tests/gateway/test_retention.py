@@ -1,0 +1,312 @@
+"""What has had its time is destroyed and certified; what is held, open or under way stays."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from csenet.gateway.clock import ManualClock
+from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.desk.results import Conflict
+from csenet.gateway.errors import NotFound, SettingsError
+from csenet.gateway.retention import certificate, destroying, running
+from csenet.gateway.retention.destroying import TREATMENT
+from csenet.gateway.settings.loading import load_settings
+from csenet.gateway.settings.model import Settings
+from csenet.gateway.store import audit, resealing, search
+from csenet.gateway.store.engine import Store, open_store
+from csenet.gateway.store.every_table import every_table
+from csenet.gateway.store.keyring import Keyring
+from csenet.gateway.store.tables import data_key, inbound, outbound
+from csenet.gateway.store.tables_retention import purged
+from csenet.gateway.store.wrapping import HeldKeys
+
+from .conftest import KEYS, LEDGER, QUIET, arriving, contents, facts, lines, tamper
+from .test_desk_refusals import deliver
+
+LONG_AGO = datetime(2021, 3, 10, 18, 0, tzinfo=UTC)
+YEARS = timedelta(days=6 * 365)
+NAME = "GONEWITHTHEWIND"
+sqlite_only = pytest.mark.parametrize("location", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(LONG_AGO, "America/Chicago")
+
+
+@pytest.fixture
+async def store(location: str | Path, clock: ManualClock) -> AsyncIterator[Store]:
+    opened = await open_store(location, keyring=Keyring(HeldKeys(KEYS), clock.now))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def desk(store: Store, clock: ManualClock) -> Desk:
+    return Desk(store, agency_of("27"), clock, QUIET)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_at(tmp_path)
+
+
+def settings_at(folder: Path, more: str = "purge = true") -> Settings:
+    (folder / "gateway.toml").write_text(
+        '[gateway]\njurisdiction = "27"\ndata_dir = "."\n[delivery.folder]\npath = "out"\n'
+        f'[intake.folder]\npath = "in"\n[retention]\n{more}\n'
+    )
+    return load_settings(folder / "gateway.toml", {})
+
+
+def closed(**more: Any) -> dict[str, Any]:
+    case = {"case_type": "N", "case_status": "C"}
+    return facts(case=case, ncp_identification={"name_last": NAME, "name_first": "ROWAN"}, **more)
+
+
+async def ask(desk: Desk, numbers: range) -> None:
+    raw = lines(*(arriving("MSC R GRINT", n, case_id=f"MN{n}") for n in numbers))
+    await desk.settle((await desk.accept(raw, source="test", name=f"from {numbers}")).file_id)
+
+
+async def long_ago(desk: Desk, store: Store, clock: ManualClock, count: int = 3) -> None:
+    """Let cases be asked about, answer, and be closed; then years go by, and a case of today comes."""
+    for number in range(1, count + 1):
+        await desk.put_case(f"MN{number}", facts(ledger=LEDGER))
+    await ask(desk, range(1, count + 1))
+    await desk.settle((await desk.accept(b"NO TRANSACTION\n", source="test", name="damaged")).file_id)
+    for item in (await desk.list_work_items()).items:
+        await desk.complete_work(item.id, clock.today())
+    await deliver(store, clock)
+    for number in range(1, count + 1):
+        await desk.put_case(f"MN{number}", closed())
+    clock.advance(YEARS.total_seconds())
+    await desk.put_case("MN90", facts(ledger=LEDGER))
+    await ask(desk, range(90, 91))
+    await desk.settle((await desk.accept(b"NONE EITHER\n", source="test", name="damaged")).file_id)
+
+
+async def purge(desk: Desk, settings: Settings) -> running.Result:
+    return await running.purge(desk, settings, actor="test")
+
+
+async def test_a_closed_case_goes_whole_and_the_sums_hold(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings
+) -> None:
+    await long_ago(desk, store, clock)
+    before = await desk.ledger_check()
+    found = await running.look(desk, settings)
+    assert (found.cases, found.kept) == (["MN1", "MN2", "MN3"], {})
+    done = await purge(desk, settings)
+    assert (done.cases, done.kept) == (3, {})
+    assert done.records["inbound"] == 4
+    assert await desk.ledger_check() == before
+    for number in (1, 2, 3):
+        assert await desk.get_case(f"MN{number}") is None
+    assert (await desk.get_case("MN90")) is not None
+    async with store.read() as conn:
+        assert await search.find(conn, "name", NAME) == []
+        assert await search.find(conn, "case_id", "MN1") == []
+        assert (await audit.verify(conn))[1] is None
+    for view_id in ("in-1", "out-1"):
+        shown = await desk.transaction(view_id)
+        assert shown is not None
+        assert NAME not in str(shown)
+    assert [row["raw"] for row in await contents(store, inbound)][:3] == [b"", b"", b""]
+    again = await purge(desk, settings)
+    assert (again.cases, again.records, again.certificate) == (0, {}, None)
+
+
+async def test_an_old_number_that_comes_again_does_nothing(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings
+) -> None:
+    await long_ago(desk, store, clock)
+    await purge(desk, settings)
+    await ask(desk, range(1, 2))
+    report = await desk.ledger_check()
+    assert report.balanced
+    assert report.inbound.get("conflict", 0) + report.inbound.get("duplicate", 0) == 1
+
+
+@sqlite_only
+async def test_what_must_stay_stays(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings, location: Path
+) -> None:
+    await long_ago(desk, store, clock, count=7)
+    await desk.hold_case("mn1 ", "Subpoena of last week", actor="sue")
+    await tamper(location, "UPDATE outbound SET status = 'held', batch_id = NULL WHERE case_id = 'MN2'")
+    await tamper(location, "UPDATE inbound SET status = 'parked' WHERE case_id = 'MN3'")
+    await tamper(
+        location,
+        "INSERT INTO duty (kind, side, case_id, partner, opened_by, started_on, due, opened_at) "
+        "VALUES ('CR1', 'we-owe', 'MN4', '20', 'test', '2021-01-01', '2021-01-01', '2021-01-01 00:00:00')",
+    )
+    await tamper(
+        location,
+        'INSERT INTO work_item (kind, title, case_id, "group", status, reasons, details, opened_at) '
+        "VALUES ('review', 'x', 'MN5', 'g', 'open', '[]', '{}', '2021-01-01 00:00:00')",
+    )
+    await tamper(location, "UPDATE outbound SET delivered_at = '2027-01-01 00:00:00' WHERE case_id = 'MN6'")
+    found = await running.look(desk, settings)
+    assert found.cases == ["MN7"]
+    assert found.kept == {
+        "held": 1,
+        "not delivered": 1,
+        "not decided": 1,
+        "open duty": 1,
+        "open work": 1,
+        "recent": 1,
+    }
+    assert (await purge(desk, settings)).cases == 1
+    kept = {row["id"]: row["raw"] for row in await contents(store, inbound)}
+    assert kept[1].startswith(b"27000")
+    await desk.release_case("MN1", "The court is done", actor="sue")
+    assert (await purge(desk, settings)).cases == 1
+
+
+async def test_holds_are_told_sealed_and_audited(desk: Desk, store: Store, clock: ManualClock) -> None:
+    made = await desk.hold_case("MN1", "Subpoena of NORDQUIST", actor="sue")
+    with pytest.raises(Conflict, match="held since"):
+        await desk.hold_case("MN1", "another reason", actor="sue")
+    assert await desk.list_holds() == [made]
+    ended = await desk.release_case("mn1", "The court is done", actor="tom")
+    assert (ended.id, ended.released_by) == (made.id, "tom")
+    with pytest.raises(NotFound):
+        await desk.release_case("MN1", "The court is done", actor="tom")
+    assert await desk.list_holds() == []
+    assert await desk.list_holds(ended=True) == [ended]
+    await desk.hold_case("MN1", "Another subpoena", actor="sue")
+    async with store.read() as conn:
+        rows = await audit.found(conn, cases=["MN1"])
+    assert [row["action"] for row in rows] == ["hold.added", "hold.released", "hold.added"]
+    assert "NORDQUIST" not in str([dict(row) for row in rows])
+
+
+@sqlite_only
+async def test_no_byte_of_it_is_left_in_the_files(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings, location: Path
+) -> None:
+    """Looked for are case IDs, which stand in clear, and the beginnings of all sealed values."""
+    await long_ago(desk, store, clock)
+    archive = location.parent / "in" / "archive"
+    archive.mkdir(parents=True)
+    (archive / "old.txt").write_bytes(b"27000 MN1 in clear")
+    heads: set[bytes] = set()
+    destroyed = destroying.destroy_case
+
+    async def watched(*args: Any) -> Any:
+        gone = await destroyed(*args)
+        heads.update(gone.heads)
+        return gone
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(destroying, "destroy_case", watched)
+        every_head = await _heads_of(store, ("MN1", "MN2", "MN3"))
+        names = [b"MN1 ", b"MN1\x00"]
+        before = _bytes(location.parent)
+        assert all(head in before for head in every_head)
+        os.utime(archive / "old.txt", (0, 0))
+        done = await purge(desk, settings)
+    assert every_head <= heads
+    assert done.space is not None
+    assert (done.space.found, done.space.rewritten, done.space.log_emptied) == (0, True, True)
+    assert done.space.looked_for > len(every_head)
+    assert done.archived_files == 1
+    after = _bytes(location.parent)
+    assert not [head for head in every_head if head in after]
+    assert not [name for name in names if name in after]
+    async with store.read() as conn:
+        kept = select(data_key.c.kind).where(data_key.c.period == "2021-03")
+        left = set((await conn.execute(kept)).scalars())
+    assert not left & {"case", "inbound", "outbound", "work", "request"}
+    assert done.keys_destroyed > 0
+    assert [found async for _, _, found in resealing.verify(store) if found] == []
+    connection = sqlite3.connect(location)
+    assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+    connection.close()
+
+
+async def _heads_of(store: Store, case_ids: tuple[str, ...]) -> set[bytes]:
+    async with store.read() as conn:
+        values = []
+        for table, column in ((inbound, inbound.c.raw), (outbound, outbound.c.raw)):
+            values += (await conn.execute(select(column).where(table.c.case_id.in_(case_ids)))).scalars()
+        return {value.data[:20] for value in values}
+
+
+def _bytes(folder: Path) -> bytes:
+    return b"\n".join(
+        file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".toml"
+    )
+
+
+@sqlite_only
+async def test_a_run_that_is_cut_off_is_gone_on_with_and_certified_whole(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings
+) -> None:
+    await long_ago(desk, store, clock, count=5)
+    calls = iter(range(100))
+
+    async def cut(_conn: Any) -> None:
+        if next(calls) == 6:
+            raise RuntimeError("cut off")
+
+    with pytest.raises(RuntimeError):
+        await running.purge(desk, settings, actor="test", hold=cut)
+    assert (await desk.ledger_check()).balanced
+    async with store.read() as conn:
+        half = (await conn.execute(select(func.count()).where(purged.c.kind == "case"))).scalar_one()
+    assert 0 < half < 5
+    done = await purge(desk, settings)
+    assert done.cases == 5 - half
+    assert done.certificate is not None
+    assert certificate.check(done.certificate.read_bytes())["cases"] == 5
+
+
+async def test_the_certificate_proves_itself(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings
+) -> None:
+    await long_ago(desk, store, clock)
+    done = await purge(desk, settings)
+    assert done.certificate is not None
+    data = done.certificate.read_bytes()
+    document = certificate.check(data)
+    assert (document["cases"], document["jurisdiction"], document["by"]) == (3, "27", "test")
+    assert document["records"] == done.records
+    assert b"MN1" not in data
+    async with store.read() as conn:
+        (line,) = await audit.found(conn, action="purge.certified")
+    assert line["detail"]["sha256"] == certificate.digest_of(data)
+    for wrong in (
+        data.replace(b'"cases": 3', b'"cases": 2'),
+        b"{}",
+        b"x",
+        data.replace(b"signature", b"sign"),
+    ):
+        with pytest.raises(certificate.CertificateError):
+            certificate.check(wrong)
+    key = settings.gateway.data_dir / "keys" / "certificates.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.write_text("no key")
+    with pytest.raises(certificate.CertificateError, match="cannot be read as a key"):
+        certificate.Signer(key)
+
+
+def test_each_table_that_holds_content_or_names_a_case_has_a_treatment() -> None:
+    wanted = {str(each.name) for each in every_table() if "content" in each.info or "case_id" in each.c}
+    assert wanted == set(TREATMENT)
+
+
+@pytest.mark.parametrize("name", ["closed_years", "other_years"])
+def test_less_than_the_law_wants_is_refused_with_its_paragraph(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"at least 3 years: 45 CFR 303\.11\(e\); 75\.361"):
+        settings_at(tmp_path, f"{name} = 2")
+    assert getattr(settings_at(tmp_path, f"{name} = 7").retention, name) == 7
