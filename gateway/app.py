@@ -37,6 +37,7 @@ from csenet.gateway.observe.notify import READY, STOPPING, ServiceManager
 from csenet.gateway.observe.observed import Observed
 from csenet.gateway.timed import timed_jobs
 from csenet.gateway.wiring import desk_of
+from csenet.gateway.work_rules_book import WorkRulesBook
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -57,7 +58,7 @@ log = structlog.get_logger("csenet.gateway.app")
 
 # Seconds that each part of a stop may take; together below the ten after which people kill.
 _CLOSE_WAYS_IN = 2.0
-_WAYS_IN = ("intake", "fetching", "partners", "jobs", "sampler", "watchdog")
+_WAYS_IN = ("intake", "fetching", "partners", "rules", "jobs", "sampler", "watchdog")
 _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
@@ -163,6 +164,9 @@ class GatewayApp:
         self._pressure = pressure_of(self.settings, told)
         self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=told)
         self._take_partners(self.desk, self.clock)
+        if self.settings.work.rules is not None:
+            rules = WorkRulesBook(self.settings.work.rules, self.desk, self.clock, told)
+            self._spawn("rules", rules.run(self._no_more_intake))
         await self.desk.settle_pending()
         courier = self._courier(self.desk, self.store, self.clock)
         self.desk.departing, self.desk.at_once = courier.embark, True

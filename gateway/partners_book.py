@@ -10,13 +10,10 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from csenet.gateway.clock import Clock
-from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.partners import Checked, Partners, PartnersError, check_partners
+from csenet.gateway.watched import Stamp, keep_looking, stamps
 
 _MOST_TOLD: Final = 10
-
-Stamp = tuple[int, int, int] | None
-"""Tell a file from what it was: its number, size and time of change; None for one that is not there."""
 
 
 class PartnerBook:
@@ -40,7 +37,7 @@ class PartnerBook:
         self._log = log
         self._poll_seconds = poll_seconds
         self._changed = changed
-        self._stamps: dict[Path, Stamp] = {path: _stamp(path)}
+        self._stamps: dict[Path, Stamp] = stamps((path,))
         self._refused: tuple[str, ...] = ()
         checked = check_partners(path)
         if checked.partners is None:
@@ -55,14 +52,11 @@ class PartnerBook:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look at the files again and again until ``stop`` is set."""
-        while not stop.is_set():
-            await first_of(stop.wait(), self._clock.sleep(self._poll_seconds))
-            if not stop.is_set():
-                await self.look()
+        await keep_looking(self.look, stop, self._clock, self._poll_seconds)
 
     async def look(self) -> bool:
         """Read the table if a file of it has changed; say whether a new one came into force."""
-        before = await asyncio.to_thread(_stamps, tuple(self._stamps))
+        before = await asyncio.to_thread(stamps, tuple(self._stamps))
         if before == self._stamps:
             return False
         checked = await asyncio.to_thread(check_partners, self._path)
@@ -99,15 +93,3 @@ class PartnerBook:
             "partners.refused", version=self._partners.version, count=len(told), problems=told[:_MOST_TOLD]
         )
         return False
-
-
-def _stamps(files: Iterable[Path]) -> dict[Path, Stamp]:
-    return {file: _stamp(file) for file in files}
-
-
-def _stamp(file: Path) -> Stamp:
-    try:
-        seen = file.stat()
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_size, seen.st_mtime_ns
