@@ -151,7 +151,8 @@ class Jobs:
                 except Stopped:
                     raise
                 except Exception as error:
-                    # A store that cannot be reached is no reason to give the job up for good.
+                    # A store that cannot be reached is no reason to give the job up for good, nor to hurry.
+                    delay = _LOOK_AGAIN
                     self._log.error("job.unsettled", job=job.name, exc_info=error)
                 await sleep_unless(stop, self._clock, delay)
 

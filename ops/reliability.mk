@@ -1,7 +1,8 @@
 # The proofs that nothing is lost, doubled or reordered; ops/reliability.md says what each does and what came of
 # it.  Sizes are variables: make kill-test KILLS=80 TRANSACTIONS=320
 PROVE := $(BIN)/python tests/reliability
-PROOFS := strace-test exactly-once-test kill-test poison-test pair-test proxy-test
+PROOFS := strace-test exactly-once-test kill-test poison-test partners-test pair-test tmpfs-test flip-test \
+	rollover-test proxy-test windows-test
 .PHONY: reliability $(PROOFS)
 
 reliability: $(PROOFS) ## all long reliability runs
@@ -36,6 +37,26 @@ PAIR_TRANSACTIONS ?= 1200
 pair-test: $(VENV)/.tools ## two gateways on one PostgreSQL, one of them killed again and again under load
 	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/postgres_pair.py --kills $(PAIR_KILLS) --transactions $(PAIR_TRANSACTIONS)
 
+EACH ?= 200
+partners-test: $(VENV)/.tools ## 54 partners, one dead, one slow, one flapping: what the other 51 keep of their rate
+	$(PROVE)/partners.py --each $(EACH)
+
+MEGABYTES ?= 64
+tmpfs-test: $(VENV)/.tools ## fill the disk under a gateway; needs root, for a tmpfs of MEGABYTES
+	$(PROVE)/tmpfs.py --megabytes $(MEGABYTES)
+
+FLIPS ?= 10000
+flip-test: $(VENV)/.tools ## FLIPS flipped bits in signed and sealed messages and receipts
+	$(PROVE)/flips.py --flips $(FLIPS)
+
+ROLLOVER_MESSAGES ?= 3000
+rollover-test: $(VENV)/.tools ## change every certificate while 50 messages a second come in
+	$(PROVE)/rollover.py --messages $(ROLLOVER_MESSAGES)
+
 PROXY_TRANSACTIONS ?= 4000
 proxy-test: $(VENV)/.tools ## deliver through a proxy that delays, cuts, refuses and lies
 	$(PROVE)/proxy.py --transactions $(PROXY_TRANSACTIONS)
+
+DAYS ?= 365
+windows-test: $(VENV)/.tools ## the batch windows of a whole year of virtual time
+	$(PROVE)/windows.py --days $(DAYS)

@@ -15,12 +15,13 @@ from aiohttp import web
 from csenet.codecs.envelope import MEDIA_TYPE
 from csenet.gateway.intake import probe
 from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.intake.pressure import LONGEST
 from csenet.gateway.intake.trust import Opened, Refusal, Trust
 from csenet.gateway.tls import peer_fingerprint
 
 PATH: Final = "/v1/exchange/batches"
 # A hundred thousand transactions of two kilobytes would be split by any exchange; this is far above a batch.
-LARGEST_BATCH: Final = 32 * 1024 * 1024
+LARGEST_BATCH: Final = LONGEST
 _CHUNK: Final = 65_536
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNREAD: Final = ("application/xml", "text/xml", "application/json", "multipart/form-data")

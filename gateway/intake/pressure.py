@@ -16,6 +16,8 @@ from structlog.typing import FilteringBoundLogger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+# In bytes: what the exchange may post at once; other requests are far smaller.
+LONGEST: Final = 32 * 1024 * 1024
 _CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _TOLD: Final = {
     "disk_full": "The gateway's disk is nearly full; nothing is taken in until there is room again.",
@@ -46,6 +48,7 @@ class Pressure:
         self._retry_after = retry_after
         self._in_hand = self._bytes = 0
         self._full = False
+        self._room = 0
         # Asked of the system; a test puts something else here.
         self.free: Callable[[Path], int] = _free
 
@@ -55,7 +58,8 @@ class Pressure:
             free = self.free(self._folder)
         except OSError:
             return self._full
-        full = free < self._reserve
+        self._room = free - self._reserve
+        full = self._room < 0
         if full != self._full:
             self._full = full
             if full:
@@ -64,14 +68,15 @@ class Pressure:
                 self._log.info("intake.disk_recovered", bytes=free, limit=self._reserve)
         return full
 
-    def refusal(self, announced: int) -> str | None:
-        """Say why a request with a body of ``announced`` bytes is not taken now."""
+    def refusal(self, announced: int, longest: int) -> str | None:
+        """Say why a request with a body of ``announced`` bytes, ``longest`` at the most, is not taken now."""
         if self._in_hand >= self._requests:
             return "too_many_requests"
         # One alone is always taken: its own limit says how long it may be.
         if self._in_hand and self._bytes + announced > self._size:
             return "too_many_bytes"
-        return "disk_full" if self.disk_full() else None
+        # What is in hand is not on the disk yet, and needs its place there.
+        return "disk_full" if self.disk_full() or self._room < self._bytes + longest else None
 
     def middleware(self) -> Any:
         """Guard all that changes something."""
@@ -81,7 +86,9 @@ class Pressure:
             if request.method not in _CHANGING:
                 return await handler(request)
             announced = request.content_length or 0
-            why = self.refusal(announced)
+            # A body that comes in pieces, without its length, may be as long as the longest.
+            unknown = request.content_length is None and request.body_exists
+            why = self.refusal(announced, LONGEST if unknown else announced)
             if why is not None:
                 return self._refused(why)
             self._in_hand += 1

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, Final, cast
 
@@ -32,9 +33,12 @@ _QUICK: Final = 0.001
 # How much the newest commit counts for what is expected of the next.
 _WEIGHT: Final = 0.2
 _WAIT_FOR_TURN: Final = 10.0
-# Rows changed after which the log is copied into the database, and pages of log that call for more than that.
+# Rows changed after which the log is copied into the database, and pages of log that call for more than that:
+# a log much longer than this would eat up the reserve that is kept of the disk for work under way.
 _CHANGES: Final = 4000
-_LONG_LOG: Final = 16_384
+_LONG_LOG: Final = 2048
+# In bytes: what the log's file is cut down to when it begins anew.
+_LARGE_LOG: Final = 2 * _LONG_LOG * 4096
 
 _WRITER_PRAGMAS: Final = (
     "busy_timeout=10000",
@@ -45,6 +49,7 @@ _WRITER_PRAGMAS: Final = (
     "cache_size=-65536",
     # The log is copied by the thread.
     "wal_autocheckpoint=0",
+    f"journal_size_limit={_LARGE_LOG}",
     # Another program's turn is waited for without blocking, by ourselves.
     "busy_timeout=0",
 )
@@ -64,6 +69,7 @@ class Disk:
         self._changes = 0
         self._copying: asyncio.Future[int] | None = None
         self._log_is_long = False
+        self._failed = False
 
     def begun(self, connection: sqlite3.Connection) -> None:
         """Note that a transaction begins."""
@@ -87,6 +93,9 @@ class Disk:
         start = perf_counter()
         try:
             connection.commit()
+        except sqlite3.OperationalError:
+            self._failed = True
+            raise
         finally:
             self._expected += _WEIGHT * (perf_counter() - start - self._expected)
 
@@ -110,6 +119,15 @@ class Disk:
         loop = asyncio.get_running_loop()
         self._copying = loop.run_in_executor(self._threads, self._copy_in_thread)
         self._copying.add_done_callback(self._copied)
+
+    def cut(self, connection: sqlite3.Connection) -> None:
+        """Give back what a transaction took that did not happen: on a full disk nothing else would go on."""
+        if not self._failed:
+            return
+        with suppress(OSError, sqlite3.OperationalError):
+            if Path(f"{self._database}-wal").stat().st_size > _LARGE_LOG:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            self._failed = False
 
     def _copy_in_thread(self) -> int:
         connection = sqlite3.connect(self._database, timeout=0)
@@ -151,6 +169,7 @@ class InPlaceDialect(SQLiteDialect_pysqlite):
 
     def do_begin(self, dbapi_connection: Any) -> None:
         """Become the one writer; waits, without blocking, for another program that is it."""
+        self.disk.cut(dbapi_connection.driver_connection)
         until = monotonic() + _WAIT_FOR_TURN
         pause = 0.0005
         while True:

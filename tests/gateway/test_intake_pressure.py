@@ -1,6 +1,7 @@
 """Nothing more is taken in while the disk is nearly full or too much is in hand, and callers are told."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,10 @@ class Slow:
 
     async def look(self, _request: web.Request) -> web.Response:
         return web.Response()
+
+
+async def in_pieces() -> AsyncIterator[bytes]:
+    yield b"x"
 
 
 async def test_beyond_the_limit_a_caller_is_told_at_once_to_come_again(tmp_path: Path) -> None:
@@ -84,6 +89,22 @@ async def test_a_full_disk_stops_intake_and_room_lets_it_go_on(
         assert (await client.post("/", data=b"x")).status == 202
     told = capsys.readouterr().out
     assert (told.count("intake.disk_full"), told.count("intake.disk_recovered")) == (1, 1)
+
+
+async def test_what_would_eat_into_the_reserve_is_refused_and_what_fits_is_taken(tmp_path: Path) -> None:
+    slow = Slow(pressure(tmp_path, free=1500, size=10_000))
+    async with TestClient(TestServer(slow.app)) as client:
+        assert (await client.post("/", data=b"x" * 501)).status == 503
+        assert (await client.post("/", data=in_pieces())).status == 503, "nobody can say how much is coming"
+        first = asyncio.create_task(client.post("/", data=b"x" * 300))
+        while slow.in_hand < 1:  # noqa: ASYNC110 - the server has nothing to wait for
+            await asyncio.sleep(0)
+        assert (await client.post("/", data=b"x" * 300)).status == 503, (
+            "the first one has not reached the disk"
+        )
+        slow.go.set()
+        assert (await first).status == 202
+        assert (await client.post("/", data=b"x" * 300)).status == 202
 
 
 async def test_files_stay_where_they_are_while_the_disk_is_full(tmp_path: Path) -> None:

@@ -290,3 +290,27 @@ def test_two_jobs_of_one_name_and_a_time_that_never_passes_are_refused(desk: Des
 )
 def test_a_schedule_reads_as_a_person_would_say_it(every: timedelta | time, words: str) -> None:
     assert Job("a", every, counting({}, "a")).schedule == words
+
+
+async def test_a_store_that_fails_is_not_asked_again_at_once(
+    desk: Desk, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def full() -> Any:
+        nonlocal asked
+        asked += 1
+        raise OSError("disk full")
+
+    monkeypatch.setattr(desk.store, "begin", full)
+    stop = asyncio.Event()
+    running = asyncio.create_task(Jobs(desk, [Job("sweep", MINUTE, counting({}, "sweep"))], QUIET).run(stop))
+    async with asyncio.timeout(BOUND):
+        for times in (1, 2, 3):
+            while not clock.sleeping:  # noqa: ASYNC110 - the job has nothing to tell
+                await asyncio.sleep(0)
+            assert asked == times
+            clock.advance(60)
+            await asyncio.sleep(0)
+        stop.set()
+        await running

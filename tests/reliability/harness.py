@@ -30,7 +30,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store import tokens
 from csenet.gateway.wiring import desk_of
 
@@ -175,7 +175,7 @@ class Gateway:
             self.process.kill()
             self.process.wait()
 
-    def post(self, raw: bytes, *, timeout: float = 30) -> int:
+    def post(self, raw: bytes | Iterable[bytes], *, timeout: float = 30) -> int:
         """Hand a file in over HTTP and return the status; OSError where there is no answer or a refusal."""
         request = urllib.request.Request(
             self.url + BATCHES,

@@ -10,7 +10,7 @@ from typing import Any
 from csenet.codecs import flatfile
 from csenet.codecs.transaction import Direction, from_json
 
-HEADER = 121
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 
 def case_ids(case: int) -> tuple[str, str]:
@@ -20,7 +20,7 @@ def case_ids(case: int) -> tuple[str, str]:
 
 def facts(case: int) -> dict[str, Any]:
     """Write Minnesota's facts of a case: a balance that differs from case to case."""
-    as_of = datetime.now(UTC).date() - timedelta(days=2)
+    as_of = YESTERDAY - timedelta(days=1)
     return {
         "role": "initiating",
         "other_fips": "2000000",
@@ -63,7 +63,7 @@ def _encoded() -> bytes:
         "action_code": "R",
         "functional_type_code": "MSC",
         "action_reason": "GRINT",
-        "transaction_date": (datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
+        "transaction_date": YESTERDAY.isoformat(),
         "case_id": "MN" + "9" * 10,
         "other_case_id": "KS" + "9" * 10,
         "attachments_ind": "N",

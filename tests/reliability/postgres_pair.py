@@ -20,7 +20,7 @@ from harness import DRAIN_SECONDS, Feed, Gateway, Outcome, Skip, prove, wait_unt
 from sqlalchemy import make_url
 
 from csenet.gateway.delivery.courier import CourierSettings
-from csenet.gateway.settings import load_settings
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import holder_of
 
 sys.path.append(str(Path(__file__).parent.parent / "gateway"))

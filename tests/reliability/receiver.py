@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -28,6 +29,9 @@ class Receiver:
         """By key: the place in the order of arrival, and the bytes."""
         self.moments: dict[str, float] = {}
         self.posts = 0
+        self.records: Counter[str] = Counter()
+        """By path: how many transactions came for the first time."""
+        self.direction = Direction.TO_SERVER
         self.conflicts: list[str] = []
         self.before: Before = _nothing
         """Asked before a batch counts; what it answers is the answer, and the batch does not count."""
@@ -65,7 +69,7 @@ class Receiver:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         application = web.Application(client_max_size=64 * 1024 * 1024)
-        application.router.add_post("/", self._take)
+        application.router.add_post("/{path:.*}", self._take)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
@@ -73,6 +77,10 @@ class Receiver:
         self._ready.set()
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
@@ -85,13 +93,13 @@ class Receiver:
         except ConnectionError:
             return web.Response(status=400)  # nobody is left to read it
         key = request.headers["Idempotency-Key"]
-        known = self.batches.setdefault(key, (next(self._order), raw))
-        self.moments.setdefault(key, time.monotonic())
-        if known[1] != raw:
+        count = len(list(read_all(raw, direction=self.direction)))
+        if key not in self.batches:
+            self.batches[key] = next(self._order), raw
+            self.moments[key] = time.monotonic()
+            self.records[request.path[1:]] += count
+        elif self.batches[key][1] != raw:
             self.conflicts.append(f"{key}: other bytes under the same key")
-        digest, count = (
-            hashlib.sha256(raw).hexdigest(),
-            len(list(read_all(raw, direction=Direction.TO_SERVER))),
-        )
+        digest = hashlib.sha256(raw).hexdigest()
         instead = await self.after(request)
         return instead or web.json_response({"sha256": digest, "count": count})

@@ -11,7 +11,12 @@ SHORT = {
     "kill": "--kills 8 --transactions 120 --times 5",
     "postgres_pair": "--kills 3 --transactions 120 --times 5",
     "poison": "--cases 40 --messages 5 --kills 1 --poisoned 2 --ratio 0",
+    "partners": "--each 10 --rounds 1 --ratio 0",
+    "tmpfs": "--megabytes 44 --ballast 16",
+    "flips": "--flips 1000",
+    "rollover": "--messages 100",
     "proxy": "--transactions 200 --lies 20",
+    "windows": "--step 0 --transactions 500",
 }
 
 
