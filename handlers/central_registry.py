@@ -20,10 +20,10 @@ from csenet.handlers.checks import record_of
 from csenet.handlers.context import CaseRecord, Context, WorkView
 from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.facts import REPEATED
-from csenet.handlers.filling import STRUCTS
 from csenet.handlers.policy.rules import Stated, reason
 from csenet.handlers.progress import day_of, reached
 from csenet.handlers.replies import Answer, reply_or_work
+from csenet.handlers.wanted import STRUCTS
 from csenet.handlers.work import (
     LINE_WIDTH,
     Task,

@@ -16,11 +16,11 @@ import msgspec
 
 from csenet.codecs.codes import VALID, FarCode
 from csenet.handlers.facts import BLOCKS, KEYS, REPEATED
-from csenet.handlers.filling import STRUCTS
 from csenet.handlers.policy.dated import PolicyError, read_table, unique
 from csenet.handlers.policy.deadlines import duties
 from csenet.handlers.policy.rules import Why
 from csenet.handlers.policy.work_kinds import work_kinds
+from csenet.handlers.wanted import STRUCTS
 
 TABLE = Path(__file__).with_name("events.toml")
 MEMBERS = ("text", "date", "criterion", "new_case_id", "collections")

@@ -24,13 +24,13 @@ from csenet.handlers.event_facts import Told, focused, told
 from csenet.handlers.event_form import Event
 from csenet.handlers.event_table import EventKind, Send
 from csenet.handlers.facts import FactsError
-from csenet.handlers.filling import wanted_by
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.replies import permission, task_of, way_of
+from csenet.handlers.wanted import wanted_by
 from csenet.handlers.work import LINE_WIDTH, due_by, open_of_kind
 
 COMPLETE = "complete_facts"

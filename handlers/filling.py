@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,51 +12,21 @@ import msgspec
 
 from csenet.codecs import blocks
 from csenet.codecs.blocks import Header, Information
-from csenet.codecs.codes import Element, FarCode, elements
+from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import Problem, Severity
-from csenet.codecs.jsonform import value_of
-from csenet.codecs.model import BLOCKS
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.disclosing import problem, risk_of
-from csenet.handlers.facts import BLOCKS as FACT_BLOCKS
 from csenet.handlers.facts import MOST_OF_A_BLOCK
 from csenet.handlers.policy.disclosure_review import BlockReview, Review, Risk, review
+from csenet.handlers.wanted import REQUIRED, STRUCTS, Wanted, wanted_by
 
-STRUCTS: Mapping[str, type[Any]] = {
-    "header": blocks.Header,
-    "case": blocks.Case,
-    "ncp_identification": blocks.NcpIdentification,
-    "ncp_locate": blocks.NcpLocate,
-    "participants": blocks.Participant,
-    "orders": blocks.Order,
-    "collections": blocks.Collection,
-    "information": blocks.Information,
-}
-_REQUIRED = "required"
+_EMPTY: Mapping[str, Any] = {name: struct() for name, struct in STRUCTS.items()}
 _REMEMBERED = 4096
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
 _LINE, _STATUS = "information_text_line_1", "participant_status"
 _OPEN, _ENDED = "O", "C"
 _NOTHING_HIDDEN: Mapping[str, Problem] = MappingProxyType({})
-
-
-_EVERYTHING: Mapping[str, tuple[str, ...]] = {
-    "CSI P FSINF": FACT_BLOCKS,
-    "LO1 P LSOTH": ("ncp_locate",),
-    "COL P CITAX": ("collections",),
-}
-"""Blocks of which a code tells all that is known: its use is to tell whatever there is."""
-
-_EDITED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "PAT R BLANK": {
-        "case": ("payment_mail_address_line_1", "payment_city", "payment_state", "payment_zip_1"),
-    },
-}
-"""Fields that the federal edits ask for and the printed list of the code leaves out.
-
-Of the two addresses that will do, the agency's own for payments tells nothing of the custodial party.
-"""
 
 
 class ComposeError(ValueError):
@@ -69,96 +38,13 @@ class ComposeError(ValueError):
         super().__init__(", ".join(problem.code for problem in self.problems))
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """Hold what a code wants of one block: its level, and its fields.
-
-    `needed` names the fields that it cannot go without; `given` holds the values that the list itself sets,
-    for the header none.
-    """
-
-    level: str = ""
-    fields: tuple[Element, ...] = ()
-    names: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()
-    given: Mapping[str, Any] = MappingProxyType({})
-    values: Callable[[Any], Sequence[Any]] = lambda _block: ()
-    """Takes the values of `names` out of a block."""
-
-    @property
-    def required(self) -> bool:
-        """Tell whether the transaction cannot go without the block."""
-        return self.level == _REQUIRED
-
-    def fixed(self) -> dict[str, Any]:
-        """Give the values that the list itself sets."""
-        return dict(self.given)
-
-
-def _wanted(level: str, fields: Sequence[Element]) -> Wanted:
-    return Wanted(
-        level=level,
-        fields=tuple(fields),
-        names=tuple(each.field for each in fields),
-        needed=tuple(each.field for each in fields if each.level == _REQUIRED),
-        values=_taking([each.field for each in fields]),
-        given=MappingProxyType(
-            {
-                each.field: value_of(each.block, each.field, each.fixed)
-                for each in fields
-                if each.fixed is not None and each.block in BLOCKS
-            }
-        ),
-    )
-
-
-def _taking(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda block: [getattr(block, name) for name in names]
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
-    """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
-    return by_block(elements(code), _EVERYTHING.get(str(code), ()), _EDITED.get(str(code), {}))
-
-
-def by_block(
-    listed: Iterable[Element],
-    whole: Iterable[str] = (),
-    more: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
-) -> Mapping[str, Wanted]:
-    """Sort listed elements by block, with all fields of the blocks of `whole` and the fields of `more`."""
-    levels: dict[str, str] = {}
-    fields: dict[str, list[Element]] = {}
-    for element in listed:
-        if element.field:
-            fields.setdefault(element.block, []).append(element)
-        else:
-            levels[element.block] = element.level
-    for name, added in (*((name, _names(name)) for name in whole), *more.items()):
-        printed = fields.setdefault(name, [])
-        known = {each.field for each in printed}
-        printed += [Element(name, each, "recommended") for each in added if each not in known]
-    return MappingProxyType(
-        {
-            name: _wanted(levels.get(name, "recommended"), fields.get(name, ()))
-            for name in levels.keys() | fields.keys()
-        }
-    )
-
-
 def _insisted(wanted: Mapping[str, Wanted], insist: Set[str]) -> Mapping[str, Wanted]:
     if not insist:
         return wanted
     return {
-        name: msgspec.structs.replace(want, level=_REQUIRED) if name in insist else want
+        name: msgspec.structs.replace(want, level=REQUIRED) if name in insist else want
         for name, want in wanted.items()
     }
-
-
-def _names(block: str) -> tuple[str, ...]:
-    return tuple(STRUCTS[block].__struct_fields__)
 
 
 def lack(code: str, message: str, block: str, field: str = "", occurrence: int = 1) -> Problem:
@@ -270,8 +156,9 @@ class Filling:
         if not said and not want.required:
             return None
         values = said | want.fixed()
-        self.missing += self._required("information", 1, want, values)
-        return Information(**{field: value for field, value in values.items() if field in names})
+        block = Information(**{field: value for field, value in values.items() if field in names})
+        self.missing += self._required("information", 1, want, block)
+        return block
 
     def _want(self, name: str) -> Wanted:
         return self.wanted.get(name, Wanted())
@@ -287,12 +174,14 @@ class Filling:
             if weighed is not None and not weighed.allowed:
                 self._keep_back(weighed, want, source)
                 continue
-            told, hidden = self._told_of(source, want, weighed)
-            values = {**told, **self._of_the_case(name, want), **want.given}
-            lacks = self._required(name, number, want, values, hidden)
+            told, hidden = want.copy(source), _NOTHING_HIDDEN
+            if weighed is not None and weighed.blank:
+                told, hidden = self._blanked(told, weighed)
+            block = msgspec.structs.replace(told, **{**self._of_the_case(name, want), **want.given})
+            lacks = self._required(name, number, want, block, hidden)
             (self.missing if want.required else self.left_out).extend(lacks)
-            if not lacks and (want.required or any(value is not None for value in told.values())):
-                filled.append(STRUCTS[name](**values))
+            if not lacks and (want.required or told != _EMPTY[name]):
+                filled.append(block)
         return filled
 
     def _keep_back(self, weighed: BlockReview, want: Wanted, source: Any) -> None:
@@ -301,17 +190,12 @@ class Filling:
         found = problem(weighed.why, weighed.block, weighed.occurrence)
         (self.missing if want.required else self.left_out).append(found)
 
-    def _told_of(
-        self, source: Any, want: Wanted, weighed: BlockReview | None
-    ) -> tuple[dict[str, Any], Mapping[str, Problem]]:
-        """Give what a block may tell, and for each field that it may not the reason."""
-        values = dict(zip(want.names, want.values(source), strict=True))
-        if weighed is None or not weighed.blank:
-            return values, _NOTHING_HIDDEN
-        kept = {name for name in weighed.blank & values.keys() if values[name] is not None}
+    def _blanked(self, told: Any, weighed: BlockReview) -> tuple[Any, Mapping[str, Problem]]:
+        """Blank the fields of a block that may not be told, and give for each the reason."""
+        kept = [name for name in sorted(weighed.blank) if getattr(told, name, None) is not None]
         self._withheld = self._withheld or bool(kept)
         hidden = {name: problem(weighed.why, weighed.block, weighed.occurrence, name) for name in kept}
-        return {name: value for name, value in values.items() if name not in weighed.blank}, hidden
+        return msgspec.structs.replace(told, **dict.fromkeys(kept)), hidden
 
     def _of_the_case(self, name: str, want: Wanted) -> dict[str, str]:
         """Give what the gateway knows for the Case block: the status, and that places are confidential."""
@@ -326,14 +210,13 @@ class Filling:
         name: str,
         number: int,
         want: Wanted,
-        values: Mapping[str, Any],
+        block: Any,
         hidden: Mapping[str, Problem] = _NOTHING_HIDDEN,
     ) -> list[Problem]:
-        return [
-            hidden.get(field) or self._lacks(name, field, number)
-            for field in want.needed
-            if values.get(field) is None
-        ]
+        if None not in want.needs(block):
+            return []
+        lacking = [field for field in want.needed if getattr(block, field) is None]
+        return [hidden.get(field) or self._lacks(name, field, number) for field in lacking]
 
     def _lacks(self, block: str, field: str = "", occurrence: int = 1) -> Problem:
         what = f"{block}.{field}" if field else block

@@ -20,10 +20,11 @@ from csenet.handlers.context import CaseRecord, Context
 from csenet.handlers.decision import CheckedReply, Decision, WorkItem
 from csenet.handlers.disclosing import problem, replaced, risk_of, tax_permission
 from csenet.handlers.facts import BLOCKS, REPEATED
-from csenet.handlers.filling import ComposeError, Filling, lack, reviewed, wanted_by
+from csenet.handlers.filling import ComposeError, Filling, lack, reviewed
 from csenet.handlers.policy.agreements import Permission, may_send
 from csenet.handlers.policy.disclosure_review import Review
 from csenet.handlers.policy.rules import Why, reason
+from csenet.handlers.wanted import wanted_by
 
 VERSION = "003"
 _ANY_SERIAL = "000000000001"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -69,7 +70,7 @@ class Held:
 
     def is_ours_by(self, cause: Cause) -> bool:
         """Tell whether it was opened just now by a cause, and is a deadline of our own."""
-        ours = self.rule.side == "we-owe" and self.number is None and self.cause is cause
+        ours = self.cause is cause and self.rule.side == "we-owe" and self.number is None
         return ours and duty_of(self.rule.duty).clock == "deadline"
 
 
@@ -81,6 +82,11 @@ class DutyBook:
     now: datetime
     today: date
     _held: list[Held] = field(default_factory=list)
+    _by_partner: defaultdict[str, list[Held]] = field(default_factory=lambda: defaultdict(list))
+
+    def _hold(self, held: Held) -> None:
+        self._held.append(held)
+        self._by_partner[held.partner].append(held)
 
     async def load(
         self, conn: AsyncConnection, case_ids: Collection[str], inbound_ids: Collection[int] = ()
@@ -89,7 +95,7 @@ class DutyBook:
         known = {each.number for each in self._held}
         for row in await duties.open_of(conn, case_ids, inbound_ids):
             if row["id"] not in known and (held := self._read(row)) is not None:
-                self._held.append(held)
+                self._hold(held)
 
     def _read(self, row: Mapping[str, Any]) -> Held | None:
         rule = kept(row["kind"], row["side"])
@@ -135,7 +141,7 @@ class DutyBook:
         except DutyError:
             # It happened before the law that sets the time.
             return
-        self._held.append(Held(rule, case_id, partner, kind, on, due, cause))
+        self._hold(Held(rule, case_id, partner, kind, on, due, cause))
 
     def work_done(self, item: Row, came_by: Collection[int], on: date, *, done: bool) -> None:
         """Close our duties whose work a person says is done, or declined, unless a transaction closed them.
@@ -167,8 +173,8 @@ class DutyBook:
     def _closes(
         self, way: Way, far: str, case_id: str | None, partner: str, cause: Cause, queued: Queued | None
     ) -> None:
-        for held in self._open():
-            if held.partner != partner or not _same_matter(held, case_id, cause, queued):
+        for held in self._by_partner[partner]:
+            if held.closing is not None or not _same_matter(held, case_id, cause, queued):
                 continue
             outcome = held.rule.outcome(held.opener, way, far)
             if outcome is not None:
@@ -187,7 +193,7 @@ class DutyBook:
         theirs = _calendar(partner) or self.agency.calendar
         for rule in opens(way, far):
             due = due_on(rule, on, self.agency.calendar, theirs)
-            self._held.append(Held(rule, case_id, partner, far, on, due, cause, queued))
+            self._hold(Held(rule, case_id, partner, far, on, due, cause, queued))
 
     async def flush(self, conn: AsyncConnection, office_of: OfficeOf) -> None:
         """Write what changed; transactions received and sent have their rows by now.

@@ -18,6 +18,7 @@ from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, NotFound, TransactionFilter, WorkFilter, agency_of, service
 from csenet.gateway.store import audit
+from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import inbound, inbound_file, outbound
 from csenet.handlers import router
@@ -497,20 +498,38 @@ async def test_every_change_leaves_a_line_in_the_audit(desk: Desk, store: Store)
     ]
 
 
-async def test_a_chunk_needs_few_statements_however_full_it_is(desk: Desk, store: Store) -> None:
-    for number in range(50):
+async def test_a_full_chunk_needs_as_many_statements_as_a_small_one(
+    desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 90):
         await desk.put_case(f"MN{number}", facts(ledger=LEDGER))
-    receipt = await desk.accept(
-        lines(*(arriving("MSC R GRINT", n + 1, f"MN{n % 60}") for n in range(100))), source="test", name="a"
-    )
     statements: list[str] = []
-    engine = store._writer.sync_engine
     event.listen(
-        engine, "before_cursor_execute", lambda *given: statements.append(str(given[2])), named=False
+        store._writer.sync_engine,
+        "before_cursor_execute",
+        lambda *given: statements.append(str(given[2])),
+        named=False,
     )
-    count = await desk.settle(receipt.file_id)
-    assert count.transactions == 100
-    assert len(statements) < 34, statements
+    for name in ("run", "run_many"):
+        past_sqlalchemy = getattr(InPlaceConnection, name)
+
+        def counted(self: Any, sql: str, values: Any, run: Any = past_sqlalchemy) -> Any:
+            statements.append(sql)
+            return run(self, sql, values)
+
+        monkeypatch.setattr(InPlaceConnection, name, counted)
+
+    async def settled(serials: range) -> list[str]:
+        # One in each ten is about a case that is not known.
+        raws = [arriving("MSC R GRINT", serial, f"MN{serial % 100}") for serial in serials]
+        receipt = await desk.accept(lines(*raws), source="test", name="a")
+        statements.clear()
+        assert (await desk.settle(receipt.file_id)).transactions == len(serials)
+        return [each[:30] for each in statements]
+
+    await settled(range(1, 4))  # the first ever begins the counter of our serial numbers
+    small = await settled(range(89, 92))
+    assert await settled(range(100, 200)) == small
 
 
 async def test_the_received_bytes_of_each_transaction_are_kept(desk: Desk, store: Store) -> None:

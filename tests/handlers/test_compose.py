@@ -8,7 +8,7 @@ import pytest
 
 from csenet.codecs.blocks import Information
 from csenet.codecs.codes import VALID, Element, FarCode
-from csenet.handlers import filling
+from csenet.handlers import filling, wanted
 from csenet.handlers.filling import ComposeError, Filling
 from csenet.handlers.replies import compose, left_out
 
@@ -176,7 +176,7 @@ def test_family_violence_hides_the_places_of_participants(make, monkeypatch):
         Element("participants", "name_last", "required"),
         Element("participants", "participant_address_line_1", "recommended"),
     )
-    monkeypatch.setattr(filling, "wanted_by", lambda code: filling.by_block(listed))
+    monkeypatch.setattr(filling, "wanted_by", lambda code: wanted.by_block(listed))
     seen = Filling(GSC17, make.case(), make.today).repeated("participants")
     assert seen[0].participant_address_line_1 == "3 NOWHERE LANE"
     hidden = Filling(GSC17, make.case(family_violence=True), make.today).repeated("participants")
@@ -233,5 +233,5 @@ def test_every_core_code_either_composes_or_names_what_it_lacks(make):
 
 @pytest.mark.parametrize("code", ["PAT P PSEST", "PAT P PSSTO"])
 def test_an_amount_that_the_list_fixes_is_an_amount(code):
-    fixed = filling.wanted_by(FarCode.parse(code))["orders"].fixed()
+    fixed = wanted.wanted_by(FarCode.parse(code))["orders"].fixed()
     assert fixed["order_freq_amount"] == Decimal("0.00")

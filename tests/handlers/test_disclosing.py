@@ -114,10 +114,10 @@ def test_only_the_number_of_the_participant_at_risk_stays(make):
 
 def test_a_required_field_that_may_not_be_told_is_not_called_missing(make, monkeypatch):
     from csenet.codecs.codes import Element
-    from csenet.handlers import filling
+    from csenet.handlers import filling, wanted
 
     listed = (Element("participants", "", "required"), Element("participants", "ssn", "required"))
-    monkeypatch.setattr(filling, "wanted_by", lambda code: filling.by_block(listed))
+    monkeypatch.setattr(filling, "wanted_by", lambda code: wanted.by_block(listed))
     record = make.case(participants=PERSONS, protected=["participants[1]"])
     seen = filling.Filling(GRPAY, record, make.today)
     assert [each.ssn for each in seen.repeated("participants")] == ["900223344"]
