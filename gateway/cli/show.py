@@ -24,8 +24,13 @@ from csenet.gateway.cli.common import (
 @config_option
 @click.option("--unmask", is_flag=True, help="Show personal data in clear; needs --reason.")
 @click.option("--reason", default="", help="Why; the audit trail keeps it.")
+@click.option(
+    "--pdf",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this new file, to be printed; needs the extra pdf.",
+)
 @json_option
-def show(transaction: str, config: Path, unmask: bool, reason: str, as_json: bool) -> None:
+def show(transaction: str, config: Path, unmask: bool, reason: str, pdf: Path | None, as_json: bool) -> None:
     """Show the stored transaction ID (in-12 came in, out-7 goes out).
 
     Who sent it and what became of it, its timeline, and the transaction in words: what it asks for or tells
@@ -37,6 +42,9 @@ def show(transaction: str, config: Path, unmask: bool, reason: str, as_json: boo
 
     if unmask and not reason.strip():
         raise Unusable("--unmask needs --reason: say why personal data is to be seen")
+    if pdf is not None:
+        _to_pdf(transaction, config, Path(pdf), unmask=unmask, reason=reason)
+        return
     try:
         found = run(call(config, lambda desk: _find(desk, transaction, unmask, reason)))
     except NotFound:
@@ -50,6 +58,56 @@ def show(transaction: str, config: Path, unmask: bool, reason: str, as_json: boo
         print_json({"sentence": sentence(detail), "timeline": timeline, **msgspec.to_builtins(detail)})
         return
     _print(detail, words, timeline)
+
+
+def _to_pdf(transaction: str, config: Path, file: Path, *, unmask: bool, reason: str) -> None:
+    """Write a transaction to a file that only its owner can read."""
+    import os
+
+    from csenet.gateway.cli.store import call
+    from csenet.gateway.console import paper
+
+    try:
+        paper.need()
+    except paper.NoPaper as missing:
+        raise Unusable(str(missing)) from None
+    if file.exists():
+        raise Unusable(f"{file}: is there already; nothing is written over it")
+    content = run(call(config, lambda desk: _paper(desk, transaction, unmask, reason)))
+    if content is None:
+        raise Unusable(f"{transaction}: there is no such transaction; it reads like in-12 or out-7")
+    with open(file, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
+        out.write(content)
+    click.echo(f"{file}: {len(content):,} bytes; that it was taken out is on record")
+
+
+async def _paper(desk: Any, identifier: str, unmask: bool, reason: str) -> bytes | None:
+    """Make the PDF; that it was taken out is on record first."""
+    from csenet.gateway.cli.store import reader_at
+    from csenet.gateway.console import detail as page
+    from csenet.gateway.console import paper
+    from csenet.gateway.desk import views, views_story
+    from csenet.gateway.people.person import system_person
+    from csenet.gateway.people.reading import SHOWN, Look
+
+    reader, person = reader_at(desk), system_person()
+    look = Look(unmask=unmask, purpose=reason, channel="export pdf")
+    found = await reader.transaction(person, identifier, look)
+    if found is None:
+        return None
+    await reader.record(person, "transaction.export", [f"transaction {identifier}"], look, outcome=SHOWN)
+    async with desk.store.read() as conn:
+        story = await views_story.story(conn, found, desk.agency.state)
+        whole = await views.transaction(conn, identifier, desk.agency.state)
+    return paper.transmittal(
+        found,
+        page.direction_of(found),
+        sentence=page.sentence(whole),
+        moments=story.moments,
+        by=person.name,
+        at=desk.clock.now(),
+        zone=desk.agency.zone,
+    )
 
 
 async def _find(desk: Any, identifier: str, unmask: bool, reason: str) -> tuple[Any, str, list[Any]] | None:

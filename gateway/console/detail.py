@@ -12,11 +12,11 @@ from csenet.codecs import describe
 from csenet.codecs import transaction as codec
 from csenet.codecs.codes import FarCode
 from csenet.codecs.model import Direction
-from csenet.gateway.console import content, pages
+from csenet.gateway.console import content, pages, paper
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views, views_story
 from csenet.gateway.desk.results import TransactionDetail
-from csenet.gateway.people.reading import SHORTEST_PURPOSE, Look
+from csenet.gateway.people.reading import SHORTEST_PURPOSE, SHOWN, Look
 from csenet.gateway.people.rights import Right
 
 _ID: Final = re.compile(r"(in|out)-[1-9][0-9]{0,17}")
@@ -39,7 +39,55 @@ async def post_clear(request: web.Request) -> web.Response:
     return await _show(asked, Look(unmask=True, purpose=purpose, channel="console"))
 
 
-async def _show(asked: Asked, look: Look, wrong: str = "") -> web.Response:
+async def get_pdf(request: web.Request) -> web.Response:
+    """Give a transaction as a PDF, masked."""
+    return await _paper(Asked(request), Look(channel="export pdf"))
+
+
+async def post_pdf(request: web.Request) -> web.Response:
+    """Give a transaction as a PDF in clear, to those who may and say why."""
+    form = await request.post()
+    purpose = str(form.get("purpose", "")).strip()
+    asked = Asked(request)
+    if len(purpose) < SHORTEST_PURPOSE:
+        return await _show(
+            asked, Look(channel="console"), wrong=f"Say why, in {SHORTEST_PURPOSE} letters or more."
+        )
+    return await _paper(asked, Look(unmask=True, purpose=purpose, channel="export pdf"))
+
+
+async def _paper(asked: Asked, look: Look) -> web.Response:
+    """Write the PDF; that it was taken out is on record before it is handed out."""
+    try:
+        paper.need()
+    except paper.NoPaper as missing:
+        return await _show(asked, Look(channel="console"), missing=str(missing))
+    name = asked.request.match_info["transaction_id"]
+    if _ID.fullmatch(name) is None:
+        raise web.HTTPNotFound
+    detail = await asked.reader.transaction(asked.person, name, look)
+    if detail is None:
+        raise web.HTTPNotFound
+    await asked.reader.record(
+        asked.person, "transaction.export", [f"transaction {name}"], look, outcome=SHOWN
+    )
+    async with asked.store.read() as conn:
+        story = await views_story.story(conn, detail, asked.state)
+        whole = await views.transaction(conn, name, asked.state)
+    body = paper.transmittal(
+        detail,
+        direction_of(detail),
+        sentence=sentence(whole),
+        moments=story.moments,
+        by=asked.person.name,
+        at=asked.clock.now(),
+        zone=asked.desk.agency.zone,
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"', "Cache-Control": "no-store"}
+    return web.Response(body=body, content_type="application/pdf", headers=headers)
+
+
+async def _show(asked: Asked, look: Look, wrong: str = "", missing: str = "") -> web.Response:
     name = asked.request.match_info["transaction_id"]
     if _ID.fullmatch(name) is None:
         raise web.HTTPNotFound
@@ -73,6 +121,8 @@ async def _show(asked: Asked, look: Look, wrong: str = "") -> web.Response:
         "may_unmask": asked.person.may(Right.CONTENT_UNMASK),
         "may_read_cases": asked.person.may(Right.CONTENT_READ),
         "wrong": wrong,
+        "missing": missing,
+        "may_export": asked.person.may(Right.CONTENT_EXPORT),
     }
     return pages.render(asked.request, "transaction.html", context)
 
