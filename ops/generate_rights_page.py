@@ -41,7 +41,10 @@ def _lines() -> Iterator[str]:
     yield from _matrix("page", ((f"`{place}`", need) for place, need in known.pages.items()))
     yield from ("", "## Commands", "")
     yield "The row of a group goes for all of its commands that have none of their own. These cells count"
-    yield from ('where `people.command_line = "accounts"` is set.', "")
+    yield 'where `people.command_line = "accounts"` is set: whoever types a command has signed in before with'
+    yield "`csenet sign-in`. Commands that need `figures.read`, `system.manage`, `people.manage` or"
+    yield "`tokens.manage` stay with those who may open the store's files: somebody makes the first account."
+    yield ""
     yield from _matrix("command", ((f"`csenet {words}`", need) for words, need in known.commands.items()))
     yield ""
 

@@ -127,7 +127,7 @@ async def list_work_items(request: web.Request) -> web.Response:
         asked.wrong("since", "request.alone", "What changed is told whole: only limit may stand beside it.")
     asked.finish()
     if since is not None:
-        page = await request.app[DESK].work_since(str(since), filters.limit)
+        page = await request.app[READER].work_since(request[PERSON], str(since), filters.limit)
         return reply(answers.WorkItemPage(work_items=page.items, next=page.next))
     page = await request.app[READER].work_items(request[PERSON], filters)
     return reply(answers.WorkItemPage(work_items=page.items, next=page.next))

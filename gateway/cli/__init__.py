@@ -46,6 +46,8 @@ COMMANDS: Final = {
     "jobs": "jobs:jobs",
     "partners": "partners:partners",
     "audit": "audit:audit",
+    "sign-in": "sign_in:sign_in",
+    "sign-out": "sign_in:sign_out",
     "people": "people:people",
     "participant": "participant:participant",
     "token": "token:token",

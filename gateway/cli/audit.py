@@ -161,15 +161,15 @@ def _show(
     as_json: bool,
 ) -> None:
     """Look records up, write down that somebody did, and print them."""
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call, reader_at
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import SHOWN, Look
 
     async def look(desk: Desk) -> Sequence[Any]:
         async with desk.store.read() as conn:
             found = await find(conn)
         await reader_at(desk).record(
-            system_person(), "audit.read", [f"record of {about}"], Look(channel="cli"), outcome=SHOWN
+            acting(), "audit.read", [f"record of {about}"], Look(channel="cli"), outcome=SHOWN
         )
         return found
 

@@ -62,10 +62,10 @@ def _wanted(given: dict[str, Any]) -> DeadFilter:
 @json_option
 def list_(config: Path, as_json: bool, **given: Any) -> None:
     """List transactions that were refused or given up, in order of their serial numbers."""
-    from csenet.gateway.cli.store import call
+    from csenet.gateway.cli.store import call, own
 
     wanted = _wanted(given)
-    found = run(call(config, lambda desk: desk.dead_list(wanted)))
+    found = run(call(config, lambda desk: desk.dead_list(own(wanted))))
     if as_json:
         print_json(found)
         return
@@ -116,14 +116,14 @@ def resend(
 
 async def _resend_slowly(desk: Desk, chosen: Sequence[int], per_minute: int | None) -> int:
     """Resend a few at a time, each part in a commit of its own."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
     part = len(chosen) if per_minute is None else max(1, per_minute // 60)
     count = 0
     for start in range(0, len(chosen), max(part, 1)):
         if start and per_minute is not None:
             await desk.clock.sleep(60 * part / per_minute)
-        count += await desk.dead_resend(chosen[start : start + part], actor=ACTOR)
+        count += await desk.dead_resend(chosen[start : start + part], actor=actor())
     return count
 
 
@@ -138,10 +138,11 @@ def cancel(ids: tuple[str, ...], reason: str, config: Path) -> None:
 
     Any other transaction is left as it is.  csenet outbox --status held lists the held ones.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
     chosen = [number_of(each) for each in ids]
-    count = run(call(config, lambda desk: desk.dead_cancel(chosen, reason, actor=ACTOR)))
+    count = run(call(config, lambda desk: desk.dead_cancel(chosen, reason, actor=actor())))
     click.echo(f"{count} withdrawn")
 
 

@@ -68,9 +68,10 @@ def hold(reason: str, partner: str, config: Path) -> None:
     A restart changes nothing about it.  A try under way is finished.  Transactions are taken and decided as
     ever, and wait.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
-    run(call(config, lambda desk: desk.hold_partner(partner, reason, actor=ACTOR)))
+    run(call(config, lambda desk: desk.hold_partner(partner, reason, actor=actor())))
     click.echo("held; csenet delivery release ends it")
 
 
@@ -84,9 +85,10 @@ def hold(reason: str, partner: str, config: Path) -> None:
 @config_option
 def release(partner: str, config: Path) -> None:
     """End a hold, and have a destination that failed tried again at once."""
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
-    held = run(call(config, lambda desk: desk.release_partner(partner, actor=ACTOR)))
+    held = run(call(config, lambda desk: desk.release_partner(partner, actor=actor())))
     click.echo("released" if held else "there was no hold")
 
 
@@ -104,11 +106,12 @@ def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> No
     case go on without it, and a duty that it met is owed again.  Taking one back again changes nothing.
     Exit 1 if one could not be taken back.
     """
+    from csenet.gateway.cli.acting import actor
     from csenet.gateway.cli.dead import number_of
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.store import call
 
     numbers = [number_of(each) for each in ids]
-    found = run(call(config, lambda desk: desk.recall(numbers, reason, actor=ACTOR)))
+    found = run(call(config, lambda desk: desk.recall(numbers, reason, actor=actor())))
     gone = sorted(set(numbers) - {*found.taken, *found.already, *found.left})
     if as_json:
         print_json(found)
@@ -123,13 +126,14 @@ def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> No
 @config_option
 def flush(config: Path) -> None:
     """Let what is queued now leave without waiting for a window; a hold stays in force."""
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
     async def order(desk: Desk) -> int:
         from csenet.gateway.store import destinations
 
         async with desk.store.begin() as conn:
-            return await destinations.flush(conn, actor=ACTOR, at=desk.clock.now())
+            return await destinations.flush(conn, actor=actor(), at=desk.clock.now())
 
     click.echo(f"{run(call(config, order))} may leave now")
 
@@ -142,9 +146,10 @@ def recheck(config: Path) -> None:
     What may still not leave is held again.  csenet outbox --status held lists them with their reasons, and
     csenet dead cancel withdraws one that need not leave any more.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
-    count = run(call(config, lambda desk: desk.release_held(actor=ACTOR)))
+    count = run(call(config, lambda desk: desk.release_held(actor=actor())))
     click.echo(f"{count} queued again, to be looked at before they leave")
 
 

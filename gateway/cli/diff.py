@@ -62,11 +62,11 @@ async def _both(desk: Any, first: str, second: str) -> tuple[dict[str, Any], dic
 
 
 async def _masked(desk: Any, identifier: str) -> Any:
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import Look
 
-    return await reader_at(desk).transaction(system_person(), identifier, Look(channel="cli"))
+    return await reader_at(desk).transaction(acting(), identifier, Look(channel="cli"))
 
 
 def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -95,7 +95,7 @@ def duties(
     """List duties with their clocks, first due first."""
     if ctx.invoked_subcommand is not None:
         return
-    from csenet.gateway.cli.store import call
+    from csenet.gateway.cli.store import call, own
     from csenet.gateway.store.duties import DutyFilter
 
     async def found(desk: Any) -> Any:
@@ -110,7 +110,7 @@ def duties(
             overdue_on=today if overdue else None,
             limit=limit,
         )
-        return await desk.list_duties(wanted)
+        return await desk.list_duties(own(wanted))
 
     page = run(call(config, found))
     if as_json:
@@ -165,10 +165,11 @@ def compliance(month: date, side: str, by: str | None, cases: bool, config: Path
     Each duty counts once: in the month in which it was fulfilled in time, or in which its time ran out.  The
     monthly lists of ten and of thirty days are what stands here under CR1 and IN3.
     """
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call
 
     async def found(desk: Any) -> Compliance:
-        figures: Compliance = await desk.compliance(month, side)
+        figures: Compliance = await desk.compliance(month, side, acting().scope)
         return figures
 
     figures = run(call(config, found))

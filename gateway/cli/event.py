@@ -106,7 +106,7 @@ def _lines(file: str) -> Iterator[tuple[int, Any]]:
 
 async def _send(desk: Desk, lines: list[tuple[int, Any]], dry_run: bool) -> list[Any]:
     """Take events in, a hundred to a commit; in a dry run all together, to see what earlier ones change."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
     from csenet.gateway.desk.events import Told, refused_before
 
     told = [
@@ -118,7 +118,7 @@ async def _send(desk: Desk, lines: list[tuple[int, Any]], dry_run: bool) -> list
     for start in range(0, len(told), size):
         chunk = told[start : start + size]
         stuck = refused_before(told[:start], answers)
-        answers += await desk.happened_all(chunk, dry_run=dry_run, actor=ACTOR, stuck=stuck)
+        answers += await desk.happened_all(chunk, dry_run=dry_run, actor=actor(), stuck=stuck)
     return answers
 
 

@@ -34,10 +34,11 @@ def hold() -> None:
 @config_option
 def add(case: str, reason: str, config: Path) -> None:
     """Keep CASE, and all that came and went on it, until it is released; exit 2 if it is held already."""
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
     text = _checked(reason)
-    made = run(call(config, lambda desk: desk.hold_case(case, text, actor=ACTOR)))
+    made = run(call(config, lambda desk: desk.hold_case(case, text, actor=actor())))
     click.echo(f"hold {made.id}: case {made.case_id} is kept")
 
 
@@ -49,10 +50,11 @@ def add(case: str, reason: str, config: Path) -> None:
 @config_option
 def release(case: str, reason: str, config: Path) -> None:
     """Let CASE go when its time is over, which may have been long ago; exit 2 if it is not held."""
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
     text = _checked(reason)
-    ended = run(call(config, lambda desk: desk.release_case(case, text, actor=ACTOR)))
+    ended = run(call(config, lambda desk: desk.release_case(case, text, actor=actor())))
     click.echo(f"hold {ended.id}: case {ended.case_id} is kept no longer than others")
 
 

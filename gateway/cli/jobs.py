@@ -68,11 +68,12 @@ def run_(ctx: click.Context, name: str, config: Path, as_json: bool) -> None:
 
     Exit 1 if it fails, or if a gateway is at it just now.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
     from csenet.gateway.jobs import Busy
 
     async def now(desk: Desk) -> Any:
-        return await _jobs(config, desk).run_now(name, actor=ACTOR)
+        return await _jobs(config, desk).run_now(name, actor=actor())
 
     try:
         ended = run(call(config, now))

@@ -44,10 +44,11 @@ def outbox(config: Path, statuses: tuple[str, ...], case_id: str | None, limit: 
 
 async def _collect(desk: Any, statuses: tuple[str, ...], case_id: str | None, limit: int) -> list[Any]:
     """List each wanted status and put them into one order."""
+    from csenet.gateway.cli.store import own
     from csenet.gateway.desk.results import TransactionFilter
 
     found: list[Any] = []
     for status in statuses:
         chosen = TransactionFilter(direction="out", status=status, case_id=case_id, limit=limit)
-        found += (await desk.list_transactions(chosen)).items
+        found += (await desk.list_transactions(own(chosen))).items
     return sorted(found, key=lambda each: int(each.serial))[:limit]

@@ -44,10 +44,10 @@ def enrol(case_id: str, role: str, number: str | None, config: Path, as_json: bo
     Hand them over in person or by letter, once you know who it is.  Exit 1 if the case is not known, or
     somebody has that part in it already.
     """
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
     from csenet.gateway.desk.requests import case_key
 
-    made = run(_at(config, lambda each: each.enrol(case_key(case_id), role, number=number, actor=ACTOR)))
+    made = run(_at(config, lambda each: each.enrol(case_key(case_id), role, number=number, actor=actor())))
     _print(made, as_json)
 
 
@@ -59,9 +59,9 @@ def enrol(case_id: str, role: str, number: str | None, config: Path, as_json: bo
 @json_option
 def reset_pin(number: str, config: Path, as_json: bool) -> None:
     """Give participant NUMBER another PIN and print it, once; their sign-ins end."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    _print(run(_at(config, lambda each: each.reset_pin(number, actor=ACTOR))), as_json)
+    _print(run(_at(config, lambda each: each.reset_pin(number, actor=actor()))), as_json)
 
 
 @participant.command(epilog=example("csenet participant lock 1234567890 --config gateway.toml"))
@@ -69,9 +69,9 @@ def reset_pin(number: str, config: Path, as_json: bool) -> None:
 @config_option
 def lock(number: str, config: Path) -> None:
     """Let participant NUMBER in no more, until unlocked; their sign-ins end at once."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    run(_at(config, lambda each: each.lock(number, actor=ACTOR)))
+    run(_at(config, lambda each: each.lock(number, actor=actor())))
     click.echo("locked", err=True)
 
 
@@ -80,9 +80,9 @@ def lock(number: str, config: Path) -> None:
 @config_option
 def unlock(number: str, config: Path) -> None:
     """Let participant NUMBER in again, whether the office or wrong PINs had locked them out."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    run(_at(config, lambda each: each.unlock(number, actor=ACTOR)))
+    run(_at(config, lambda each: each.unlock(number, actor=actor())))
     click.echo("unlocked", err=True)
 
 
@@ -92,11 +92,11 @@ def unlock(number: str, config: Path) -> None:
 @config_option
 def revoke(number: str, case_id: str | None, config: Path) -> None:
     """Let participant NUMBER see a case no more, or nothing ever again."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
     from csenet.gateway.desk.requests import case_key
 
     key = None if case_id is None else case_key(case_id)
-    run(_at(config, lambda each: each.revoke(number, case_id=key, actor=ACTOR)))
+    run(_at(config, lambda each: each.revoke(number, case_id=key, actor=actor())))
     click.echo("revoked", err=True)
 
 
@@ -140,6 +140,7 @@ def _print(made: Enrolled, as_json: bool) -> None:
 
 async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
     """Do something to the participants of a store; what it refuses is told and ends with 1."""
+    from csenet.gateway.cli.acting import find_out
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.participant.enrolling import Enrolling, ParticipantError
     from csenet.gateway.settings.loading import load_settings
@@ -147,6 +148,7 @@ async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
 
     settings = load_settings(config)
     async with open_bare(settings) as store:
+        await find_out(settings, store, SystemClock(agency_from(settings).zone))
         try:
             return await work(Enrolling(store, SystemClock(agency_from(settings).zone)))
         except ParticipantError as error:

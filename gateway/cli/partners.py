@@ -77,9 +77,10 @@ def test(name: str, config: Path, as_json: bool) -> None:
     into a folder, a hidden file that is removed again.  Nothing of any case leaves.  NAME is "exchange" or a
     state, such as 20 or KS.  Exit 0 if everything that a batch needs worked, 1 if not.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
-    report = run(call(config, lambda desk: desk.test_partner(name, actor=ACTOR)))
+    report = run(call(config, lambda desk: desk.test_partner(name, actor=actor())))
     if as_json:
         print_json(report)
     else:

@@ -51,9 +51,9 @@ def add(name: str, roles: tuple[str, ...], offices: tuple[str, ...], config: Pat
 
     It is good for one sign-in within a day, at which NAME chooses a password of their own.
     """
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    click.echo(run(_at(config, lambda each: each.add(name, roles, offices, actor=ACTOR))))
+    click.echo(run(_at(config, lambda each: each.add(name, roles, offices, actor=actor()))))
 
 
 @people.command("list", epilog=example("csenet people list --config gateway.toml"))
@@ -98,9 +98,9 @@ def _state(account: Any) -> str:
 @config_option
 def roles(name: str, roles: tuple[str, ...], offices: tuple[str, ...], config: Path) -> None:
     """Set the roles of NAME, effective at once, for those who are signed in too."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    run(_at(config, lambda each: each.give(name, roles, offices or None, actor=ACTOR)))
+    run(_at(config, lambda each: each.give(name, roles, offices or None, actor=actor())))
     click.echo(f"{name}: {', '.join(sorted(roles))}", err=True)
 
 
@@ -109,9 +109,9 @@ def roles(name: str, roles: tuple[str, ...], offices: tuple[str, ...], config: P
 @config_option
 def disable(name: str, config: Path) -> None:
     """Let NAME in no more, and end their sign-ins at once."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    run(_at(config, lambda each: each.disable(name, actor=ACTOR)))
+    run(_at(config, lambda each: each.disable(name, actor=actor())))
     click.echo(f"{name}: disabled", err=True)
 
 
@@ -120,9 +120,9 @@ def disable(name: str, config: Path) -> None:
 @config_option
 def enable(name: str, config: Path) -> None:
     """Let NAME in again, with the password and codes they had; also takes a lock off."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    run(_at(config, lambda each: each.enable(name, actor=ACTOR)))
+    run(_at(config, lambda each: each.enable(name, actor=actor())))
     click.echo(f"{name}: enabled", err=True)
 
 
@@ -131,9 +131,9 @@ def enable(name: str, config: Path) -> None:
 @config_option
 def reset(name: str, config: Path) -> None:
     """Print a new first password for NAME, once; forget their codes and end their sign-ins."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
-    click.echo(run(_at(config, lambda each: each.reset(name, actor=ACTOR))))
+    click.echo(run(_at(config, lambda each: each.reset(name, actor=actor()))))
 
 
 @people.command(epilog=example("csenet people sessions --config gateway.toml"))
@@ -157,11 +157,11 @@ def sessions(config: Path, as_json: bool) -> None:
 @config_option
 def revoke(name: str | None, number: int | None, config: Path) -> None:
     """End all sign-ins of NAME, or one of them, at once."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
     if (name is None) == (number is None):
         raise Unusable("give the name of an account, or --id")
-    count = run(_at(config, lambda each: each.revoke(name=name, number=number, actor=ACTOR)))
+    count = run(_at(config, lambda each: each.revoke(name=name, number=number, actor=actor())))
     click.echo(f"{count} ended")
 
 

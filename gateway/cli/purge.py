@@ -79,7 +79,8 @@ def _look(config: Path, *, named: bool, as_json: bool) -> None:
 
 
 def _destroy(config: Path, *, yes: bool, as_json: bool) -> None:
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
     from csenet.gateway.retention.running import purge as destroy
     from csenet.gateway.settings.loading import load_settings
 
@@ -91,7 +92,7 @@ def _destroy(config: Path, *, yes: bool, as_json: bool) -> None:
     with _alone(config) as alone, _progress("Purging") as told:
 
         async def work(desk: Desk) -> Result:
-            return await destroy(desk, settings, actor=ACTOR, rewrite=alone, told=told)
+            return await destroy(desk, settings, actor=actor(), rewrite=alone, told=told)
 
         done = run(call(config, work))
     if as_json:

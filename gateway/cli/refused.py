@@ -32,11 +32,11 @@ def refused() -> None:
 @json_option
 def list_(config: Path, limit: int, as_json: bool) -> None:
     """List what the exchange refused and nobody has sent again yet, the oldest first."""
-    from csenet.gateway.cli.store import call
+    from csenet.gateway.cli.store import call, own
     from csenet.gateway.desk.results import TransactionFilter
 
     chosen = TransactionFilter(direction="out", status="refused", limit=limit)
-    found: Any = run(call(config, lambda desk: desk.list_transactions(chosen)))
+    found: Any = run(call(config, lambda desk: desk.list_transactions(own(chosen))))
     if as_json:
         print_json(found.items)
         return
@@ -55,8 +55,16 @@ def show(transaction: str, config: Path, as_json: bool) -> None:
     csenet show has the content.  Exit 1 where there is no such transaction.
     """
     from csenet.gateway.cli.store import call
+    from csenet.gateway.errors import NotFound
 
-    found: Any = run(call(config, lambda desk: desk.transaction(transaction)))
+    async def look(desk: Any) -> Any:
+        await _must_see(desk, transaction, "transaction.read")
+        return await desk.transaction(transaction)
+
+    try:
+        found: Any = run(call(config, look))
+    except NotFound:
+        found = None
     if found is None or found.direction != "outbound":
         raise Refused(f"{transaction}: there is no such transaction of ours")
     told = {
@@ -100,7 +108,8 @@ def correct(
     for its case ID goes as a new transaction.  An empty VALUE removes what is there.  Doing it twice is
     harmless.  Exit 1 if it is refused, with every reason.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
     from csenet.gateway.cli.submit import sentence
     from csenet.gateway.desk.results import Conflict
     from csenet.gateway.errors import NotFound, Rejected
@@ -111,8 +120,13 @@ def correct(
     for each in settings:
         _put(whole, each)
     body = {"changes": whole}
+
+    async def order(desk: Any) -> Any:
+        await _must_see(desk, transaction, "transaction.correct")
+        return await desk.correct(transaction, body, actor=actor())
+
     try:
-        result: Any = run(call(config, lambda desk: desk.correct(transaction, body, actor=ACTOR)))
+        result: Any = run(call(config, order))
     except Rejected as error:
         raise Refused("\n".join(sentence(problem) for problem in error.problems)) from None
     except (Conflict, NotFound) as error:
@@ -136,3 +150,11 @@ def _put(changes: dict[str, Any], setting: str) -> None:
         if not isinstance(changes, dict):
             raise Unusable(f"--set {path}: give lists with --changes")
     changes[last] = value or None
+
+
+async def _must_see(desk: Any, transaction: str, action: str) -> None:
+    """Let nobody at a transaction of another office's case."""
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.cli.store import reader_at
+
+    await reader_at(desk).must_see_transaction(acting(), transaction, action)

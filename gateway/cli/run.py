@@ -71,7 +71,7 @@ async def _all(desk: Desk, year: int | None, dry_run: bool) -> tuple[int, list[A
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
     console = Console(stderr=True)
     columns: tuple[Any, ...] = (
@@ -85,7 +85,7 @@ async def _all(desk: Desk, year: int | None, dry_run: bool) -> tuple[int, list[A
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("Cases", total=await desk.annual_count())
         while True:
-            page = await desk.annual_interest(chosen, after, dry_run=dry_run, actor=ACTOR)
+            page = await desk.annual_interest(chosen, after, dry_run=dry_run, actor=actor())
             looked, lines = looked + page.looked, lines + page.lines
             bar.advance(task, page.looked)
             if page.next is None:

@@ -79,10 +79,11 @@ def search(
 
 
 async def _find(desk: Desk, wanted: dict[str, Any], person: tuple[str, str] | None) -> Found:
+    from csenet.gateway.cli.store import own
     from csenet.gateway.desk import views_search
 
     numbers = None if person is None else await _of_person(desk, *person)
-    chosen = views_search.Search(**wanted, numbers=numbers)
+    chosen = own(views_search.Search(**wanted, numbers=numbers))
     async with desk.store.read() as conn:
         return await views_search.search(conn, chosen, state=desk.agency.state, zone=desk.agency.zone)
 
@@ -91,9 +92,9 @@ async def _of_person(desk: Desk, by: Any, value: str) -> dict[int, tuple[int, ..
     """Find where a person stands, with a record of it that does not name the person."""
     from sqlalchemy import select
 
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
     from csenet.gateway.desk.views_search import IN, OUT
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import SHOWN, Look
     from csenet.gateway.store import search as keyed
     from csenet.gateway.store.tables import inbound, outbound
@@ -109,7 +110,7 @@ async def _of_person(desk: Desk, by: Any, value: str) -> dict[int, tuple[int, ..
             numbers[way] = tuple(sorted(named | set((await conn.execute(query)).scalars())))
     objects = [f"transactions by {by}", *(f"case {case_id}" for case_id in cases)]
     look = Look(channel="cli")
-    await reader_at(desk).record(system_person(), "transactions.searched", objects, look, outcome=SHOWN)
+    await reader_at(desk).record(acting(), "transactions.searched", objects, look, outcome=SHOWN)
     return numbers
 
 

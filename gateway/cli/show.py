@@ -112,12 +112,12 @@ async def _paper(desk: Any, identifier: str, unmask: bool, reason: str) -> bytes
 
 async def _find(desk: Any, identifier: str, unmask: bool, reason: str) -> tuple[Any, str, list[Any]] | None:
     """Read the transaction, and what happened on its case because of it."""
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import Look
 
     look = Look(unmask=unmask, purpose=reason, channel="cli")
-    found = await reader_at(desk).described(system_person(), identifier, look)
+    found = await reader_at(desk).described(acting(), identifier, look)
     if found is None:
         return None
     detail, words = found

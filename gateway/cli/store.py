@@ -6,16 +6,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from csenet.gateway.people.system import system_user
+from csenet.gateway.cli.acting import acting, find_out
 
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
+    from csenet.gateway.desk.results import TransactionFilter, WorkFilter
+    from csenet.gateway.desk.views_search import Search
     from csenet.gateway.people.reading import Reader
+    from csenet.gateway.store.dead import DeadFilter
+    from csenet.gateway.store.duties import DutyFilter
 
 T = TypeVar("T")
-
-# Stands in the audit trail for whoever runs commands on the gateway's machine.
-ACTOR = system_user()
+Chosen = TypeVar("Chosen", "TransactionFilter", "WorkFilter", "DutyFilter", "DeadFilter", "Search")
 
 
 async def call(config: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
@@ -31,7 +33,15 @@ async def call(config: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
     settings = load_settings(config)
     log.configure(settings.log if settings.log.file else LogSection(level="warning"))
     async with open_desk(settings) as desk:
+        await find_out(settings, desk.store, desk.clock)
         return await work(desk)
+
+
+def own(wanted: Chosen) -> Chosen:
+    """Narrow what is asked for to the offices of who acts."""
+    import msgspec
+
+    return msgspec.structs.replace(wanted, offices=acting().scope)
 
 
 def reader_at(desk: Desk) -> Reader:

@@ -35,12 +35,20 @@ def submit(file: str, config: Path, key: str | None, as_json: bool) -> None:
     "far": "MSC P GSC15"}, from which all blocks are built from the case's facts.  "-" is standard input.  A
     running gateway sends it within seconds.  Exit 1 if it is refused, with every reason.
     """
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.casework.requests import case_of
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.cli.store import call, reader_at
     from csenet.gateway.errors import Rejected
 
     body = read_json(file)
+
+    async def order(desk: Any) -> Any:
+        case_id = case_of(body) if isinstance(body, dict) else None
+        await reader_at(desk).must_see(acting(), case_id, "transaction.submit")
+        return await desk.submit(body, idempotency_key=key, actor=acting().name)
+
     try:
-        result: Any = run(call(config, lambda desk: desk.submit(body, idempotency_key=key, actor=ACTOR)))
+        result: Any = run(call(config, order))
     except Rejected as error:
         raise Refused("\n".join(f"{file}: {sentence(problem)}" for problem in error.problems)) from None
     if as_json:

@@ -46,12 +46,12 @@ async def _events(desk: Any, what: str) -> list[dict[str, Any]] | None:
     """Read a transaction's way, or a case's."""
     import msgspec
 
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
     from csenet.gateway.desk.ways import way_of
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import Look
 
-    reader, person, look = reader_at(desk), system_person(), Look(channel="cli")
+    reader, person, look = reader_at(desk), acting(), Look(channel="cli")
     if re.fullmatch(r"(in|out)-\d+", what):
         detail = await reader.transaction(person, what, look)
         if detail is None:

@@ -56,7 +56,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List work items, oldest first, with their due dates; priority 1 is at once, 4 when there is time."""
-    from csenet.gateway.cli.store import call
+    from csenet.gateway.cli.store import call, own
     from csenet.gateway.desk.results import WorkFilter
 
     chosen = WorkFilter(
@@ -68,7 +68,7 @@ def list_(
         due_by=due_by,
         limit=limit,
     )
-    page: Any = run(call(config, lambda desk: desk.list_work_items(chosen)))
+    page: Any = run(call(config, lambda desk: desk.list_work_items(own(chosen))))
     if as_json:
         print_json(page.items)
         return
@@ -97,9 +97,15 @@ def list_(
 @json_option
 def show(item: int, config: Path, as_json: bool) -> None:
     """Show work item ID with all that happened to it: messages, comments, assignments."""
-    from csenet.gateway.cli.store import call
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.cli.store import call, reader_at
+    from csenet.gateway.people.reading import Look
 
-    history: Any = run(call(config, lambda desk: desk.work_history(item)))
+    async def found(desk: Any) -> Any:
+        seen = await reader_at(desk).work_item(acting(), item, Look(channel="cli"))
+        return None if seen is None else await desk.work_history(item)
+
+    history: Any = run(call(config, found))
     if history is None:
         raise Unusable(f"there is no work item {item}")
     if as_json:
@@ -120,7 +126,9 @@ def show(item: int, config: Path, as_json: bool) -> None:
 @config_option
 def assign(item: int, worker: str | None, office: str | None, config: Path) -> None:
     """Give work item ID to a worker, an office or both."""
-    view = _act(config, lambda desk, actor: desk.assign_work(item, worker=worker, office=office, actor=actor))
+    view = _act(
+        config, item, lambda desk, actor: desk.assign_work(item, worker=worker, office=office, actor=actor)
+    )
     whose = "/".join(filter(None, (view.office, view.worker))) or "nobody"
     click.echo(f"work item {view.id} ({view.kind}): {whose}")
 
@@ -131,7 +139,7 @@ def assign(item: int, worker: str | None, office: str | None, config: Path) -> N
 @config_option
 def comment(item: int, text: str, config: Path) -> None:
     """Write TEXT about work item ID; it stays with the item and is not delivered."""
-    view = _act(config, lambda desk, actor: desk.comment_work(item, text, actor=actor))
+    view = _act(config, item, lambda desk, actor: desk.comment_work(item, text, actor=actor))
     click.echo(f"work item {view.id} ({view.kind}): comment kept")
 
 
@@ -144,7 +152,7 @@ def reopen(item: int, reason: str, config: Path) -> None:
 
     A transaction that left on completion is not called back.
     """
-    view = _act(config, lambda desk, actor: desk.reopen_work(item, reason, actor=actor))
+    view = _act(config, item, lambda desk, actor: desk.reopen_work(item, reason, actor=actor))
     click.echo(f"work item {view.id} ({view.kind}): {view.status}")
 
 
@@ -158,7 +166,10 @@ def follow(since: str, limit: int, config: Path) -> None:
     The "change" of the last line is the cursor for the next time.  No item is missed and none stands twice,
     however the changes were made meanwhile.
     """
-    page: Any = _act(config, lambda desk, _: desk.work_since(since, limit))
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.cli.store import reader_at
+
+    page: Any = _act(config, None, lambda desk, _: reader_at(desk).work_since(acting(), since, limit))
     for each in page.items:
         click.echo(as_json_bytes(each))
 
@@ -188,14 +199,28 @@ def check(file: Path) -> None:
         click.echo(f"names that begin with {', '.join(left)} may be left without an office")
 
 
-def _act(config: Path, what: Callable[[Any, str], Awaitable[Any]]) -> Any:
+async def _must_see(desk: Any, item: int, action: str) -> None:
+    """Let nobody at an item of another office."""
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.cli.store import reader_at
+
+    await reader_at(desk).must_see_work(acting(), item, action)
+
+
+def _act(config: Path, item: int | None, what: Callable[[Any, str], Awaitable[Any]]) -> Any:
     """Do something with an item; a refusal is exit code 1 with its reasons."""
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
     from csenet.gateway.desk.results import Conflict
     from csenet.gateway.errors import Rejected
 
+    async def order(desk: Any) -> Any:
+        if item is not None:
+            await _must_see(desk, item, "work.change")
+        return await what(desk, actor())
+
     try:
-        return run(call(config, lambda desk: what(desk, ACTOR)))
+        return run(call(config, order))
     except Rejected as error:
         raise _refused(error) from None
     except Conflict as error:
@@ -245,11 +270,12 @@ async def _complete(
     desk: Any, item: int, on: date | None, declined: bool, case_id: str | None, text: str | None
 ) -> Any:
     """Complete an item on a day, or today where the agency is."""
-    from csenet.gateway.cli.store import ACTOR
+    from csenet.gateway.cli.acting import actor
 
     outcome = "declined" if declined else None
+    await _must_see(desk, item, "work.complete")
     day = on or desk.clock.today()
-    return await desk.complete_work(item, day, outcome, actor=ACTOR, case_id=case_id, text=text)
+    return await desk.complete_work(item, day, outcome, actor=actor(), case_id=case_id, text=text)
 
 
 def _refused(error: Any) -> Refused:

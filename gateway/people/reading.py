@@ -86,6 +86,10 @@ class ContentDesk(Protocol):
         """Find a work item."""
         ...
 
+    async def work_since(self, cursor: str, limit: int, /) -> Page:
+        """List work items that changed after a cursor; raises Rejected."""
+        ...
+
 
 class Reader:
     """Read through a desk on somebody's behalf."""
@@ -173,6 +177,15 @@ class Reader:
         """List work items, which carry nothing personal: no record."""
         need(person, Right.CONTENT_READ)
         return await self._desk.list_work_items(msgspec.structs.replace(wanted, offices=person.scope))
+
+    async def work_since(self, person: Person, cursor: str, limit: int) -> Page:
+        """List work items that changed after a cursor: no record; raises Rejected."""
+        need(person, Right.CONTENT_READ)
+        page = await self._desk.work_since(cursor, limit)
+        async with self._store.read() as conn:
+            seen = await in_sight(conn, person, {each.case_id for each in page.items if each.case_id})
+        mine = [each for each in page.items if not each.case_id or each.case_id in seen]
+        return msgspec.structs.replace(page, items=mine)
 
     async def must_see(self, person: Person, case_id: str | None, action: str) -> None:
         """Let somebody change only what they could see; raises NotFound, with a record of the attempt.

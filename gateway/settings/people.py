@@ -49,9 +49,9 @@ class PeopleSection(Section):
     """Say how people sign in and what they read before they do.
 
     ``codes_for`` lists the roles that need a one-time code besides the password.  ``idle`` and ``longest``
-    end a sign-in.  After ``lock_after`` failures in a row an account is locked for ``lock_for``, and each
-    further one doubles that.  The texts are the agency's own: ``banner`` stands above the sign-in, the others
-    have pages.
+    end a sign-in.  ``command_line`` says whether commands want a sign-in too (``accounts``).  After
+    ``lock_after`` failures in a row an account is locked for ``lock_for``, and each further one doubles
+    that.  The texts are the agency's own: ``banner`` stands above the sign-in, the others have pages.
     """
 
     codes_for: frozenset[PersonRole] = frozenset(str(role) for role in table().of_kind("person"))

@@ -18,7 +18,8 @@ from csenet.gateway.store.tables import case_file, outbound, work_item
 
 # What is in a batch may have left, or be about to: a try has begun, or does in the same commit.
 _WAITING = ("queued", "held")
-PREFIX = "taken back: "
+TAKEN_BACK = "taken back"
+"""Stands as the reason; why somebody did it is in timeline and audit, sealed."""
 
 
 class Recalled(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ async def recall(
         found = await conn.execute(
             update(outbound)
             .where(IN_INDEX, outbound.c.id.in_(part), outbound.c.status.in_(_WAITING))
-            .values(status="cancelled", reason=f"{PREFIX}{reason}")
+            .values(status="cancelled", reason=TAKEN_BACK)
             .returning(outbound.c.id)
         )
         taken += [int(number) for number in found.scalars()]
@@ -57,7 +58,7 @@ async def _others(conn: AsyncConnection, ids: Sequence[int]) -> tuple[list[int],
     for part in chunks(ids):
         query = select(outbound.c.id, outbound.c.status, outbound.c.reason).where(outbound.c.id.in_(part))
         for row in await conn.execute(query.order_by(outbound.c.id)):
-            if row.status == "cancelled" and (row.reason or "").startswith(PREFIX):
+            if row.status == "cancelled" and row.reason == TAKEN_BACK:
                 already.append(int(row.id))
             else:
                 left[int(row.id)] = str(row.status)
