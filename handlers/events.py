@@ -23,7 +23,7 @@ from csenet.handlers.event_closing import CLOSURES, closing_code, closing_object
 from csenet.handlers.event_facts import Told, focused, told
 from csenet.handlers.event_form import Event
 from csenet.handlers.event_table import EventKind, Send
-from csenet.handlers.facts import FactsError
+from csenet.handlers.facts import FactsError, check_own_locality
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
@@ -94,6 +94,7 @@ class _Ground(msgspec.Struct, frozen=True, kw_only=True):
 def happened(event: Event, context: Context) -> Happened:
     """Decide what an event causes; pure. Raises `FactsError` for what the facts of the case cannot take."""
     after = told(event, record_of(context))
+    check_own_locality(after.record.facts, context.our_state)
     changes = _state_changes(event, after)
     record = after.record
     if changes:

@@ -18,6 +18,7 @@ import msgspec
 
 from csenet.codecs import jsonform
 from csenet.codecs.blocks import Case, NcpIdentification, NcpLocate, Order, Participant
+from csenet.codecs.edits_values import unknown_county
 from csenet.codecs.errors import Problem
 from csenet.codecs.layout import python_name
 from csenet.handlers.policy.interest import Ledger, Obligation, Payment
@@ -32,6 +33,7 @@ _PLAIN = (
     "other_fips",
     "other_case_id",
     "office",
+    "our_fips",
     "withholding_active",
     "family_violence",
     "protected",
@@ -80,6 +82,7 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `family_violence` protects everybody of the case. `protected` names those at risk where the rest of the
     case may be told: `ncp`, and participants by their place in the list, such as `participants[0]`.
+    `our_fips` is the code of the locality of ours that has the case, where it is not the whole agency.
     """
 
     case_id: str
@@ -87,6 +90,7 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     other_fips: str
     other_case_id: str | None = None
     office: str | None = None
+    our_fips: str | None = None
     withholding_active: bool | None = None
     family_violence: bool = False
     protected: tuple[str, ...] = ()
@@ -296,6 +300,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
         other_fips=form.take("other_fips", _fips, required=True) or "",
         other_case_id=form.take("other_case_id", _case_id),
         office=form.take("office", _office),
+        our_fips=form.take("our_fips", _fips),
         withholding_active=form.take("withholding_active", _flag),
         family_violence=form.take("family_violence", _flag) or False,
         protected=form.take("protected", _persons) or (),
@@ -319,7 +324,7 @@ def facts_from_json(case_id: str, obj: Any) -> CaseFacts:
 def facts_to_json(facts: CaseFacts) -> dict[str, Any]:
     """Write facts in the JSON form `facts_from_json` reads; what is not said is left out."""
     written: dict[str, Any] = {"role": facts.role.value, "other_fips": facts.other_fips}
-    for name in ("other_case_id", "office", "withholding_active"):
+    for name in ("other_case_id", "office", "our_fips", "withholding_active"):
         if getattr(facts, name) is not None:
             written[name] = getattr(facts, name)
     written["family_violence"] = facts.family_violence
@@ -350,3 +355,10 @@ def facts_to_json(facts: CaseFacts) -> dict[str, Any]:
 
 def _row(day_name: str, day: date, amount: Decimal) -> dict[str, str]:
     return {day_name: day.isoformat(), "amount": f"{amount:.2f}"}
+
+
+def check_own_locality(facts: CaseFacts, our_state: str) -> None:
+    """Raise `FactsError` for a locality that is none of ours: all transactions on the case would name it."""
+    ours = facts.our_fips
+    if ours is not None and (ours[:2] != our_state or unknown_county(ours[:2], ours[2:5])):
+        raise FactsError([("our_fips", "must be a locality of our own state")])

@@ -69,6 +69,7 @@ def compose(
         case_id=record.case_id or None,
         other_case_id=other_case_id or record.other_case_id,
         action_resolution_date=action_resolution_date,
+        our_fips=record.facts.our_fips,
     )
     filling = Filling(code, record, context.today, insist)
     why = replaced(filling.said, str(code))
@@ -148,9 +149,13 @@ def header_of(
     case_id: str | None,
     other_case_id: str | None,
     action_resolution_date: date | None = None,
+    our_fips: str | None = None,
 ) -> Header:
-    """Build the header of a transaction of ours; the serial number is given later."""
-    ours, other = context.jurisdiction, other_fips
+    """Build the header of a transaction of ours; the serial number is given later.
+
+    `our_fips` is the code of the locality that has the case, where it is not that of the whole agency.
+    """
+    ours, other = our_fips or context.jurisdiction, other_fips
     return Header(
         local_fips_state=ours[:2],
         local_fips_county=ours[2:5],

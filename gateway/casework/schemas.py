@@ -215,6 +215,12 @@ def _case_facts() -> Schema:
             "description": "Whose case it is: caseworkers see those of their own offices. Without one it "
             "is the agency's as a whole.",
         },
+        "our_fips": {
+            "type": "string",
+            "pattern": r"^\d{5}[ 0-9A-Z]{2}$",
+            "description": "The locality of our state that has the case, written as `other_fips` is, "
+            "where it is not the whole agency.",
+        },
         "alternative_agreement": flag
         | {"description": "Whether both states agreed on another course (45 CFR 303.7(c)(12))."},
         "balances": _object(

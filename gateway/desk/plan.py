@@ -63,13 +63,19 @@ class Plan:
 
 
 def with_header(transaction: Transaction, agency: Agency, serial: int, today: date) -> Transaction:
-    """Give a transaction what only the gateway knows: who we are, its number, and the date."""
+    """Give a transaction what only the gateway knows: who we are, its number, and the date.
+
+    The locality of ours that has the case stays as it is.
+    """
     header = transaction.header
+    ours = agency.fips
+    if header.local_fips_state == agency.state and header.local_fips_county:
+        ours = f"{agency.state}{header.local_fips_county}{header.local_fips_sub or ''}"
     filled: Header = msgspec.structs.replace(
         header,
-        local_fips_state=agency.fips[:2],
-        local_fips_county=agency.fips[2:5],
-        local_fips_sub=agency.fips[5:7].strip() or None,
+        local_fips_state=ours[:2],
+        local_fips_county=ours[2:5],
+        local_fips_sub=ours[5:7].strip() or None,
         csenet_version_number=VERSION,
         transaction_serial_number=f"{serial:012d}",
         transaction_date=today,

@@ -49,7 +49,7 @@ from csenet.handlers.context import (
     initial_state,
 )
 from csenet.handlers.decision import Decision, Refusal
-from csenet.handlers.facts import FactsError
+from csenet.handlers.facts import FactsError, check_own_locality
 from csenet.handlers.kept import kept_state
 from csenet.handlers.policy.disclosure_review import Release
 
@@ -70,6 +70,7 @@ async def put_case(
     key = case_key(case_id)
     try:
         facts = facts_from_json(key, obj)
+        check_own_locality(facts, workset.agency.state)
     except FactsError as error:
         raise Rejected(error.problems) from None
     known = (await cases.load(conn, [key])).get(key)
@@ -241,13 +242,22 @@ def _read_short(obj: dict[str, Any]) -> Wish:
 
 
 def addressed(tx: Transaction, record: CaseRecord | None) -> Transaction:
-    """Fill in whom a transaction is for where its writer left that to the facts of the case."""
+    """Fill in whom a transaction is for where its writer left that to the facts of the case.
+
+    Which locality of ours it comes from, the facts alone say.
+    """
+    ours = record.facts.our_fips if record is not None else None
+    changes: dict[str, Any] = {
+        "local_fips_state": None if ours is None else ours[:2],
+        "local_fips_county": None if ours is None else ours[2:5],
+        "local_fips_sub": None if ours is None else ours[5:7].strip() or None,
+    }
+    header = tx.header
     if record is None:
-        return tx
-    header, other = tx.header, record.other_fips
-    changes: dict[str, Any] = {}
+        return msgspec.structs.replace(tx, header=msgspec.structs.replace(header, **changes))
+    other = record.other_fips
     if header.other_fips_state is None:
-        changes = {
+        changes |= {
             "other_fips_state": other[:2],
             "other_fips_county": header.other_fips_county or other[2:5],
             "other_fips_sub": header.other_fips_sub or other[5:7].strip() or None,

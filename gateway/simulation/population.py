@@ -98,7 +98,6 @@ def _matter(year: int, seed: int, number: int, initiating: str, responding: str)
     matter.plans = sorted(_life(matter, year), key=lambda plan: plan.day)
     for place, plan in enumerate(matter.plans):
         plan.event["id"] = f"{number}-{place}"
-        plan.event["on"] = plan.day.isoformat()
     return matter
 
 

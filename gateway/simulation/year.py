@@ -126,7 +126,9 @@ class _Year:
             await self._work(fips, number)
         by_state: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         for matter, plan in self.plans.pop(day, []):
-            by_state[plan.fips].append((matter.case_id(plan.fips), plan.event))
+            # Far in the Pacific it is the next day already: what happens there happens on that day.
+            on = self.network.stations[plan.fips].desk.clock.today().isoformat()
+            by_state[plan.fips].append((matter.case_id(plan.fips), plan.event | {"on": on}))
         for fips, events in sorted(by_state.items()):
             self.events += len(events)
             await self._happen(fips, events)

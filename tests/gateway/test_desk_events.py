@@ -162,3 +162,26 @@ async def test_case_information_is_not_asked_for_again_within_thirty_days(desk: 
         "withheld",
     ]
     assert later.lines[0].why[0]["rule"] == "CSI2"
+
+
+async def test_the_locality_that_has_the_case_stands_on_all_that_leaves_from_then_on(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    moved = {"id": "1", "kind": "locality_changed", "our_fips": "2705300"}
+    for wrong in ("2005300", "2799900"):
+        with pytest.raises(Rejected, match="our own state"):
+            await desk.happened("MN1", moved | {"our_fips": wrong})
+    await desk.happened("MN1", moved)
+    await desk.submit({"case_id": "MN1", "far": "MSC R GRUPD"})
+    written = await desk.transaction("out-2")
+    assert written is not None
+    header = {"local_fips_state": "27", "local_fips_county": "037", "functional_type_code": "MSC"}
+    header |= {"action_code": "R", "action_reason": "GRUPD", "case_id": "MN1"}
+    blocks = {name: body for name, body in (written.transaction or {}).items() if name != "header"}
+    await desk.submit({"header": header, **blocks})
+    shown = [await desk.transaction(f"out-{number}") for number in (1, 2, 3)]
+    counties = [
+        (each.far, each.transaction["header"]["local_fips_county"])
+        for each in shown
+        if each and each.transaction
+    ]
+    assert counties == [("MSC P GSFIP", "053"), ("MSC R GRUPD", "053"), ("MSC R GRUPD", "053")]

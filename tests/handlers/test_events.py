@@ -120,8 +120,8 @@ def test_every_kind_and_every_sort_has_a_row() -> None:
 
 
 AUTOMATIC = {"LO1 P", "CSI P"}
-NOT_BY_EVENT = {"MSC P REJCT", "MSC P GSFIP"}
-"""The gateway rejects by itself; our own office code is a setting of the gateway."""
+NOT_BY_EVENT = {"MSC P REJCT"}
+"""The gateway rejects by itself."""
 
 
 def test_every_core_code_that_is_no_automatic_answer_follows_from_an_event() -> None:

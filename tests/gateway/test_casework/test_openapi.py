@@ -156,6 +156,7 @@ async def test_the_facts_described_are_those_the_gateway_knows(described: Any) -
     assert set(BLOCKS) <= set(schema["properties"])
     flags = {"withholding_active": True, "family_violence": True, "alternative_agreement": True}
     known = {"role": "responding", "other_fips": "2000000", "other_case_id": "K1", "office": "NORTH", **flags}
+    known["our_fips"] = "2705300"
     known["protected"] = ["ncp"]
     balances = {"as_of": "2026-11-20", "arrears": "1.00", "interest": "0.00"}
     facts_from_json("A", known | {"balances": balances})
