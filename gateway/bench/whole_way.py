@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from csenet.codecs import transaction
@@ -74,23 +74,23 @@ class _Ways:
         """Decode, then take in, decide, answer, deliver; microseconds a transaction of both."""
         raws = traffic.numbered(self._templates[:count], self._serial)
         self._serial += len(raws)
-        start = perf_counter()
+        start, before = perf_counter(), process_time()
         for raw in raws:
             transaction.read(raw, Direction.FROM_SERVER)
-        plain = perf_counter() - start
+        plain, plain_work = perf_counter() - start, process_time() - before
         file = self._place.folder / "requests.txt"
         file.write_bytes(traffic.lines(raws))
         transport = HttpTransport(self._place.url)
         courier = self._place.courier(batch, transport)
-        start = perf_counter()
+        start, before = perf_counter(), process_time()
         receipt = await self._place.desk.accept(file.read_bytes(), source="bench", name=file.name)
         settled = await self._place.desk.settle(receipt.file_id)
         delivered = await courier.deliver_waiting()
-        spent = perf_counter() - start
+        spent, work = perf_counter() - start, process_time() - before
         await transport.close()
         if settled.replies != len(raws) or delivered * batch < len(raws):
             raise Shortfall(f"{settled.replies} answers and {delivered} deliveries for {len(raws)} requests")
-        return Pair(spent / len(raws) * 1e6, plain / len(raws) * 1e6)
+        return Pair(spent / len(raws) * 1e6, plain / len(raws) * 1e6, work / plain_work)
 
 
 async def postgres(folder: Path, url: str, size: Size, log: Any) -> list[Figure]:

@@ -162,13 +162,14 @@ def _print(found: Sequence[Figure], size: Size, skipped: dict[str, str]) -> None
             f"{each.baseline:,.2f}",
             each.unit,
             f"{each.ratio:.2f}",
+            "" if each.processor is None else f"{each.processor:.2f}",
             each.target,
             "met" if each.met else "missed",
         )
         for each in found
     ]
     title = f"{size.transactions:,} transactions, {size.rows:,} rows; median of {size.rounds}"
-    print_table(title, ["", "ours", "baseline", "unit", "ratio", "target", "reached"], rows)
+    print_table(title, ["", "ours", "baseline", "unit", "ratio", "processor", "target", "reached"], rows)
     for part, reason in skipped.items():
         click.echo(f"{part}: skipped, {reason}")
     machine = _machine()

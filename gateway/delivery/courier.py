@@ -171,15 +171,21 @@ class Courier:
         await self._abandon()
         await self._crew.transport.close()
 
-    async def embark(self, conn: AsyncConnection) -> Callable[[], None]:
+    async def embark(self, conn: AsyncConnection) -> Callable[[], bool]:
         """Seal what may leave now inside the caller's transaction, tries begun; nothing while at rest.
 
-        What is returned lets it set out, to be called once that transaction is on disk.
+        What is returned lets it set out, to be called once that transaction is on disk, and says whether
+        nobody need look for more: whoever lands first does.
         """
         if not self._running or self._stop.is_set():
-            return lambda: None
-        flights, _ = await self._board(conn)
-        return lambda: self._launch(flights)
+            return lambda: False
+        flights, held_up = await self._board(conn)
+
+        def depart() -> bool:
+            self._launch(flights)
+            return bool(flights) and not held_up
+
+        return depart
 
     async def _work(self, stop: asyncio.Event) -> None:
         if await self.deliver_waiting(stop) == 0 and not stop.is_set():

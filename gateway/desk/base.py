@@ -40,11 +40,14 @@ class DeskBase:
     def _workset(self) -> WorkingSet:
         return WorkingSet(self.agency, self.clock.now(), self.clock.today())
 
-    def _told(self, workset: WorkingSet) -> SettleCount:
-        """Log what a commit did, count it, and wake the courier; only called when it is on disk."""
+    def _told(self, workset: WorkingSet, *, left: bool = False) -> SettleCount:
+        """Log what a commit did, count it, and wake the courier; only called when it is on disk.
+
+        Where all that was queued has ``left`` already the courier need not look.
+        """
         with gathered():
             count = self._logged(workset)
-        if workset.queued:
+        if workset.queued and not left:
             self.outbox_ready.set()
         return count
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,13 +33,18 @@ LEASE_SECONDS: Final = 15.0
 _LOOK_AGAIN: Final = 0.5
 
 T = TypeVar("T")
-Departing = Callable[[AsyncConnection], Awaitable[Callable[[], None]]]
+Departing = Callable[[AsyncConnection], Awaitable[Callable[[], bool]]]
+
+
+class _Told(Protocol):
+    def __call__(self, workset: WorkingSet, *, left: bool = False) -> SettleCount: ...
 
 
 class FileSettling:
     """Settle what was accepted, for one desk; ``told`` is called with the working set of each commit.
 
-    ``departing`` is asked inside a commit that queued something, and what it returns is called after it.
+    ``departing`` is asked inside a commit that queued something, and what it returns is called after it and
+    says whether all of it left.
     """
 
     def __init__(
@@ -48,7 +53,7 @@ class FileSettling:
         agency: Callable[[], Agency],
         clock: Clock,
         log: Any,
-        told: Callable[[WorkingSet], SettleCount],
+        told: _Told,
         departing: Departing,
     ) -> None:
         """Remember where and for whom; the agency is asked for anew each time, as agreements change."""
@@ -135,7 +140,7 @@ class FileSettling:
 
     async def _settle_in(
         self, conn: AsyncConnection, files: Sequence[tuple[Row, list[flatfile.Record]]]
-    ) -> tuple[WorkingSet, Callable[[], None]]:
+    ) -> tuple[WorkingSet, Callable[[], bool]]:
         """Settle whole files inside a transaction."""
         agency = self._agency()
         workset = WorkingSet(agency, self._clock.now(), self._clock.today())
@@ -151,17 +156,16 @@ class FileSettling:
             await _close(conn, file, workset, records, last=True)
         return workset, await self._embark(conn, workset)
 
-    async def _embark(self, conn: AsyncConnection, workset: WorkingSet) -> Callable[[], None]:
+    async def _embark(self, conn: AsyncConnection, workset: WorkingSet) -> Callable[[], bool]:
         return await self._departing(conn) if workset.queued else _nothing
 
     def _after(
         self,
         workset: WorkingSet,
-        launch: Callable[[], None],
+        launch: Callable[[], bool],
         files: Sequence[tuple[Row, list[flatfile.Record]]],
     ) -> SettleCount:
-        launch()
-        count = self._told(workset)
+        count = self._told(workset, left=launch())
         for file, records in files:
             self._log.info("file.settled", file_id=file["id"], transactions=len(records))
         return count
@@ -201,8 +205,7 @@ class FileSettling:
             await workset.flush(conn)
             await _close(conn, file, workset, records, last)
             launch = await self._embark(conn, workset)
-        launch()
-        return self._told(workset)
+        return self._told(workset, left=launch())
 
     async def _settle_errors(self, file: Row, records: Sequence[ErrorLine], last: bool) -> SettleCount:
         async with self._working(last) as (conn, workset):
@@ -256,8 +259,9 @@ def _chunks(records: Iterable[T], size: int) -> Iterator[tuple[list[T], bool]]:
         chunk = following
 
 
-def _nothing() -> None:
-    """Do nothing: nothing leaves."""
+def _nothing() -> bool:
+    """Let nothing leave."""
+    return False
 
 
 async def _whole_files(

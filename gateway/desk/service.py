@@ -156,8 +156,8 @@ class Desk(Asking, Looking, Operating, WorkActs, Releasing, Holding):
                 after = rows[-1]["id"]
 
 
-async def _nothing_departs(_conn: AsyncConnection) -> Callable[[], None]:
-    return lambda: None
+async def _nothing_departs(_conn: AsyncConnection) -> Callable[[], bool]:
+    return lambda: False
 
 
 def _readable(name: str) -> str:

@@ -35,7 +35,7 @@ _WEIGHT: Final = 0.2
 _WAIT_FOR_TURN: Final = 10.0
 # Rows changed after which the log is copied into the database, and pages of log that call for more than that:
 # a log much longer than this would eat up the reserve that is kept of the disk for work under way.
-_CHANGES: Final = 4000
+_CHANGES: Final = 8000
 _LONG_LOG: Final = 2048
 # In bytes: what the log's file is cut down to when it begins anew.
 _LARGE_LOG: Final = 2 * _LONG_LOG * 4096
