@@ -37,6 +37,11 @@ stories: $(VENV)/.product ## play all stories of cases; the last line counts the
 chromium: ## install Debian's Chromium where there is none
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
+.PHONY: logrotate lnav
+logrotate lnav: ## install Debian's program of that name where there is none
+	@command -v $@ >/dev/null || test -x /usr/sbin/$@ || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends $@ >/dev/null; }
+
 browser-test: chromium $(VENV)/.tools ## the pages in a real Chromium; pictures in build/pictures
 	CSENET_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/browser
 
