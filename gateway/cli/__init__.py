@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "audit": "audit:audit",
     "sign-in": "sign_in:sign_in",
     "sign-out": "sign_in:sign_out",
+    "fti": "fti:fti",
     "people": "people:people",
     "participant": "participant:participant",
     "token": "token:token",

@@ -114,6 +114,7 @@ async def _find(desk: Any, identifier: str, unmask: bool, reason: str) -> tuple[
     """Read the transaction, and what happened on its case because of it."""
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
+    from csenet.gateway.people import masking, tax_masking
     from csenet.gateway.people.reading import Look
 
     look = Look(unmask=unmask, purpose=reason, channel="cli")
@@ -122,7 +123,8 @@ async def _find(desk: Any, identifier: str, unmask: bool, reason: str) -> tuple[
         return None
     detail, words = found
     case = await desk.get_case(detail.case_id) if detail.case_id else None
-    events = [] if case is None else case.timeline
+    shown = None if case is None else case if unmask else masking.case_view(case)
+    events = [] if shown is None else tax_masking.hidden(shown).timeline
     about = {detail.id, detail.in_reply_to or detail.id}
     return detail, words, [event for event in events if event.transaction in about]
 

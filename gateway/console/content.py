@@ -6,7 +6,7 @@ be shown that reading did not let through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -87,7 +87,7 @@ def _rows(block: str, codec: Any, values: Mapping[str, Any]) -> Iterator[Row]:
     for name, value in values.items():
         field = known.get(name) or describe.field_of(block, name)
         text = "" if value is None else str(value)
-        hidden = text == MASK and is_personal(block, name)
+        hidden = text == MASK
         yield Row(
             name=name,
             federal=field.federal if field else name,
@@ -112,15 +112,19 @@ def _meaning(name: str, text: str) -> str:
 
 
 def strips(raw: bytes, tx: Mapping[str, Any], direction: Direction, *, clear: bool) -> list[Strip]:
-    """Cut kept bytes into blocks and lines; columns of personal fields are veiled unless ``clear``."""
+    """Cut kept bytes into blocks and lines; columns of personal fields are veiled unless ``clear``,
+    and what reading did not hand out is veiled in any case."""
     text = raw.decode("ascii", "replace").rstrip("\r\n")
     found, start = [], 0
-    for _, name, title, codec, _values in _parts(tx, direction):
+    for _, name, title, codec, values in _parts(tx, direction):
         length = codec.layout.length
         piece = text[start : start + length]
         start += length
+        guarded = {key for key, value in values.items() if value == MASK}
+        fields = [each for key, each in codec.json_names.items() if key in guarded]
         if not clear:
-            piece = _veiled(name, codec.layout.fields, piece)
+            fields += [each for each in codec.layout.fields if is_personal(name, each.name)]
+        piece = _veiled(fields, piece)
         found.append(Strip(title=title, lines=_lines(piece)))
     if text[start:].strip():
         rest = text[start:] if clear else _VEIL * len(text[start:])
@@ -133,11 +137,11 @@ def whole(raw: bytes) -> list[Strip]:
     return [Strip(title="As it came", lines=_lines(raw.decode("ascii", "replace")))]
 
 
-def _veiled(block: str, fields: tuple[Field, ...], piece: str) -> str:
-    """Cover what personal fields hold; blanks stay blank, which tells only that nothing is there."""
+def _veiled(fields: Sequence[Field], piece: str) -> str:
+    """Cover what fields hold; blanks stay blank, which tells only that nothing is there."""
     letters = list(piece)
     for field in fields:
-        if field.kind == "filler" or not is_personal(block, field.name):
+        if field.kind == "filler":
             continue
         span = slice(field.start - 1, field.end)
         if "".join(letters[span]).strip():

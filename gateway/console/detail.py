@@ -112,7 +112,9 @@ async def _show(asked: Asked, look: Look, wrong: str = "", missing: str = "") ->
         "story": story,
         "blocks": content.blocks(shown, way) if shown else [],
         "strips": content.strips(raw, shown, way, clear=look.unmask) if shown and raw else [],
-        "whole": content.whole(raw) if look.unmask and raw and not shown else [],
+        "whole": content.whole(raw)
+        if look.unmask and asked.person.may(Right.TAX_READ) and raw and not shown
+        else [],
         "ruler": content.ruler(),
         "json": content.json(shown) if shown else "",
         "xml": content.xml(shown) if shown else "",

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.codes import FarCode
+from csenet.gateway.desk import taxing
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.assigning import assignment, due_of, office_of, same_thing
 from csenet.gateway.desk.duties import DutyBook
@@ -317,6 +318,7 @@ class WorkingSet:
             each.cause.inbound_id = numbers[each.cause.correlation]
         own = [(each.cause.inbound_id or 0, self._own(each.row["case_id"], each.words)) for each in fresh]
         await search.add(conn, "in", own)
+        await taxing.mark_arrivals(conn, ((each.cause.inbound_id or 0, each.row) for each in fresh), self.now)
         await journal.add_keys(
             conn, [{**key, "inbound_id": arrival.cause.inbound_id} for arrival, key in self.keys]
         )
@@ -349,6 +351,7 @@ class WorkingSet:
             queued.row_id = numbers[queued.serial]
         own = [(numbers[each.serial], self._own(each.case_id, each.words)) for each in self.queued]
         await search.add(conn, "out", own)
+        await taxing.mark_queued(conn, self.queued, self.now)
         await outgoing.set_next_serial(conn, self.agency.state, self.next_serial)
 
     def _own(self, case_id: str | None, words: Set[search.Word]) -> Set[search.Word]:

@@ -25,10 +25,11 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.errors import GatewayError, NotFound
-from csenet.gateway.people import masking
+from csenet.gateway.people import masking, tax_masking
 from csenet.gateway.people.person import Person
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import audit, cases, releases
+from csenet.gateway.store import tax as tax_records
 from csenet.gateway.store.engine import Store
 
 SHOWN: Final = "shown"
@@ -130,7 +131,7 @@ class Reader:
         if shown is None or found is None:
             return None
         clear = person.may(Right.CONTENT_CLEAR) or look.unmask
-        return shown, _words(found, unmask=clear)
+        return shown, _words(found, unmask=clear, tax=_may_see_tax(person, clear=clear))
 
     async def release(
         self, person: Person, number: int, look: Look = MASKED
@@ -176,7 +177,9 @@ class Reader:
     async def work_items(self, person: Person, wanted: WorkFilter) -> Page:
         """List work items, which carry nothing personal: no record."""
         need(person, Right.CONTENT_READ)
-        return await self._desk.list_work_items(msgspec.structs.replace(wanted, offices=person.scope))
+        page = await self._desk.list_work_items(msgspec.structs.replace(wanted, offices=person.scope))
+        clear = person.may(Right.CONTENT_CLEAR) and person.may(Right.TAX_READ)
+        return page if clear else tax_masking.hidden(page)
 
     async def work_since(self, person: Person, cursor: str, limit: int) -> Page:
         """List work items that changed after a cursor: no record; raises Rejected."""
@@ -241,8 +244,11 @@ class Reader:
             return None
         clear = person.may(Right.CONTENT_CLEAR) or look.unmask
         fields = personal(found) if clear else ()
-        await self.record(person, action, objects, look, outcome=SHOWN, fields=fields)
-        return found if clear else mask(found)
+        # What names nobody is shown as it is; tax information in it still needs its right, and a record.
+        guarded = tax_masking.fields(found) if _may_see_tax(person, clear=clear or mask is _same) else ()
+        await self.record(person, action, objects, look, outcome=SHOWN, fields=fields, tax=guarded)
+        shown = found if clear else mask(found)
+        return shown if guarded else tax_masking.hidden(shown)
 
     async def record(
         self,
@@ -253,12 +259,18 @@ class Reader:
         *,
         outcome: str,
         fields: Sequence[str] = (),
+        tax: Sequence[str] = (),
     ) -> None:
-        """Write who saw what, durably; raises ReadRefused when that fails."""
-        row = row_of(person, action, objects, look, outcome=outcome, fields=fields)
+        """Write who saw what, durably; raises ReadRefused when that fails.
+
+        ``tax`` names the federal tax information that is shown, of which each access has a record of its own.
+        """
+        rows = [row_of(person, action, objects, look, outcome=outcome, fields=fields)]
+        if tax:
+            rows.append(_access(person, objects, look, tax))
 
         async def write(conn: AsyncConnection) -> None:
-            await audit.add(conn, [{"at": self._clock.now(), **row}])
+            await audit.add(conn, [{"at": self._clock.now(), **row} for row in rows])
 
         try:
             await self._store.together(write)
@@ -302,6 +314,23 @@ def row_of(
     return {"actor": person.name, "action": action, "object": about, "detail": kept, "cases": cases}
 
 
+def _may_see_tax(person: Person, *, clear: bool) -> bool:
+    return clear and person.may(Right.TAX_READ)
+
+
+def _access(person: Person, objects: Sequence[str], look: Look, fields: Sequence[str]) -> dict[str, Any]:
+    """Write the record of an access to federal tax information, without its moment."""
+    row = row_of(person, tax_records.ACCESSED, objects, look, outcome=SHOWN)
+    told = {
+        "blocks": list(fields),
+        "from": "gateway",
+        "to": person.name,
+        "reason": look.purpose or "own system of the agency",
+        "disposition": f"shown in clear: {look.channel}",
+    }
+    return {**row, "detail": {**row["detail"], **told}}
+
+
 def need(person: Person, right: Right) -> None:
     """Raise ReadRefused unless somebody has a right."""
     if not person.may(right):
@@ -337,9 +366,11 @@ def _blocks(found: TransactionDetail) -> tuple[str, ...]:
     return masking.personal_fields(found.transaction)
 
 
-def _words(found: TransactionDetail, *, unmask: bool) -> str:
-    """Tell a transaction in words."""
+def _words(found: TransactionDetail, *, unmask: bool, tax: bool) -> str:
+    """Tell a transaction in words, without the blocks that hold tax information unless it may be told."""
     if not found.transaction:
         return ""
+    left_out = () if tax else tax_masking.blocks_of(found.transaction)
+    kept = {name: value for name, value in found.transaction.items() if name not in left_out}
     way = codec.Direction.FROM_SERVER if found.id.startswith("in") else codec.Direction.TO_SERVER
-    return describe.text(codec.from_json(found.transaction), unmask, direction=way)
+    return describe.text(codec.from_json(kept), unmask, direction=way)

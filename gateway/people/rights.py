@@ -46,6 +46,7 @@ class Right(StrEnum):
     CONTENT_UNMASK = "content.unmask"
     CONTENT_CLEAR = "content.clear"
     CONTENT_EXPORT = "content.export"
+    TAX_READ = "tax.read"
     OFFICES_ALL = "offices.all"
     CASES_WRITE = "cases.write"
     TRANSACTIONS_SEND = "transactions.send"

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import audit, cases
+from csenet.gateway.store import audit, cases, tax
 from csenet.gateway.store.outbox import bury, rows_of, status_is
 from csenet.gateway.store.prepared import Prepared, adding, new_ids
 from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound
@@ -140,6 +140,7 @@ async def settle_delivered(
     await _note(conn, batch_id, "transaction.delivered", at)
     await _ARRIVED.run(conn, batch=batch_id, at=at)
     await _ROWS_ARRIVED.run(conn, batch=batch_id, at=at)
+    await tax.disclosed(conn, ((each.id, each.far) for each in departures), str(batch_id), at)
     return departures
 
 

@@ -306,6 +306,10 @@ audit = Table(
     info=content("audit", "id"),
 )
 
+# Word for word the condition of the query, or SQLite would not use it.
+_is_about_tax = text("action IN ('tax.received', 'tax.accessed', 'tax.disclosed', 'tax.destroyed')")
+Index("audit_tax", audit.c.id, sqlite_where=_is_about_tax, postgresql_where=_is_about_tax)
+
 serial_counter = Table(
     "serial_counter",
     metadata,

@@ -208,9 +208,19 @@ def tax_review(
     return Permission(False, said.why, (rule, *marks), alternative_of(None))
 
 
+def tax_codes() -> tuple[str, ...]:
+    """List the codes any block of which can be marked."""
+    return tuple(dict.fromkeys(row.far for row in table().tax_information))
+
+
 def may_hold_tax_information(far: str) -> bool:
     """Tell whether any block of `far` can be marked, so that only such transactions need be looked into."""
     return any(row.far == far for row in table().tax_information)
+
+
+def marked_blocks(far: str, blocks: Mapping[str, Sequence[Mapping[str, str | None]]]) -> tuple[str, ...]:
+    """Name the blocks of a transaction that hold federal tax information; blocks as for `tax_review`."""
+    return tuple(dict.fromkeys(why.value for why in _marks(far, blocks)))
 
 
 def _marks(far: str, blocks: Mapping[str, Sequence[Mapping[str, str | None]]]) -> Iterator[Why]:
