@@ -226,7 +226,7 @@ async def test_enrolling_refuses_what_it_should_and_is_on_record(
         await enrolling.revoke(enrolled.number, case_id="MN2", actor="test")
     assert await enrolling.list("MN2") == []
     async with store.read() as conn:
-        told = [row["action"] for row in await audit.found(conn, case_id="MN2")]
+        told = [row["action"] for row in await audit.found(conn, cases=["MN2"])]
     assert told == ["participant.case_added", "participant.case_taken"]
 
 

@@ -171,7 +171,7 @@ async def test_each_look_is_on_record_and_without_a_record_nothing_is_shown(
     await sign_in(browser, enrolled.number, enrolled.pin)
     await page(browser)
     async with store.read() as conn:
-        seen = [row for row in await audit.found(conn, case_id="MN1") if row["action"] == "participant.read"]
+        seen = [row for row in await audit.found(conn, cases=["MN1"]) if row["action"] == "participant.read"]
     assert [(row["actor"], row["object"]) for row in seen] == [("participant:1", "case MN1")]
     assert seen[0]["detail"]["source"] == "127.0.0.1"
     assert seen[0]["detail"]["channel"] == "participant page"
