@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import search
+from csenet.gateway.store import search, tax
 from csenet.gateway.store.columns import Closed, Sealed
 from csenet.gateway.store.sealing import is_sealed, opened, sealed, shape_of
 from csenet.gateway.store.tables import (
@@ -47,6 +47,7 @@ TREATMENT: Final[Mapping[str, str]] = {
     "search_case": "deleted",
     "participant_case": "deleted",
     "idempotency": "deleted",
+    "tax_mark": "deleted, with a record of it on the log of federal tax information",
     "duty": "without its case",
     "legal_hold": "kept: the proof that a case was held, and its end",
     "audit": "kept: it grows only, and holds keys, no content",
@@ -147,8 +148,22 @@ async def destroy_traffic(
         # The key stays, so that the same number is never taken for a new transaction.
         of_row = transaction_key.c.inbound_id == row["id"]
         await conn.execute(update(transaction_key).where(of_row).values(fingerprint="", content=None))
+        await _destroyed(conn, f"in-{row['id']}", now)
     clear = dict.fromkeys(_GONE["outbound"])
     for row in await empty(conn, outbound, went, gone, purged_at=now, **clear):
         await search.replace_transaction(conn, "out", row["id"], search.words_of_raw("out", row["raw"]), ())
         of_outbound = correction.c.outbound_id == row["id"]
         await empty(conn, correction, of_outbound, gone, reason=None, fields=[])
+        await _destroyed(conn, f"out-{row['id']}", now)
+
+
+async def _destroyed(conn: AsyncConnection, subject: str, now: datetime) -> None:
+    """Put it on the log where federal tax information goes with a transaction."""
+    await tax.record_destruction(
+        conn,
+        [subject],
+        actor="retention",
+        reason="its time of retention is over",
+        method="overwritten in the store; the keys that sealed it are destroyed after it",
+        at=now,
+    )

@@ -165,7 +165,7 @@ async def record_destruction(
     """Record that what was marked is destroyed, and take the marks away; return how many there were.
 
     For the commit that destroys it: `subjects` are ``in-12`` or ``out-7``, marked or not.  ``method`` says
-    how, ``certificate`` names the proof.
+    how, ``certificate`` names the proof.  The case is not named again.
     """
     named, count = sorted(subjects), 0
     for start in range(0, len(named), _MOST):
@@ -177,7 +177,7 @@ async def record_destruction(
                 at,
                 actor,
                 DESTROYED,
-                each,
+                msgspec.structs.replace(each, case_id=None),
                 source="gateway",
                 receiver="nobody",
                 reason=reason,
