@@ -118,12 +118,13 @@ def _entry(row: Any) -> dict[str, Any]:
 @config_option
 def mark(config: Path) -> None:
     """Mark what a store from before these marks holds; what is marked already stays as it is."""
-    from csenet.gateway.cli.store import ACTOR, call
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
 
     async def go_through(desk: Desk) -> int:
         from csenet.gateway.desk.taxing import mark_older
 
         async with desk.store.begin() as conn:
-            return await mark_older(conn, desk.clock.now(), ACTOR)
+            return await mark_older(conn, desk.clock.now(), actor())
 
     click.echo(f"{run(call(config, go_through))} marked")

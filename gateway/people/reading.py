@@ -178,8 +178,7 @@ class Reader:
         """List work items, which carry nothing personal: no record."""
         need(person, Right.CONTENT_READ)
         page = await self._desk.list_work_items(msgspec.structs.replace(wanted, offices=person.scope))
-        clear = person.may(Right.CONTENT_CLEAR) and person.may(Right.TAX_READ)
-        return page if clear else tax_masking.hidden(page)
+        return _without_tax(person, page)
 
     async def work_since(self, person: Person, cursor: str, limit: int) -> Page:
         """List work items that changed after a cursor: no record; raises Rejected."""
@@ -188,7 +187,7 @@ class Reader:
         async with self._store.read() as conn:
             seen = await in_sight(conn, person, {each.case_id for each in page.items if each.case_id})
         mine = [each for each in page.items if not each.case_id or each.case_id in seen]
-        return msgspec.structs.replace(page, items=mine)
+        return _without_tax(person, msgspec.structs.replace(page, items=mine))
 
     async def must_see(self, person: Person, case_id: str | None, action: str) -> None:
         """Let somebody change only what they could see; raises NotFound, with a record of the attempt.
@@ -316,6 +315,11 @@ def row_of(
 
 def _may_see_tax(person: Person, *, clear: bool) -> bool:
     return clear and person.may(Right.TAX_READ)
+
+
+def _without_tax(person: Person, page: Page) -> Page:
+    """Hide tax information in a list from everybody but programs that own it: lists are not on record."""
+    return page if _may_see_tax(person, clear=person.may(Right.CONTENT_CLEAR)) else tax_masking.hidden(page)
 
 
 def _access(person: Person, objects: Sequence[str], look: Look, fields: Sequence[str]) -> dict[str, Any]:
