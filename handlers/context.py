@@ -92,6 +92,7 @@ class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     other_case_id: str | None = None
     former_other_case_id: str | None = None
     earlier_other_case_ids: tuple[str, ...] = ()
+    new_case_id: str | None = None
     other_fips: str | None = None
     milestones: dict[str, date] = msgspec.field(default_factory=dict)
     offsets: tuple[Offset, ...] = ()

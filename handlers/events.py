@@ -120,11 +120,14 @@ def happened(event: Event, context: Context) -> Happened:
 
 
 def _state_changes(event: Event, after: Told) -> CaseChange | None:
-    """Say what of the case's state an event of closing or opening again changes beyond the facts."""
-    becomes = event.row.becomes
-    if not becomes:
+    """Say what of the case's state an event changes beyond the facts: closing, opening again, a new ID."""
+    becomes, values = event.row.becomes, dict[str, Any]()
+    if becomes:
+        values = {"status": becomes, "closed_on": event.on.isoformat() if becomes == "closed" else None}
+    if event.new_case_id:
+        values["new_case_id"] = event.new_case_id
+    if not values:
         return None
-    values = {"status": becomes, "closed_on": event.on.isoformat() if becomes == "closed" else None}
     return CaseChange(case_id=after.record.case_id, set=values, why=event.row.why())
 
 

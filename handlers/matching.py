@@ -40,7 +40,7 @@ def _rules(tx: Transaction, context: Context) -> Iterator[tuple[str, Iterable[Ca
     head = tx.header
     if head.case_id is not None:
         # A sender that names a case means that one and no other.
-        yield "match.own_id", _where(context, lambda each: bare(each.case_id) == bare(head.case_id))
+        yield "match.own_id", _where(context, lambda each: is_ours(each, head.case_id))
         return
     theirs = [each for each in context.candidates if each.facts.other_state == sender_state(tx)]
     if head.other_case_id is not None:
@@ -75,6 +75,12 @@ def _related(tx: Transaction, context: Context) -> Context:
         return context
     found = [each.case_id for each in context.candidates if same_person(asked, each.facts.ncp_identification)]
     return msgspec.structs.replace(context, fits=tuple(sorted(found)))
+
+
+def is_ours(record: CaseRecord, case_id: str | None) -> bool:
+    """Tell whether an ID is that of a case of ours, or the one that we told the other state to use for it."""
+    wanted = bare(case_id)
+    return wanted != "" and wanted in (bare(record.case_id), bare(record.state.new_case_id))
 
 
 def other_ids(record: CaseRecord) -> tuple[str, ...]:

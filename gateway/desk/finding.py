@@ -17,7 +17,7 @@ from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.indexing import record_of
 from csenet.gateway.store import cases, search
 from csenet.handlers.context import CaseRecord
-from csenet.handlers.matching import REQUESTS, bare, other_ids, same_person, variants
+from csenet.handlers.matching import REQUESTS, bare, is_ours, other_ids, same_person, variants
 
 _LONGEST = 15
 _STAMPS = frozenset(
@@ -51,8 +51,11 @@ async def candidates(
             wanted[place] = _words(tx)
         elif not knows(named):
             padded[place] = set(variants(named, _LONGEST))
+            wanted[place] = {("case_id", named)}
     known = await cases.with_ids(conn, set().union(*padded.values()))
-    found = {place: ids & known for place, ids in padded.items()} | await _fitting(conn, transactions, wanted)
+    found = await _fitting(conn, transactions, wanted)
+    for place, ids in padded.items():
+        found[place] |= ids & known
     return {place: tuple(sorted(ids)) for place, ids in found.items() if ids}
 
 
@@ -91,6 +94,8 @@ def _may_fit(tx: Transaction, record: CaseRecord) -> bool:
     of_person = asked is not None and same_person(asked, record.facts.ncp_identification)
     if _asks_where(tx):
         return of_person
+    if tx.header.case_id is not None:
+        return is_ours(record, tx.header.case_id)
     named = tx.header.other_case_id
     by_id = named is not None and bare(named) in map(bare, other_ids(record))
     return record.facts.other_state == tx.header.other_fips_state and (by_id or of_person)

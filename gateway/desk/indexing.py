@@ -20,8 +20,9 @@ _AT_ONCE: Final = 500
 
 def words_of_case(record: CaseRecord) -> set[search.Word]:
     """List what a case can be found by; the other state's IDs stay good when they are replaced."""
-    earlier: set[search.Word] = {("case_id", each) for each in other_ids(record)}
-    return search.words_of_facts(record.facts) | earlier
+    new = record.state.new_case_id
+    ids: set[search.Word] = {("case_id", each) for each in (*other_ids(record), new) if each is not None}
+    return search.words_of_facts(record.facts) | ids
 
 
 def record_of(case_id: str, row: Mapping[str, Any]) -> CaseRecord:

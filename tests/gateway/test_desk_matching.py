@@ -258,3 +258,13 @@ async def test_a_duty_of_a_request_gets_its_case_when_the_facts_of_that_case_com
     assert await sent(desk) == [("ENF A ANOAD", "MN7")]
     assert [each.status for each in await work(desk)] == ["completed"]
     assert (await desk.list_duties(DutyFilter(kind="CR1"))).duties == []
+
+
+async def test_what_names_our_new_case_id_finds_the_case_before_its_facts_come_under_it(desk: Desk) -> None:
+    await desk.put_case("MN7", facts("initiating"))
+    await desk.happened("MN7", {"id": "1", "kind": "case_id_changed", "new_case_id": "MN70"})
+    await take(desk, request(1, "msc-p-gspud", case_id="00MN70", other_case_id="KS1"))
+    assert [far for far, _ in await sent(desk)] == ["MSC P GSCAS"]
+    view = await desk.get_case("MN7")
+    assert view is not None
+    assert "transaction.received" in [event.event for event in view.timeline]
