@@ -19,6 +19,7 @@ from csenet.gateway.cli.common import (
     json_option,
     print_json,
     print_table,
+    progress,
     run,
 )
 
@@ -57,7 +58,8 @@ def verify(config: Path, anchors: Path | None, as_json: bool) -> None:
 
     async def look(desk: Desk) -> Any:
         async with desk.store.read() as conn:
-            return await records.verify(conn, kept)
+            with progress("Walking along the chain") as bar:
+                return await records.verify(conn, kept, bar)
 
     count, fault = run(call(config, look))
     if as_json:

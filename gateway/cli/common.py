@@ -155,17 +155,23 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal while something takes long; give what is told how much of all is done.
 
-    On a pipe nothing is shown: what is printed belongs to whoever reads it.
+    What is all may be unknown: 0.  On a pipe nothing is shown: what is printed belongs to whoever reads it.
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def cell(value: Any) -> str:

@@ -50,7 +50,8 @@ def upgrade(config: Path) -> None:
         store = await open_store(settings.store_location, migrate=True, keyring=keyring)
         tell_of_new_key(keyring)
         if settings.sealing.enabled:
-            await resealing.run(store, lambda: datetime.now(UTC), index=index)
+            with progress("Sealing content") as bar:
+                await resealing.run(store, lambda: datetime.now(UTC), index=index, told=bar)
         await store.close()
 
     lock = DataLock(settings.gateway.data_dir)

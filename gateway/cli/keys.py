@@ -19,6 +19,7 @@ from csenet.gateway.cli.common import (
     json_option,
     print_json,
     print_table,
+    progress,
     run,
 )
 
@@ -169,9 +170,9 @@ async def _rotate_data(config: Path, batch: int) -> None:
         if wait > 0 and _is_running(config):
             click.echo(f"a gateway is running: waiting {wait:.0f} s until it has taken them up")
             await asyncio.sleep(wait)
-            await resealing.run(store, _now, limit=batch)
-        else:
-            await resealing.run(store, lambda: ready or _now(), limit=batch)
+            ready = None
+        with progress("Sealing anew") as bar:
+            await resealing.run(store, lambda: ready or _now(), limit=batch, told=bar)
     click.echo("everything is sealed with the new keys; the old ones are destroyed")
 
 
@@ -201,7 +202,8 @@ async def _verify(config: Path) -> list[dict[str, Any]]:
     from csenet.gateway.store import resealing
 
     async with _opened(config) as (_, store):
-        return [
-            {"table": table, "records": count, "wrong": wrong}
-            async for table, count, wrong in resealing.verify(store)
-        ]
+        with progress("Opening what is sealed") as bar:
+            return [
+                {"table": table, "records": count, "wrong": wrong}
+                async for table, count, wrong in resealing.verify(store, told=bar)
+            ]

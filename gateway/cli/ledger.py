@@ -13,6 +13,7 @@ from csenet.gateway.cli.common import (
     json_option,
     print_json,
     print_table,
+    progress,
     run,
 )
 
@@ -33,7 +34,8 @@ def check(ctx: click.Context, config: Path, as_json: bool) -> None:
     """
     from csenet.gateway.cli.store import call
 
-    report = run(call(config, lambda desk: desk.ledger_check()))
+    with progress("Adding up"):
+        report = run(call(config, lambda desk: desk.ledger_check()))
     if as_json:
         print_json(report)
     else:

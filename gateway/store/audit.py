@@ -7,7 +7,7 @@ happen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -132,13 +132,22 @@ async def found(
     return await opened(conn, audit, (await conn.execute(query)).mappings())
 
 
-async def verify(conn: AsyncConnection, anchors: Sequence[Mark] = ()) -> tuple[int, Fault | None]:
-    """Walk along the whole chain; return how many records were looked at and the first fault."""
+async def verify(
+    conn: AsyncConnection,
+    anchors: Sequence[Mark] = (),
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[int, Fault | None]:
+    """Walk along the whole chain; return how many records were looked at and the first fault.
+
+    ``told`` hears how many of how many, now and then.
+    """
     end = await head(conn)
     checker = Checker(anchors)
     async for row in _all(conn):
         if not checker.take(row):
             break
+        if checker.count % _STEP == 0:
+            told(checker.count, end.id)
     return checker.count, checker.fault or checker.finish(end)
 
 

@@ -94,11 +94,13 @@ async def run(
     limit: int = AT_ONCE,
     index: Index | None = None,
     hold: Hold | None = None,
+    told: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Do what there is to do, step by step, and return how many steps it took; may be cut off at any time.
 
     Content is sealed anew only once every gateway has taken up the keys that were made; until then nothing
-    is done.  ``hold`` is asked in each commit whether it is still ours to do.
+    is done.  ``hold`` is asked in each commit whether it is still ours to do; ``told`` hears after each step
+    about how many records were gone through.
     """
     async with store.read() as conn:
         ready, waiting = await ready_at(conn), await pending(conn)
@@ -109,6 +111,7 @@ async def run(
         if not await step(store, now(), limit, index, hold):
             break
         count += 1
+        told(count * limit, 0)
     return count
 
 
@@ -260,8 +263,14 @@ async def rotate_wrapping(store: Store) -> tuple[str, int]:
         return present, count
 
 
-async def verify(store: Store, limit: int = AT_ONCE) -> AsyncIterator[tuple[str, int, list[str]]]:
-    """Open everything, table by table; gives its name, how many records, and what does not open."""
+async def verify(
+    store: Store, limit: int = AT_ONCE, told: Callable[[int, int], None] = lambda done, total: None
+) -> AsyncIterator[tuple[str, int, list[str]]]:
+    """Open everything, table by table; gives its name, how many records, and what does not open.
+
+    ``told`` hears how many records were opened so far; how many there are would take as long to count.
+    """
+    opened_so_far = 0
     for table in content_tables(every_table()):
         (key,) = table.primary_key
         count, wrong, after = 0, [], None
@@ -277,6 +286,8 @@ async def verify(store: Store, limit: int = AT_ONCE) -> AsyncIterator[tuple[str,
                     except (SealBroken, msgspec.DecodeError) as error:
                         wrong.append(str(error))
             count += len(rows)
+            opened_so_far += len(rows)
+            told(opened_so_far, 0)
             if len(rows) < limit:
                 break
             after = rows[-1][key.name]
