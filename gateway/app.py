@@ -179,7 +179,8 @@ class GatewayApp:
         folder = self.settings.intake.folder
         if folder is not None:
             where = folder.path, folder.archive, folder.poll_seconds
-            intake = FolderIntake(self.desk, *where, self.clock, told, full=self._pressure.disk_full)
+            full, keys = self._pressure.disk_full, self.store.keyring.provider
+            intake = FolderIntake(self.desk, *where, self.clock, told, full=full, keys=keys)
             self._spawn("intake", intake.run(self._no_more_intake))
         fetching = sftp_intake_of(self.settings, self.desk, self.clock, told, self._pressure.disk_full)
         if fetching is not None:

@@ -53,6 +53,7 @@ COMMANDS: Final = {
     "participant": "participant:participant",
     "token": "token:token",
     "keys": "keys:keys",
+    "archive": "archive:archive",
     "backup": "backup:backup",
     "hold": "hold:hold",
     "purge": "purge:purge",

@@ -20,11 +20,12 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.transports.folder import sync_folder, write_durably
 from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.errors import GatewayError
+from csenet.gateway.intake.archive import RECEIPT, SEALED, seal_in_place, unsealed
 from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.store.wrapping import WrappingKeys
 
 # Not transactions: what is still being written, and what a sender lays beside a file to tell of it.
-PASSED_OVER: Final = (".tmp", ".part", ".filepart", ".manifest.json", ".receipt.json")
-_RECEIPT: Final = ".receipt.json"
+PASSED_OVER: Final = (".tmp", ".part", ".filepart", ".manifest.json", RECEIPT)
 _LONGEST_WAIT: Final = 60.0
 
 
@@ -56,11 +57,13 @@ class FolderIntake:
         *,
         watch: bool = True,
         full: Callable[[], bool] = lambda: False,
+        keys: WrappingKeys | None = None,
     ) -> None:
         """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given.
 
-        While ``full`` says so, files stay where they are.
+        While ``full`` says so, files stay where they are.  With ``keys`` what is put away is sealed.
         """
+        self._keys = keys
         self._full = full
         self._desk = desk
         self._path = path
@@ -75,6 +78,7 @@ class FolderIntake:
     async def run(self, stop: asyncio.Event) -> None:
         """Take files until ``stop`` is set; the file in hand is finished first."""
         await asyncio.to_thread(self._make_folders)
+        await asyncio.to_thread(self._seal_the_rest)
         watcher = asyncio.create_task(self._notice(stop)) if self._watch else None
         try:
             while not stop.is_set():
@@ -139,7 +143,7 @@ class FolderIntake:
         if self._goes_on(file, receipt):
             told["duplicate"] = False
         target = free_name(self._archive, file.name)
-        beside = self._archive / (target.name + _RECEIPT)
+        beside = self._archive / (target.name + RECEIPT)
         draft = self._archive / f".{beside.name}.tmp"
         write_durably(draft, msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
         draft.replace(beside)
@@ -150,11 +154,27 @@ class FolderIntake:
         file.rename(target)
         sync_folder(self._archive)
         sync_folder(self._path)
+        self._seal(target)
+
+    def _seal_the_rest(self) -> None:
+        """Seal what an earlier version put away, or a stop left as it was."""
+        for file in unsealed(self._archive) if self._keys is not None else ():
+            self._seal(file)
+
+    def _seal(self, file: Path) -> None:
+        """Seal a copy; one that cannot be is told, and sealed at the next start."""
+        if self._keys is None:
+            return
+        try:
+            seal_in_place(file, self._keys)
+        except (OSError, GatewayError) as error:
+            self._log.error("intake.archive_unsealed", file=file.name, error_type=type(error).__name__)
 
     def _goes_on(self, file: Path, receipt: Any) -> bool:
         """Tell our own interrupted work on a file from a second file with the same bytes."""
         ours = receipt.source == "folder" and receipt.name == file.name
-        return bool(receipt.duplicate and ours and not (self._archive / file.name).exists())
+        put_away = any((self._archive / (file.name + end)).exists() for end in ("", SEALED))
+        return bool(receipt.duplicate and ours and not put_away)
 
     def _complete_files(self) -> list[Path]:
         """List the files to take, oldest first, names deciding where the times are equal."""
@@ -187,7 +207,7 @@ def free_name(folder: Path, name: str) -> Path:
     """Return a path for ``name`` that nothing holds yet: ``a.txt``, else ``a.2.txt``, ``a.3.txt`` …."""
     path = Path(name)
     target, number = folder / name, 1
-    while target.exists():
+    while target.exists() or target.with_name(target.name + SEALED).exists():
         number += 1
         target = folder / f"{path.stem}.{number}{path.suffix}"
     return target

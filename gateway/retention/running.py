@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import update
 
+from csenet.gateway.intake.archive import RECEIPT
 from csenet.gateway.retention import certificate, space
 from csenet.gateway.retention.choosing import Rules, rules_of
 from csenet.gateway.retention.purging import Hold, Outcome, Purge, Told, uncertified
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from csenet.gateway.settings.model import Settings
 
 KEY: Final = "certificates.key"
-_PURGED_COPIES: Final = ".receipt.json"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ def clear_archive(folder: Path | None, before: datetime) -> int:
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.is_symlink() and file.stat().st_mtime < before.timestamp():
             file.unlink()
-            count += not file.name.endswith(_PURGED_COPIES)
+            count += not file.name.endswith(RECEIPT)
     return count
 
 

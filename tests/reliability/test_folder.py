@@ -9,6 +9,9 @@ import pytest
 from harness import Gateway, wait_until
 from kill import daemon_in
 
+from csenet.gateway.intake.archive import opened
+from csenet.gateway.store.wrapping import KeyFile
+
 YESTERDAY = f"{datetime.now(UTC) - timedelta(days=1):%Y%m%d}"
 CASE, OTHER_CASE = "MNHAND1", "KSHAND1"
 FACTS = {
@@ -63,11 +66,12 @@ def test_one_answer_one_problem_one_duplicate_whenever_the_daemon_is_killed(
     for seconds in killed_after:
         live_and_die(daemon, seconds)
     daemon.up()
-    archived = tmp_path / "in" / "archive" / "by-hand.txt"
+    archived = tmp_path / "in" / "archive" / "by-hand.txt.sealed"
     wait_until(lambda: archived.exists() and daemon.on_the_way() == 0, 60, "the file to be answered")
     daemon.stop()
 
-    assert archived.read_bytes() == FILE
+    (key,) = tmp_path.rglob("wrapping.key")
+    assert opened(archived.read_bytes(), KeyFile(key)) == FILE
     assert json.loads(archived.with_name("by-hand.txt.receipt.json").read_text())["bytes"] == len(FILE)
     (answer,) = (tmp_path / "out").glob("*.txt")
     line = answer.read_text("ascii")
