@@ -30,8 +30,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from csenet.gateway.people import tokens
 from csenet.gateway.settings.loading import load_settings
-from csenet.gateway.store import tokens
 from csenet.gateway.wiring import desk_of
 
 CSENET = Path(sys.executable).with_name("csenet")
