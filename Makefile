@@ -45,7 +45,7 @@ logrotate lnav: ## install Debian's program of that name where there is none
 browser-test: chromium $(VENV)/.tools ## the pages in a real Chromium; pictures in build/pictures
 	CSENET_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/browser
 
-check: lint types layers dependencies licences ## everything CI checks besides the tests
+check: lint types layers dependencies licences bandit ## everything CI checks besides the tests
 
 lint: $(VENV)/.tools ## style and likely mistakes
 	$(BIN)/ruff check .
@@ -86,6 +86,22 @@ include ops/reliability.mk
 .PHONY: canaries
 canaries: $(VENV)/.tools ## PEOPLE marked people live through everything; then everything is searched for them
 	$(BIN)/python tests/canaries/run.py --people $(PEOPLE)
+
+.PHONY: api-fuzz bandit sbom
+CALLS ?= 10000
+api-fuzz: $(VENV)/.tools ## CALLS calls of the API, right ones and wrong ones: no status that is not described, no leak
+	$(BIN)/python tests/api_fuzz/run.py --calls $(CALLS)
+
+bandit: $(VENV)/.tools ## weaknesses of high severity in our code
+	$(BIN)/bandit --quiet -lll --recursive codecs handlers gateway
+
+sbom: $(VENV)/.tools ## what an installation is made of (CycloneDX), and under which licences, into build/sbom
+	@rm -rf build/sbom && $(PYTHON) -m venv build/sbom/venv
+	build/sbom/venv/bin/pip install --quiet --disable-pip-version-check .
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-file build/sbom/csenet-gateway.cdx.json build/sbom/venv/bin/python
+	$(BIN)/pip-licenses --python build/sbom/venv/bin/python --format markdown --output-file build/sbom/licences.md
+	@rm -rf build/sbom/venv && ls build/sbom
 
 fuzz: $(VENV)/.tools ## fuzz each decoder for SECONDS seconds; what breaks one is kept in tests/fuzz/corpus
 	@for target in flat records xml errorfile; do \

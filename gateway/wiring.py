@@ -88,11 +88,14 @@ async def desk_of(
 def keyring_of(settings: Settings, clock: Clock | None = None) -> Keyring:
     """Make the holder of the keys that seal content, as the settings want it.
 
-    Raises :class:`SealingError` for a key that others can read, or that is none.
+    Raises :class:`SealingError` for a key that others can read, or that is none, and :class:`NotFips` where
+    approved cryptography is demanded and missing: whatever opens a store comes by here.
     """
+    from csenet.gateway import fips
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.store.keyring import Keyring
 
+    fips.demand(wanted=settings.gateway.fips)
     return Keyring(wrapping_keys_of(settings), (clock or SystemClock()).now)
 
 

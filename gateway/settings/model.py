@@ -50,11 +50,12 @@ ENV_DELIMITER = "__"
 
 
 class GatewaySection(Section):
-    """Say whose gateway this is and where it keeps its data."""
+    """Say whose gateway this is and where it keeps its data; ``fips`` demands approved cryptography only."""
 
     jurisdiction: Annotated[str, AfterValidator(known_jurisdiction)]
     county: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")] = "000"
     data_dir: Path
+    fips: bool = False
 
 
 class StoreSection(Section):
