@@ -14,6 +14,7 @@ from csenet.gateway.jobs import Job, Turn
 if TYPE_CHECKING:
     from csenet.gateway.settings.jobs import DutiesSection
     from csenet.gateway.settings.loading import Settings
+    from csenet.gateway.settings.notify import EmailSection
     from csenet.gateway.settings.work import WorkSection
 
 LEDGER_CHECK = "ledger_check"
@@ -25,6 +26,7 @@ PURGE = "purge"
 _NIGHT = time(3, 30)
 _DEEP_NIGHT = time(1, 30)
 WORK = "work_delivery"
+NOTICES = "email_notices"
 
 
 def timed_jobs(settings: Settings) -> tuple[Job, ...]:
@@ -62,7 +64,18 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
         about = "deliver changed work items to the case system"
         run = partial(deliver_work, settings=settings.work)
         jobs.append(Job(WORK, settings.work.deliver_every, run, about))
+    if settings.notify.email is not None:
+        about = "tell offices and workers by e-mail how much work is new and overdue"
+        run = partial(send_notices, settings=settings.notify.email)
+        jobs.append(Job(NOTICES, timedelta(minutes=1), run, about))
     return tuple(jobs)
+
+
+async def send_notices(turn: Turn, settings: EmailSection) -> Mapping[str, Any]:
+    """Send notices where the settings say."""
+    from csenet.gateway.notify.noticing import notify
+
+    return await notify(turn, settings)
 
 
 async def deliver_work(turn: Turn, settings: WorkSection) -> Mapping[str, Any]:

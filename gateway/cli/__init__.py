@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "parked": "parked:parked",
     "ledger": "ledger:ledger",
     "jobs": "jobs:jobs",
+    "notify": "notify:notify",
     "partners": "partners:partners",
     "audit": "audit:audit",
     "sign-in": "sign_in:sign_in",

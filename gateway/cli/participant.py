@@ -140,16 +140,17 @@ def _print(made: Enrolled, as_json: bool) -> None:
 
 async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
     """Do something to the participants of a store; what it refuses is told and ends with 1."""
-    from csenet.gateway.cli.acting import find_out
+    from csenet.gateway.cli.acting import acting, find_out
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.participant.enrolling import Enrolling, ParticipantError
     from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import agency_from, open_bare
 
     settings = load_settings(config)
+    clock = SystemClock(agency_from(settings).zone)
     async with open_bare(settings) as store:
-        await find_out(settings, store, SystemClock(agency_from(settings).zone))
+        await find_out(settings, store, clock)
         try:
-            return await work(Enrolling(store, SystemClock(agency_from(settings).zone)))
+            return await work(Enrolling(store, clock, acting().scope))
         except ParticipantError as error:
             raise Refused(str(error)) from None

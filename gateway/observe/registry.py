@@ -31,7 +31,18 @@ OTHER: Final = "other"
 OURS: Final = "ours"
 WAITING: Final = ("held", "queued", "sending", "dead")
 TASKS: Final = ("courier", "settle", "intake", "fetching", "partners", "jobs", "sampler", "watchdog")
-PARTS: Final = ("delivery", "exchange", "file", "gateway", "http", "intake", "job", "ledger", "partners")
+PARTS: Final = (
+    "delivery",
+    "exchange",
+    "file",
+    "gateway",
+    "http",
+    "intake",
+    "job",
+    "ledger",
+    "notice",
+    "partners",
+)
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 Meter = Counter | Gauge | Histogram

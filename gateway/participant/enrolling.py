@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ NUMBER_DIGITS: Final = 10
 PIN_DIGITS: Final = 8
 _LONGEST_TYPED: Final = 32
 _BLANKS: Final = str.maketrans("", "", " -")
+
+
+_NOBODY: Final = "there is no such participant, or they were revoked"
 
 
 class ParticipantError(GatewayError):
@@ -89,9 +93,9 @@ def name_of(row: dict[str, Any]) -> str:
 class Enrolling:
     """Change participants on somebody's behalf, each change in one commit with its line in the audit."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Take the store; nothing is read yet."""
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, offices: frozenset[str] | None = None) -> None:
+        """Take the store, and the offices whose cases there are for whoever acts; None for all."""
+        self._store, self._clock, self._offices = store, clock, offices
 
     async def enrol(self, case_id: str, role: str, *, number: str | None = None, actor: str) -> Enrolled:
         """Let somebody see a case: a new participant, or by ``number`` one who has other cases.
@@ -101,7 +105,7 @@ class Enrolling:
         pin = _new_pin() if number is None else None
         kept = None if pin is None else await hashed_pin(pin)
         async with self._store.begin() as conn:
-            if not await cases.load(conn, [case_id]):
+            if not await cases.load(conn, [case_id]) or not await self._sees(conn, [case_id]):
                 raise ParticipantError("there is no such case; the case system has to tell its facts first")
             for other in await participants.of_case(conn, case_id):
                 if other["role"] == role:
@@ -174,6 +178,12 @@ class Enrolling:
         now = self._clock.now()
         async with self._store.read() as conn:
             rows, given = await participants.everybody(conn), await participants.all_cases(conn)
+            named = {each["case_id"] for each in given}
+            seen = {each for each in named if await self._sees(conn, [each])}
+        if self._offices is not None:
+            given = [each for each in given if each["case_id"] in seen]
+            mine = {each["participant_id"] for each in given}
+            rows = [row for row in rows if row["id"] in mine]
         found = []
         for row in rows:
             theirs = [each for each in given if each["participant_id"] == row["id"]]
@@ -184,8 +194,18 @@ class Enrolling:
     async def _row(self, conn: AsyncConnection, number: str) -> dict[str, Any]:
         row = await participants.by_number(conn, plain_digits(number, NUMBER_DIGITS))
         if row is None or row["revoked_at"] is not None:
-            raise ParticipantError("there is no such participant, or they were revoked")
+            raise ParticipantError(_NOBODY)
+        theirs = [each["case_id"] for each in await participants.cases_of(conn, row["id"])]
+        if not await self._sees(conn, theirs):
+            raise ParticipantError(_NOBODY)
         return row
+
+    async def _sees(self, conn: AsyncConnection, case_ids: Sequence[str]) -> bool:
+        """Tell whether any of these cases is there for whoever acts; one without an office is everybody's."""
+        if self._offices is None:
+            return True
+        owners = await cases.offices(conn, case_ids)
+        return any(owners.get(each) in (None, *self._offices) for each in case_ids)
 
     async def _note(
         self,

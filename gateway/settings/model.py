@@ -38,6 +38,7 @@ from csenet.gateway.settings.kinds import (
     span,
 )
 from csenet.gateway.settings.limits import LimitsSection
+from csenet.gateway.settings.notify import NotifySection
 from csenet.gateway.settings.observe import ObserveSection
 from csenet.gateway.settings.participant import ParticipantSection
 from csenet.gateway.settings.people import PeopleSection
@@ -325,6 +326,7 @@ class Settings(BaseSettings):
     participant: ParticipantSection = ParticipantSection()
     audit: AuditSection = AuditSection()
     work: WorkSection = WorkSection()
+    notify: NotifySection = NotifySection()
     retention: RetentionSection = RetentionSection()
 
     @classmethod

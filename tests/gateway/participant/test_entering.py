@@ -230,6 +230,20 @@ async def test_enrolling_refuses_what_it_should_and_is_on_record(
     assert told == ["participant.case_added", "participant.case_taken"]
 
 
+async def test_participants_of_another_office_do_not_exist_for_a_caseworker(
+    desk: Desk, store: Store, clock: ManualClock, enrolled: Enrolled
+) -> None:
+    await desk.put_case("MN1", facts(office="HENNEPIN"))
+    other, own = (Enrolling(store, clock, frozenset({office})) for office in ("RAMSEY", "HENNEPIN"))
+    with pytest.raises(ParticipantError, match="no such case"):
+        await other.enrol("MN1", "cp", actor="test")
+    with pytest.raises(ParticipantError, match="no such participant"):
+        await other.reset_pin(enrolled.number, actor="test")
+    assert await other.list() == []
+    assert [each.number for each in await own.list()] == [enrolled.number]
+    await own.lock(enrolled.number, actor="test")
+
+
 @pytest.mark.parametrize("location", BOTH_STORES, indirect=True)
 async def test_the_whole_way_is_the_same_on_both_stores(
     desk: Desk, store: Store, clock: ManualClock, settings: ParticipantSection, enrolled: Enrolled

@@ -1,0 +1,78 @@
+"""Keep the notices that leave by e-mail, and count what they tell: numbers, nothing about anybody."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csenet.gateway.store.tables import work_item
+from csenet.gateway.store.tables_notices import notice
+
+Kind = Literal["office", "worker"]
+_AT_ONCE: Final = 100
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Count the open work of an office or a worker; ``newly_overdue`` is what ran out since a day."""
+
+    new: int
+    overdue: int
+    newly_overdue: int
+    newest: int
+
+
+async def counts(
+    conn: AsyncConnection, kind: Kind, name: str, *, after: int, since: date | None, today: date
+) -> Counts:
+    """Count the open items above a number, the overdue ones, and those overdue only since a day."""
+    column = work_item.c.office if kind == "office" else work_item.c.worker
+    late = work_item.c.due < today
+    fresh = late if since is None else late & (work_item.c.due >= since)
+    query = select(
+        func.count().filter(work_item.c.id > after),
+        func.count().filter(late),
+        func.count().filter(fresh),
+        func.max(work_item.c.id),
+    ).where(column == name, work_item.c.status == "open")
+    new, overdue, newly, newest = (await conn.execute(query)).one()
+    return Counts(new=new, overdue=overdue, newly_overdue=newly, newest=max(newest or 0, after))
+
+
+async def newest_of(conn: AsyncConnection, kind: Kind, name: str) -> RowMapping | None:
+    """Return the newest notice to an office or a worker, whatever became of it."""
+    query = select(notice).where(notice.c.kind == kind, notice.c.name == name)
+    return (await conn.execute(query.order_by(notice.c.id.desc()).limit(1))).mappings().first()
+
+
+async def add(conn: AsyncConnection, values: dict[str, Any]) -> int:
+    """Keep a notice that is to leave and return its number."""
+    row = {"state": "waiting", "attempts": 0, **values}
+    return int((await conn.execute(insert(notice).values(**row).returning(notice.c.id))).scalar_one())
+
+
+async def due(conn: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
+    """Return the notices whose time to be tried has come, oldest first."""
+    ready = notice.c.next_attempt_at.is_(None) | (notice.c.next_attempt_at <= now)
+    query = select(notice).where(notice.c.state == "waiting", ready).order_by(notice.c.id).limit(_AT_ONCE)
+    return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def change(conn: AsyncConnection, number: int, **values: Any) -> None:
+    """Change columns of a notice."""
+    await conn.execute(update(notice).where(notice.c.id == number).values(**values))
+
+
+async def give_up_interrupted(conn: AsyncConnection) -> int:
+    """Leave alone what a crash interrupted: it may have arrived, and the next notice counts again anyway."""
+    query = update(notice).where(notice.c.state == "sending").values(state="unknown")
+    return (await conn.execute(query)).rowcount
+
+
+async def listed(conn: AsyncConnection, limit: int) -> list[dict[str, Any]]:
+    """List the newest notices, newest first."""
+    query = select(notice).order_by(notice.c.id.desc()).limit(limit)
+    return [dict(row) for row in (await conn.execute(query)).mappings()]
