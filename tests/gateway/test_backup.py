@@ -16,6 +16,7 @@ from csenet.gateway.backup.passphrase import Passphrase
 from csenet.gateway.cli import main
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.observe.machine import newest_change
 from csenet.gateway.people import anchors
 from csenet.gateway.store import audit as records
 from csenet.gateway.store.engine import Store, open_store
@@ -203,6 +204,23 @@ async def test_neither_a_store_nor_a_backup_is_replaced(desk: Desk, store: Store
         await backup.restore(file, tmp_path, HELD, ring())
     with pytest.raises(BackupError, match="cannot be written"):
         await made(store, tmp_path / "none")
+
+
+@sqlite_only
+async def test_what_a_kill_leaves_is_no_backup_and_in_nobodys_way(
+    desk: Desk, store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    (folder / ".a.backup.part").write_bytes(b"half")
+    assert newest_change(folder) is None, "no alert is quieted by it"
+    file = await made(store, folder)
+    assert newest_change(folder) is not None
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".gateway.db.restoring").write_bytes(b"half")
+    assert (await backup.restore(file, tmp_path / "new", HELD, ring())).problems == []
+    left = [each.name for each in (*folder.iterdir(), *(tmp_path / "new").iterdir())]
+    assert sorted(left) == ["a.backup", "gateway.db"]
 
 
 @sqlite_only
