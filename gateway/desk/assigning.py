@@ -34,6 +34,18 @@ def office_of(agency: Agency, record: CaseRecord | None, partner: str | None) ->
     return None if rule is None else rule.office
 
 
+def given_to(record: CaseRecord | None, rule: WorkRule | None) -> tuple[str | None, str | None]:
+    """Say which office and worker get an item: those of the rule, in the office of the case where it has one.
+
+    Only a rule for this very kind of work takes it out of the office that the case system named.
+    """
+    named = record.facts.office if record is not None else None
+    if named is None or (rule is not None and rule.kind):
+        return (None, None) if rule is None else (rule.office, rule.worker)
+    same = rule is not None and rule.office.upper() == named
+    return named, rule.worker if rule is not None and same else None
+
+
 def _county(agency: Agency, record: CaseRecord | None) -> str:
     """Give our county of a case: of its order, else of its payments, else the agency's own."""
     facts = record.facts if record is not None else None

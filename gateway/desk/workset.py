@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs.codes import FarCode
 from csenet.gateway.desk import taxing
 from csenet.gateway.desk.agency import Agency
-from csenet.gateway.desk.assigning import assignment, due_of, office_of, same_thing
+from csenet.gateway.desk.assigning import assignment, due_of, given_to, office_of, same_thing
 from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.indexing import record_of, words_of_case
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
@@ -405,6 +405,7 @@ class WorkingSet:
 
     def _work_row(self, opened: Opened) -> dict[str, Any]:
         item = opened.item
+        office, worker = given_to(self.record(item.case_id), opened.rule)
         return {
             "kind": item.kind,
             "title": item.title,
@@ -415,8 +416,8 @@ class WorkingSet:
             "messages": 1,
             "outcome": None if opened.completed_on is None else "done",
             "priority": kind_of(item.kind).priority,
-            "office": opened.rule.office if opened.rule else self._office_of(item.case_id, ""),
-            "worker": opened.rule.worker if opened.rule else None,
+            "office": office,
+            "worker": worker,
             "status": "open" if opened.completed_on is None else "completed",
             "reasons": msgspec.to_builtins(item.reasons),
             "details": item.details,

@@ -13,6 +13,8 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.work_rules_book import WorkRulesBook
 
+from .conftest import arriving, case_block, facts, lines
+
 RULE = '[[rule]]\noffice = "{}"\n'
 
 
@@ -56,3 +58,30 @@ async def test_it_looks_until_it_is_stopped(desk: Desk, clock: ManualClock, tmp_
             clock.advance(5)
     stop.set()
     await asyncio.wait_for(running, 10)
+
+
+async def test_the_office_of_a_case_goes_before_all_but_a_rule_for_the_kind_of_work(
+    desk: Desk, clock: ManualClock, tmp_path: Path, log: Any
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        '[[rule]]\noffice = "MONEY"\nkind = ["send_documents"]\n[[rule]]\noffice = "NORTH"\nworker = "N1"\n'
+    )
+    assert await WorkRulesBook(file, desk, clock, log).look()
+    for case_id, office in (("MN1", "North"), ("MN2", "South"), ("MN3", None)):
+        named = {} if office is None else {"office": office}
+        await desk.put_case(case_id, facts("responding", **named))
+        body = case_block() + " " * 416
+        asked = [
+            arriving(far, int(case_id[2:]) * 10 + place, case_id, blocks="1000001", body=body)
+            for place, far in enumerate(("MSC R GRUPD", "MSC R GRPOC"))
+        ]
+        receipt = await desk.accept(lines(*asked), source="test", name=case_id)
+        await desk.settle(receipt.file_id)
+    items = (await desk.list_work_items()).items
+    assert [(each.case_id, each.office, each.worker) for each in items if each.kind != "send_documents"] == [
+        ("MN1", "NORTH", "N1"),
+        ("MN2", "SOUTH", None),
+        ("MN3", "NORTH", "N1"),
+    ]
+    assert {each.office for each in items if each.kind == "send_documents"} == {"MONEY"}
