@@ -7,7 +7,7 @@ and a run that was cut off goes on where it stopped.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import RowMapping
@@ -180,14 +180,15 @@ class DutyClock:
 
     async def _remind(self) -> int:
         kinds = {each.duty for each in kept_duties() if each.remind}
+        since = self._remembered()
         async with self._desk.store.read() as conn:
-            rows = await duties.overdue_at_partners(conn, kinds, _FOREVER)
+            rows = await duties.overdue_at_partners(conn, kinds, since, _FOREVER)
         case_ids = dict.fromkeys(row["case_id"] for row in rows if row["case_id"])
         return sum([await self._reminded(case_id) for case_id in case_ids])
 
     async def _reminded(self, case_id: str) -> bool:
         """Ask a case's partner how it stands, unless that was done not long ago or may not be."""
-        since = self._desk.clock.now() - timedelta(days=self._wishes.remind_again_days)
+        since = self._remembered()
         kinds = {each.duty for each in kept_duties() if each.remind}
         try:
             async with self._desk.store.begin() as conn:
@@ -206,6 +207,10 @@ class DutyClock:
         self._desk.log.info("duty.reminded", partner=rows[0]["partner"], far=_REMINDER)
         self._desk.outbox_ready.set()
         return True
+
+    def _remembered(self) -> datetime:
+        """Give the moment after which a reminder still holds."""
+        return self._desk.clock.now() - timedelta(days=self._wishes.remind_again_days)
 
     async def _not_reminded(self, case_id: str, kinds: set[str], refused: Rejected) -> None:
         """Remember that a reminder may not go, so that it is not tried each hour; a person has the item."""

@@ -178,10 +178,17 @@ async def to_act_on(conn: AsyncConnection, today: date, limit: int) -> list[RowM
     return await _picked(conn, limit, duty.c.acted_at.is_(None), duty.c.act_on <= today)
 
 
-async def overdue_at_partners(conn: AsyncConnection, kinds: Collection[str], limit: int) -> list[RowMapping]:
-    """Return overdue duties of other states, of these kinds."""
+async def overdue_at_partners(
+    conn: AsyncConnection, kinds: Collection[str], since: datetime, limit: int
+) -> list[RowMapping]:
+    """Return overdue duties of other states, of these kinds, of which nobody was reminded after a moment."""
     return await _picked(
-        conn, limit, duty.c.side == "they-owe", duty.c.overdue_at.is_not(None), duty.c.kind.in_(sorted(kinds))
+        conn,
+        limit,
+        duty.c.side == "they-owe",
+        duty.c.overdue_at.is_not(None),
+        duty.c.kind.in_(sorted(kinds)),
+        or_(duty.c.reminded_at.is_(None), duty.c.reminded_at <= since),
     )
 
 
