@@ -91,7 +91,11 @@ def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:
     address = urlsplit(http.url)
     if address.scheme != "https" and not is_loopback(address.hostname or ""):
         raise TlsError(f"delivery.http.url: plaintext to {address.hostname}; use https://")
-    tls = client_context(http.ca, http.certificate, http.key) if address.scheme == "https" else None
+    tls = (
+        client_context(http.ca, http.certificate, http.key, crl=http.crl)
+        if address.scheme == "https"
+        else None
+    )
     return HttpTransport(
         http.url,
         http.secret(),
@@ -156,7 +160,9 @@ def server_tls(http: HttpSection, log: Any) -> ssl.SSLContext | None:
     if tls is None:
         return None
     optional = tls.client_certificates == "optional"
-    return server_context(tls.certificate, tls.key, tls.client_ca, optional=optional, refused=refused)
+    return server_context(
+        tls.certificate, tls.key, tls.client_ca, crl=tls.client_crl, optional=optional, refused=refused
+    )
 
 
 def partner_book_of(

@@ -21,12 +21,15 @@ _SUITES: Final = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
 # What OpenSSL's verification found, by its numbers (x509_vfy.h).
 _FOUND: Final = {
     2: "tls_untrusted",
+    3: "tls_no_crl",
     9: "tls_not_yet_valid",
     10: "tls_expired",
+    12: "tls_crl_expired",
     18: "tls_self_signed",
     19: "tls_self_signed",
     20: "tls_untrusted",
     21: "tls_untrusted",
+    23: "tls_revoked",
     62: "tls_wrong_host",
     64: "tls_wrong_host",
     66: "tls_weak",
@@ -36,6 +39,7 @@ _FOUND: Final = {
 # What the other side told us about our certificate, or did not do, by OpenSSL's names.
 _TOLD: Final = {
     "CERTIFICATE_EXPIRED": "tls_ours_expired",
+    "CERTIFICATE_REVOKED": "tls_ours_revoked",
     "UNKNOWN_CA": "tls_ours_untrusted",
     "BAD_CERTIFICATE": "tls_ours_refused",
     "CERTIFICATE_UNKNOWN": "tls_ours_refused",
@@ -58,36 +62,44 @@ def server_context(
     key: Path,
     client_ca: Path | None = None,
     *,
+    crl: Path | None = None,
     optional: bool = False,
     refused: Callable[[str], None] = lambda reason: None,
 ) -> ssl.SSLContext:
     """Make the context of our server.
 
     With ``client_ca``, a caller must show a certificate of those authorities; with ``optional`` it may, and
-    a wrong one is refused all the same.  ``refused`` hears the reason of each handshake that fails: the event
-    loop drops such connections without a word.  Raises `TlsError`.
+    a wrong one is refused all the same.  ``crl`` lists which of them were revoked.  ``refused`` hears the
+    reason of each handshake that fails: the event loop drops such connections without a word.  Raises
+    `TlsError`.
     """
     context = _plain(ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = _telling(refused)
     _load_pair(context, certificate, key)
     if client_ca is not None:
         _load_ca(context, client_ca)
+        _load_crl(context, crl)
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     return context
 
 
 def client_context(
-    ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    *,
+    crl: Path | None = None,
 ) -> ssl.SSLContext:
     """Make the context of our client: it checks chain and host name, and shows our certificate if any.
 
-    ``ca`` replaces the machine's list of authorities.  Raises `TlsError`.
+    ``ca`` replaces the machine's list of authorities; ``crl`` lists what they revoked.  Raises `TlsError`.
     """
     context = _plain(ssl.PROTOCOL_TLS_CLIENT)
     if ca is not None:
         _load_ca(context, ca)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    _load_crl(context, crl)
     if certificate is not None and key is not None:
         _load_pair(context, certificate, key)
     return context
@@ -152,6 +164,22 @@ def _load_ca(context: ssl.SSLContext, file: Path) -> None:
         context.load_verify_locations(file)
     except (ssl.SSLError, OSError):
         raise TlsError(f"{file}: holds no certificate in PEM form that can be used") from None
+
+
+def _load_crl(context: ssl.SSLContext, file: Path | None) -> None:
+    """Refuse certificates on a list of revoked ones, and all of an authority whose list is missing or old."""
+    if file is None:
+        return
+    before = context.cert_store_stats()["crl"]
+    try:
+        context.load_verify_locations(file)
+    except (ssl.SSLError, OSError):
+        raise TlsError(
+            f"{file}: holds no list of revoked certificates in PEM form that can be used"
+        ) from None
+    if context.cert_store_stats()["crl"] == before:
+        raise TlsError(f"{file}: holds no list of revoked certificates in PEM form that can be used")
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _why(error: ssl.SSLError) -> str:

@@ -131,6 +131,7 @@ class DeliveryHttp(Section):
     connect_seconds: Seconds = 10.0
     read_seconds: Seconds = 30.0
     ca: ReadableFile | None = None
+    crl: ReadableFile | None = None
     certificate: ReadableFile | None = None
     key: ReadableFile | None = None
 
@@ -139,8 +140,8 @@ class DeliveryHttp(Section):
         """Refuse half of a pair, and TLS files for an address without TLS."""
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key belong together; set both or neither")
-        if (self.ca or self.certificate) and not self.url.startswith("https://"):
-            raise ValueError("ca and certificate are for an address that starts with https://")
+        if (self.ca or self.crl or self.certificate) and not self.url.startswith("https://"):
+            raise ValueError("ca, crl and certificate are for an address that starts with https://")
         return self
 
     @field_validator("token_file")
@@ -221,12 +222,14 @@ class HttpTls(Section):
     """Name our certificate and key, and whose client certificates count.
 
     With ``client_ca`` a caller has to show a certificate of those authorities; ``optional`` leaves that to
-    the exchange's route alone, so that people's browsers need none.
+    the exchange's route alone, so that people's browsers need none.  ``client_crl`` lists what those
+    authorities revoked.
     """
 
     certificate: ReadableFile
     key: ReadableFile
     client_ca: ReadableFile | None = None
+    client_crl: ReadableFile | None = None
     client_certificates: Literal["required", "optional"] = "required"
 
 

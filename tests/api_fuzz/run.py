@@ -179,11 +179,17 @@ def main() -> int:
     log.configure(LogSection(level="error"))
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address:
         statuses, wrong = fuzz(address, given_.calls, given_.seed)
+        seed = given_.seed
+        while sum(statuses.values()) < given_.calls and not wrong:
+            # Of what takes nothing there are few different calls; others make up for it.
+            seed += 1
+            more, wrong = fuzz(address, given_.calls - sum(statuses.values()), seed)
+            statuses += more
     counts = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
     print(f"{sum(statuses.values())} calls ({counts}), {len(wrong)} wrong")
     for line in dict.fromkeys(wrong):
         print(f"  {line}")
-    return 1 if wrong or sum(statuses.values()) < given_.calls // 2 else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

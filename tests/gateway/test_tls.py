@@ -325,3 +325,48 @@ def test_other_failures_are_no_refusals() -> None:
     wrapped.__cause__ = ssl.SSLError(1, "x")
     wrapped.__cause__.__context__ = wrapped
     assert refusal(wrapped) == "tls_failed"
+
+
+def revoking(files: Files, *certificates: Path, until: datetime | None = None) -> Path:
+    """Write the authority's list of what it revoked."""
+    key = serialization.load_pem_private_key(files.authority.private_key_pem.bytes(), None)
+    issuer = x509.load_pem_x509_certificate(files.authority.cert_pem.bytes()).subject
+    now = datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now - timedelta(days=2))
+    builder = builder.next_update(until or now + timedelta(days=1))
+    for each in certificates:
+        number = x509.load_pem_x509_certificate(each.read_bytes()).serial_number
+        gone = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+        builder = builder.add_revoked_certificate(gone)
+    file = files.folder / "crl.pem"
+    file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+async def test_a_caller_whose_certificate_was_revoked_is_refused(files: Files) -> None:
+    good, bad = files.issue("good"), files.issue("bad")
+    reasons: list[str] = []
+    crl = revoking(files, bad[0])
+    server = server_context(*files.issue("server"), files.ca, crl=crl, refused=reasons.append)
+    async with serving(server) as (url, seen):
+        word = await heard(url, client_context(files.ca, *bad))
+        assert word == "nothing" or word.startswith("tls_ours_")
+        await deliver(url, client_context(files.ca, *good))
+    assert (set(reasons), len(seen.fingerprints)) == ({"tls_revoked"}, 1)
+
+
+async def test_a_server_whose_certificate_was_revoked_is_refused(files: Files) -> None:
+    server = files.issue("server")
+    async with serving(server_context(*server)) as (url, seen):
+        revoked = client_context(files.ca, crl=revoking(files, server[0]))
+        assert await heard(url, revoked) == "tls_revoked"
+        old = client_context(files.ca, crl=revoking(files, until=YESTERDAY))
+        assert await heard(url, old) == "tls_crl_expired"
+        await deliver(url, client_context(files.ca, crl=revoking(files)))
+    assert len(seen.fingerprints) == 1
+
+
+def test_a_list_of_revoked_certificates_must_be_one(files: Files) -> None:
+    for file in (files.ca, files.folder / "none.pem"):
+        with pytest.raises(TlsError, match="list of revoked certificates"):
+            client_context(files.ca, crl=file)
