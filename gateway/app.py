@@ -180,7 +180,15 @@ class GatewayApp:
         if folder is not None:
             where = folder.path, folder.archive, folder.poll_seconds
             full, keys = self._pressure.disk_full, self.store.keyring.provider
-            intake = FolderIntake(self.desk, *where, self.clock, told, full=full, keys=keys)
+            intake = FolderIntake(
+                self.desk,
+                *where,
+                self.clock,
+                told,
+                full=full,
+                keys=keys,
+                take_receipt=self.desk.take_receipt,
+            )
             self._spawn("intake", intake.run(self._no_more_intake))
         fetching = sftp_intake_of(self.settings, self.desk, self.clock, told, self._pressure.disk_full)
         if fetching is not None:
@@ -195,12 +203,17 @@ class GatewayApp:
 
         self.partners = partner_book_of(self.settings.partners, clock, desk.log, take)
         if self.partners is not None:
+            from csenet.gateway.partners import EXCHANGE
+
             take(self.partners.current)
+            book = self.partners
+            desk.receipt_pins = lambda at: book.current.pins("sign", at, EXCHANGE)
             self._spawn("partners", self.partners.run(self._no_more_intake))
 
     def _courier(self, desk: Desk, store: Store, clock: Clock) -> Courier:
         """Build the courier for the one way out that is set."""
         delivery = self.settings.delivery
+        within = delivery.receipts_within
         settings = CourierSettings(
             jurisdiction=self.settings.gateway.jurisdiction,
             batch_size=delivery.batch_size,
@@ -213,6 +226,7 @@ class GatewayApp:
             breaker_after=delivery.breaker_after,
             probe_seconds=delivery.probe_seconds,
             windows=windows_of(delivery.windows, desk.agency.zone),
+            receipts_within_seconds=None if within is None else within.total_seconds(),
             framing=delivery.framing,
             encoding=delivery.encoding,
         )
@@ -252,7 +266,9 @@ class GatewayApp:
         add_pages(application, self._sources(desk, store, clock))
         trust = trust_of(self.settings, self.partners, clock, desk.log)
         own, keys = self.settings.gateway.jurisdiction, StoreKeys(store, clock)
-        add_exchange_routes(application, desk, trust=trust, keys=keys, own=own, now=clock.now)
+        add_exchange_routes(
+            application, desk, trust=trust, keys=keys, own=own, now=clock.now, take_receipt=desk.take_receipt
+        )
         await self._let_participants_in(application, desk, store, clock)
         self.observed.add_to(application)
         if self._pressure is not None:

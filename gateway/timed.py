@@ -23,6 +23,7 @@ ANNUAL_INTEREST = "annual_interest"
 SEALING = "sealing"
 AUDIT_ANCHOR = "audit_anchor"
 PURGE = "purge"
+RECEIPTS = "receipts"
 _NIGHT = time(3, 30)
 _DEEP_NIGHT = time(1, 30)
 WORK = "work_delivery"
@@ -43,6 +44,9 @@ def timed_jobs(settings: Settings) -> tuple[Job, ...]:
             settings.jobs.duties_every,
             partial(keep_duties, settings=settings.duties),
             "warn of duties, mark what is overdue, remind partners, act where a time has run",
+        ),
+        Job(
+            RECEIPTS, timedelta(minutes=1), tell_missing_receipts, "tell of receipts that are due and missing"
         ),
         Job(
             AUDIT_ANCHOR,
@@ -123,6 +127,11 @@ async def purge_old(turn: Turn, settings: Settings) -> Mapping[str, Any]:
     found = await purge(turn.desk, settings, actor=PURGE, hold=turn.hold)
     certified = None if found.certificate is None else found.certificate.name
     return {"cases": found.cases, "records": found.records, "kept": found.kept, "certificate": certified}
+
+
+async def tell_missing_receipts(turn: Turn) -> Mapping[str, Any]:
+    """Tell once of each receipt that has not come in its time."""
+    return {"count": await turn.desk.note_missing_receipts()}
 
 
 async def anchor_audit(turn: Turn, file: Path) -> Mapping[str, Any]:

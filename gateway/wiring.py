@@ -68,7 +68,7 @@ async def desk_of(
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.desk import Desk
     from csenet.gateway.desk.indexing import index_cases
-    from csenet.gateway.links import way_out_of
+    from csenet.gateway.links import way_out_of, windows_of
     from csenet.gateway.store.engine import open_store
 
     agency = agency_from(settings)
@@ -82,6 +82,7 @@ async def desk_of(
         await index_cases(store)
     desk = Desk(store, agency, chosen, log)
     desk.way_out = way_out_of(settings, chosen)
+    desk.windows = windows_of(settings.delivery.windows, agency.zone)
     return store, desk, chosen
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from csenet.gateway.desk.results import TransactionView, WorkItemView
 from csenet.gateway.store.dead import DeadRow
+from csenet.gateway.store.receipts import ReceiptLine
 
 
 class TransactionPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,12 @@ class Resent(msgspec.Struct, frozen=True, kw_only=True):
     """Say how many transactions will be tried again."""
 
     resent: int
+
+
+class ReceiptList(msgspec.Struct, frozen=True, kw_only=True):
+    """List receipts for our batches; those that are missing first, then the newest."""
+
+    receipts: Sequence[ReceiptLine]
 
 
 class RecallAnswer(msgspec.Struct, frozen=True, kw_only=True):

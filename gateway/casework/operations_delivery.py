@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from csenet.gateway.casework.operation import Answer, Operation, Parameter, query_filter, query_needed
+from csenet.gateway.casework.operation import (
+    FLAT,
+    Answer,
+    Operation,
+    Parameter,
+    query_choice,
+    query_filter,
+    query_needed,
+)
+from csenet.gateway.store.receipts import STATES
 
 _PARTNER: Final = Parameter(
     name="partner",
@@ -38,7 +47,10 @@ _WAY_OUT: Final = {
         {"partner": "20", "held_at": "2026-11-20T14:00:00Z", "reason": "Kansas moves", "actor": "pat"}
     ],
     "waiting": {"queued": 12, "sending": 1, "held": 0, "dead": 0},
+    "receipts": {"missing": 1, "late": 0, "repeated": 2, "contradicting": 0},
 }
+_LINE: Final = {"batch": "CSENET-27-000000000007.txt", "state": "missing", "at": "2026-11-20T15:30:00Z"}
+_CAME: Final = {"batch": "CSENET-27-000000000007.txt", "state": "good"}
 _WHY: Final = {"why": {"reason": "the case was closed by telephone"}}
 
 OPERATIONS: Final = (
@@ -49,6 +61,25 @@ OPERATIONS: Final = (
         tag="Operation",
         summary="Ask how the way out fares: the breaker, holds, and how much waits",
         answers={200: Answer(description="How it fares.", schema="WayOut", example=_WAY_OUT)},
+    ),
+    Operation(
+        id="listReceipts",
+        method="GET",
+        path="/v1/receipts",
+        tag="Operation",
+        summary="List the receipts for our batches, and those that are missing",
+        description=(
+            "`missing`: due and not here. `late`: came after its time. `repeated`: one had proved the batch "
+            "before. `contradicting`: other bytes, another count, or the opposite of an earlier one; a work "
+            "item asks a person. Missing ones first, then the newest."
+        ),
+        parameters=(
+            query_choice("state", "In this state.", STATES),
+            query_filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
+        ),
+        answers={
+            200: Answer(description="The receipts.", schema="ReceiptList", example={"receipts": [_LINE]})
+        },
     ),
     Operation(
         id="holdPartner",
@@ -126,6 +157,21 @@ OPERATIONS: Final = (
 """What operators do about the way out."""
 
 EXCHANGE: Final = (
+    Operation(
+        id="postReceipt",
+        method="POST",
+        path="/v1/exchange/receipts",
+        tag="Exchange",
+        summary="Hand over a receipt for a batch of ours",
+        description=(
+            "Signed (CMS), or JSON with `key`, `sha256` and perhaps `count`, `outcome`, `time`. Answers what "
+            "it means beside what we know: `good`, `late`, `repeated` or `contradicting`."
+        ),
+        body="Batch",
+        body_media=FLAT,
+        answers={202: Answer(description="Kept.", schema="Came", example=_CAME)},
+        problems=(404,),
+    ),
     Operation(
         id="probeExchange",
         method="GET",

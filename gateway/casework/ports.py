@@ -31,6 +31,7 @@ from csenet.gateway.people.reading import Reader
 from csenet.gateway.store.dead import DeadFilter, DeadRow
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.recalls import Recalled
+from csenet.gateway.store.receipts import ReceiptLine
 
 
 class CaseDesk(Protocol):
@@ -157,6 +158,10 @@ class CaseDesk(Protocol):
 
     async def dead_resend(self, ids: Sequence[int] | None, *, actor: str) -> int:
         """Queue again what was given up: these, or all if None."""
+        ...
+
+    async def list_receipts(self, state: str | None, limit: int, /) -> list[ReceiptLine]:
+        """List receipts."""
         ...
 
     async def way_out_now(self) -> WayOut:

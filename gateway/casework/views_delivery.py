@@ -11,9 +11,10 @@ from aiohttp import web
 from csenet.gateway.casework import answers, requests
 from csenet.gateway.casework.ports import DESK
 from csenet.gateway.casework.problems import ApiProblem, Kind
-from csenet.gateway.casework.requests import Finder
+from csenet.gateway.casework.requests import LIMITS, Finder
 from csenet.gateway.casework.views import View, reply
 from csenet.gateway.people.person import PERSON
+from csenet.gateway.store.receipts import STATES
 
 _OUTBOUND: Final = re.compile(r"out-[1-9][0-9]{0,17}")
 
@@ -28,6 +29,17 @@ async def get_delivery(request: web.Request) -> web.Response:
     """Show how the way out fares."""
     requests.query(request).finish()
     return reply(await request.app[DESK].way_out_now())
+
+
+async def list_receipts(request: web.Request) -> web.Response:
+    """List receipts."""
+    asked = requests.query(request)
+    most = request.app[LIMITS].page_max
+    state = asked.take("state", requests.one_of(STATES), f"one of {', '.join(STATES)}")
+    limit = asked.take("limit", requests.whole_number(1, most), f"a number from 1 to {most}")
+    asked.finish()
+    found = await request.app[DESK].list_receipts(state, limit or request.app[LIMITS].page)
+    return reply(answers.ReceiptList(receipts=found))
 
 
 async def hold_partner(request: web.Request) -> web.Response:
@@ -76,6 +88,7 @@ def _words(value: Any) -> str:
 
 VIEWS: Final[Mapping[str, View]] = {
     "getDelivery": get_delivery,
+    "listReceipts": list_receipts,
     "holdPartner": hold_partner,
     "releasePartner": release_partner,
     "recallTransaction": recall_transaction,

@@ -153,11 +153,36 @@ def recheck(config: Path) -> None:
     click.echo(f"{count} queued again, to be looked at before they leave")
 
 
+@delivery.command(epilog=example("csenet delivery receipts --state missing --config gateway.toml"))
+@click.option(
+    "--state",
+    type=click.Choice(["missing", "good", "late", "repeated", "contradicting"]),
+    help="Only these; left out: all.",
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@config_option
+@json_option
+def receipts(state: str | None, limit: int, config: Path, as_json: bool) -> None:
+    """List the receipts for our batches: those that are missing first, then the newest.
+
+    "late" came after its time; "repeated" had come before; "contradicting" names other bytes or another count
+    than we sent, and a work item asks a person.
+    """
+    from csenet.gateway.cli.store import call
+
+    found = run(call(config, lambda desk: desk.list_receipts(state, limit)))
+    if as_json:
+        print_json(found)
+        return
+    columns = ("batch", "state", "at", "way", "signed", "outcome", "count")
+    print_table("Receipts", columns, [[getattr(each, column) for column in columns] for each in found])
+
+
 async def _status(config: Path, desk: Desk) -> dict[str, Any]:
     """Put together what an operator asks first."""
     from csenet.gateway.links import windows_of
     from csenet.gateway.settings.loading import load_settings
-    from csenet.gateway.store import destinations, outbox, partner_holds
+    from csenet.gateway.store import destinations, outbox, partner_holds, receipts
 
     windows = windows_of(load_settings(config).delivery.windows, desk.agency.zone)
     now = desk.clock.now()
@@ -166,6 +191,7 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
         counts = await outbox.statuses(conn)
         batch = await outbox.open_batch(conn)
         holds = await partner_holds.load(conn)
+        unusual = await receipts.counts(conn, now)
     waiting = {name: counts.get(name, 0) for name in ("queued", "sending", "held", "dead")}
     following = windows.next_window(now)
     return {
@@ -182,6 +208,7 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
         "attempts": 0 if batch is None else batch.attempts,
         "next_attempt": None if batch is None else batch.next_attempt_at,
         **waiting,
+        "receipts": unusual,
     }
 
 

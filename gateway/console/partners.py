@@ -17,7 +17,7 @@ from csenet.gateway.desk import views_queues
 from csenet.gateway.partners import EXCHANGE, window
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
-from csenet.gateway.store import destinations, partner_holds
+from csenet.gateway.store import destinations, partner_holds, receipts
 from csenet.handlers.policy.agreements import Agreements
 from csenet.handlers.policy.rules import NotStated, Stated
 
@@ -37,6 +37,7 @@ async def _list(request: web.Request, tested: ProbeReport | None = None) -> web.
         week = await views_queues.partner_traffic(conn, now - timedelta(days=7))
         exchange = await destinations.load(conn)
         holds = await partner_holds.load(conn)
+        unusual = await receipts.counts(conn, now)
     ends = _ends(asked)
     known = [fips for fips in codes.jurisdictions() if fips != asked.state]
     on_hold = {each.partner: each for each in holds}
@@ -54,6 +55,7 @@ async def _list(request: web.Request, tested: ProbeReport | None = None) -> web.
         "soon": now + timedelta(days=30),
         "exchange": exchange,
         "on_hold": on_hold,
+        "receipts": unusual,
         "summary": summary,
         "tested": tested,
         "may_operate": asked.person.may(Right.DELIVERY_OPERATE),

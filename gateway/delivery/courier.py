@@ -57,6 +57,8 @@ class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows = msgspec.field(default_factory=Windows)
     # How long a batch stays with a gateway that is gone, where several share a database.
     lease_seconds: float = 15.0
+    # In which a receipt has to come by itself; None where none does.
+    receipts_within_seconds: float | None = None
 
 
 class Courier:
@@ -109,6 +111,7 @@ class Courier:
             refusals=refusals,
             log=log.bind(),
             delivered=delivered,
+            receipts_within=settings.receipts_within_seconds,
         )
         self._flights: dict[asyncio.Task[None], Flight] = {}
         self._stop = asyncio.Event()

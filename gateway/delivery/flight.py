@@ -15,11 +15,12 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.compose import Refusals, withdraw
 from csenet.gateway.delivery.gate import Gate, Shut
 from csenet.gateway.delivery.pace import Pace
-from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
+from csenet.gateway.delivery.retry import NO_RECEIPT, Outcome, Schedule, Verdict, transient
+from csenet.gateway.delivery.told import tell
 from csenet.gateway.delivery.transports.base import Parcel, Transport
 from csenet.gateway.delivery.waiting import Stopped, sleep_unless
 from csenet.gateway.log import gathered
-from csenet.gateway.store import outcomes, tries
+from csenet.gateway.store import outcomes, receipts, tries
 from csenet.gateway.store.claims import BatchClaims
 from csenet.gateway.store.outbox import OpenBatch
 from csenet.gateway.store.outcomes import Departure
@@ -37,6 +38,8 @@ class Crew(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Refusals
     log: FilteringBoundLogger
     delivered: Callable[[], None]
+    # Seconds in which a receipt has to come for what was laid somewhere; None if none is expected.
+    receipts_within: float | None = None
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +109,7 @@ class Flight:
         except Withdrawn:
             return
         if outcome.verdict is Verdict.DELIVERED:
-            await self.settle_delivered()
+            await self.settle_delivered(outcome)
             self._crew.delivered()
         else:
             await self.settle_dead(outcome)
@@ -165,22 +168,25 @@ class Flight:
                 conn, self.batch.id, self._attempt_id, error=outcome.error, next_attempt_at=due
             )
             await self._crew.gate.note(conn, outcome, self._ticket)
+            meaning = await self._note_receipt(conn, outcome)
+        self._tell_receipt(meaning)
         self._log.warning(
             "delivery.failed", attempt=number, delay_seconds=round(wait, 3), error_type=outcome.error
         )
 
-    async def settle_delivered(self) -> None:
-        """Write down that the batch has arrived."""
+    async def settle_delivered(self, outcome: Outcome) -> None:
+        """Write down that the batch has arrived, and what its receipt means."""
         now = self._crew.clock.now()
 
-        async def settle(conn: AsyncConnection) -> list[Departure]:
+        async def settle(conn: AsyncConnection) -> tuple[list[Departure], str | None]:
             found = await outcomes.settle_delivered(conn, self.batch.id, self._attempt_id, now)
             await self._crew.gate.note_answer(conn)
-            return found
+            return found, await self._note_receipt(conn, outcome, arrived=True)
 
-        departures = await self._crew.claims.within(self.batch.id, settle, settled=True)
+        departures, meaning = await self._crew.claims.within(self.batch.id, settle, settled=True)
         with gathered():
             self._log.info("delivery.delivered", attempt=self._number)
+            self._tell_receipt(meaning)
             for each in departures:
                 self._crew.log.info(
                     "transaction.delivered",
@@ -207,7 +213,27 @@ class Flight:
                 await self._crew.gate.note_answer(conn)
             else:
                 await self._crew.gate.note(conn, outcome, self._ticket)
+            meaning = await self._note_receipt(conn, outcome)
+        self._tell_receipt(meaning)
         self._log.error("delivery.dead", attempt=self._number, error_type=outcome.error)
+
+    async def _note_receipt(
+        self, conn: AsyncConnection, outcome: Outcome, *, arrived: bool = False
+    ) -> str | None:
+        """Keep the receipt that came with a try, or note that one has to come; say what it means."""
+        now, within = self._crew.clock.now(), self._crew.receipts_within
+        if outcome.receipt is not None:
+            return await receipts.take(conn, self.batch.id, outcome.receipt, now)
+        if outcome.error in NO_RECEIPT:
+            # It should have come with the answer: it is missing from now on.
+            await receipts.expect(conn, self.batch.id, now)
+        elif arrived and within is not None:
+            await receipts.expect(conn, self.batch.id, now + timedelta(seconds=within))
+        return None
+
+    def _tell_receipt(self, meaning: str | None) -> None:
+        if meaning is not None:
+            tell(self._crew.log, meaning, self.batch.name)
 
     async def _mark_spooled(self) -> None:
         async with self._crew.claims.holding(self.batch.id) as conn:

@@ -14,11 +14,14 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
 from csenet.gateway.delivery import patience
+from csenet.gateway.store.receipts import Told
 
 # Client errors that say "later", not "never": time-out, concurrent duplicate, too early, too many.
 _CLIENT_ERRORS_THAT_PASS: Final = frozenset({408, 409, 425, 429})
 # Our secret, our certificate or the address is wrong, not the batch: a person mends that, and all leave.
 _OURS_TO_MEND: Final = frozenset({401, 403, 404})
+NO_RECEIPT: Final = frozenset({"receipt_unreadable", "receipt_incomplete"})
+"""The destination said that it took the batch, and proved nothing."""
 # A destination may ask for patience, but not for ever.
 LONGEST_RETRY_AFTER: Final = 86_400.0
 
@@ -37,12 +40,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ``error`` is a class of failure (``http_503``, ``ClientConnectorError``, ``receipt_digest``), never a text
     from outside, so it may stand in logs.  ``retry_after`` is in seconds, as the destination asked.
     ``mistaken`` says that a setting, a secret or a certificate is wrong: tried again, but told to a person.
+    ``receipt`` is what the destination stated about the batch, if it did.
     """
 
     verdict: Verdict
     error: str = ""
     retry_after: float | None = None
     mistaken: bool = False
+    receipt: Told | None = None
 
 
 DELIVERED: Final = Outcome(verdict=Verdict.DELIVERED)

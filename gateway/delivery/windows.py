@@ -65,6 +65,15 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True):
                 return min(starts)
         return None
 
+    def leaves(self, at: datetime) -> datetime | None:
+        """Say since when, or from when on, what is queued at a moment may leave, in the hours' own zone.
+
+        None if there are no hours, or none for a long time.
+        """
+        opening = self.current(at)
+        found = self.next_window(at) if opening is None else opening.start
+        return None if found is None else found.astimezone(self.zone)
+
     def last_closed(self, at: datetime) -> Opening | None:
         """Return the newest window that is over at a moment; None if there was none for a long time."""
         last = at.astimezone(self.zone).date() + _ONE_DAY

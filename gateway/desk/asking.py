@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk import annual, correcting, events, requests
@@ -51,7 +52,13 @@ class Asking(DeskBase):
         result, workset = await self.store.together(queue)
         if workset is not None:
             self._told(workset)
-        return result
+        return self._with_window(result)
+
+    def _with_window(self, result: SubmitResult) -> SubmitResult:
+        """Say when it may leave, by the moment at which it was queued: a repetition is told the same."""
+        first = result.transactions[0].received_at if result.transactions else None
+        leaves = None if first is None else self._leaves(first)
+        return msgspec.structs.replace(result, next_window=leaves)
 
     async def happened(
         self, case_id: str, obj: Any, *, dry_run: bool = False, actor: str = "case system"
@@ -168,4 +175,4 @@ class Asking(DeskBase):
             self.log.info("transaction.corrected", serial=result.transactions[0].serial)
             self._told(workset)
             self.outbox_ready.set()
-        return result
+        return self._with_window(result)

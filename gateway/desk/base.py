@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import Clock
+from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.results import SettleCount
 from csenet.gateway.desk.settling import EXCHANGE
@@ -29,6 +30,8 @@ class DeskBase:
     agency: Agency
     clock: Clock
     log: Any
+    windows: Windows | None = None
+    """When batches leave; None where that is always."""
     outbox_ready: asyncio.Event
     """Set after a commit that queued something to send."""
 
@@ -36,6 +39,10 @@ class DeskBase:
     async def _working(self) -> AsyncIterator[tuple[AsyncConnection, WorkingSet]]:
         async with self.store.begin() as conn:
             yield conn, self._workset()
+
+    def _leaves(self, at: datetime) -> datetime | None:
+        """Say when what was taken in or queued at a moment may leave; None where there are no hours."""
+        return None if self.windows is None else self.windows.leaves(at)
 
     def _workset(self) -> WorkingSet:
         return WorkingSet(self.agency, self.clock.now(), self.clock.today())

@@ -9,8 +9,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.desk.receipts import Receipts
 from csenet.gateway.desk.trying import EXCHANGE, Trying, partner_named
-from csenet.gateway.store import audit, dead, destinations, duties, outbox, partner_holds, recalls
+from csenet.gateway.store import audit, dead, destinations, duties, outbox, partner_holds, recalls, receipts
 from csenet.gateway.store.partner_holds import PartnerHold
 from csenet.gateway.store.recalls import Recalled
 
@@ -22,7 +23,8 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     """Tell how the way out fares.
 
     ``breaker`` is ``closed`` while tries are made, ``open`` after too many failures in a row, ``half-open``
-    while a probe is under way; ``waiting`` counts by status what has not left.
+    while a probe is under way; ``waiting`` counts by status what has not left, ``receipts`` those that are
+    missing, late, repeated or contradicting.
     """
 
     breaker: str
@@ -33,9 +35,10 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     held_reason: str | None
     partners_on_hold: list[PartnerHold]
     waiting: dict[str, int]
+    receipts: dict[str, int]
 
 
-class Operating(Trying):
+class Operating(Trying, Receipts):
     """Give the desk its orders about delivery; each is one commit with its line in the audit."""
 
     async def hold_delivery(self, reason: str, *, actor: str) -> None:
@@ -109,6 +112,7 @@ class Operating(Trying):
             known = await destinations.load(conn)
             holds = await partner_holds.load(conn)
             counts = await outbox.statuses(conn)
+            unusual = await receipts.counts(conn, self.clock.now())
         return WayOut(
             breaker=known.state,
             failures_in_a_row=known.failures,
@@ -118,6 +122,7 @@ class Operating(Trying):
             held_reason=known.held_reason,
             partners_on_hold=holds,
             waiting={name: counts.get(name, 0) for name in ("queued", "sending", "held", "dead")},
+            receipts=unusual,
         )
 
     async def dead_resend(self, ids: Sequence[int] | None = None, *, actor: str = "operator") -> int:

@@ -39,6 +39,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Say that bytes are kept; given only after they are on disk.
 
     The same bytes again get the same receipt with ``duplicate`` set, whatever name they came under.
+    ``next_window`` says when answers may leave: the start of the window that was open when they came, else of
+    the next one; None where there are no hours.
     """
 
     receipt_id: str
@@ -50,6 +52,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     received_at: datetime
     duplicate: bool = False
+    next_window: datetime | None = None
 
 
 class SettleCount(msgspec.Struct, kw_only=True):
@@ -185,11 +188,16 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubmitResult(msgspec.Struct, frozen=True, kw_only=True):
-    """List what was queued; ``repeated`` when an idempotency key had been answered before."""
+    """List what was queued; ``repeated`` when an idempotency key had been answered before.
+
+    ``next_window`` says when it may leave: the start of the window that was open when it was queued, else of
+    the next one, with the offset of the exchange's hours; None where there are no hours.
+    """
 
     transactions: list[TransactionView]
     warnings: list[Problem] = msgspec.field(default_factory=list)
     repeated: bool = False
+    next_window: datetime | None = None
 
 
 class TransactionFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,7 +67,7 @@ class Desk(Asking, Looking, Operating, WorkActs, Releasing, Holding):
         async def keep(conn: AsyncConnection) -> tuple[Receipt, Callable[[], object] | None]:
             known = await journal.file_by_digest(conn, sha256)
             if known is not None:
-                return _receipt(known, duplicate=True), None
+                return self._receipt(known, duplicate=True), None
             now = self.clock.now()
             values: dict[str, Any] = {
                 "name": _readable(name),
@@ -86,7 +86,7 @@ class Desk(Asking, Looking, Operating, WorkActs, Releasing, Holding):
             await audit.add(conn, [{**about, "detail": {"sha256": sha256, "size": len(raw)}}])
             file = {**values, "id": file_id}
             settled = None if busy or empty else await self._files.settle_at_once(conn, file, CHUNK)
-            return _receipt(file), settled
+            return self._receipt(file), settled
 
         # Alone, a file is decided by the commit that keeps it; in a crowd it must not keep others waiting.
         busy = not self.at_once or self._settling.locked() or self.store.busy
@@ -102,6 +102,20 @@ class Desk(Asking, Looking, Operating, WorkActs, Releasing, Holding):
         elif not receipt.duplicate:
             self.arrived.set()
         return receipt
+
+    def _receipt(self, row: Any, *, duplicate: bool = False) -> Receipt:
+        return Receipt(
+            receipt_id=f"R{row['id']:08d}",
+            file_id=row["id"],
+            name=row["name"],
+            source=row["source"],
+            kind=row["kind"],
+            sha256=row["sha256"],
+            bytes=row["size"],
+            received_at=row["received_at"],
+            duplicate=duplicate,
+            next_window=self._leaves(row["received_at"]),
+        )
 
     async def wait_for_arrival(self) -> None:
         """Return when there may be something to settle.
@@ -163,17 +177,3 @@ async def _nothing_departs(_conn: AsyncConnection) -> Callable[[], bool]:
 def _readable(name: str) -> str:
     """Write a file's name so that every store and screen can hold it; systems allow any byte but two."""
     return "".join(each if each.isprintable() else "?" for each in name)[:_LONGEST_NAME]
-
-
-def _receipt(row: Any, *, duplicate: bool = False) -> Receipt:
-    return Receipt(
-        receipt_id=f"R{row['id']:08d}",
-        file_id=row["id"],
-        name=row["name"],
-        source=row["source"],
-        kind=row["kind"],
-        sha256=row["sha256"],
-        bytes=row["size"],
-        received_at=row["received_at"],
-        duplicate=duplicate,
-    )

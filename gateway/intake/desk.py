@@ -35,6 +35,14 @@ class Receipt(Protocol):
         ...
 
 
+class TakeReceipt(Protocol):
+    """Keep a receipt for a batch of ours; raises ``Rejected`` or ``NotFound``."""
+
+    async def __call__(self, raw: bytes, *, way: str, name: str = "") -> Any:
+        """Say what it means."""
+        ...
+
+
 class IntakeDesk(Protocol):
     """Keep bytes durably, then decide what they cause."""
 

@@ -19,13 +19,14 @@ from watchfiles import awatch
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.transports.folder import sync_folder, write_durably
 from csenet.gateway.delivery.waiting import first_of
+from csenet.gateway.desk.receipts import NAMES
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.intake.archive import RECEIPT, SEALED, seal_in_place, unsealed
-from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
 from csenet.gateway.store.wrapping import WrappingKeys
 
 # Not transactions: what is still being written, and what a sender lays beside a file to tell of it.
-PASSED_OVER: Final = (".tmp", ".part", ".filepart", ".manifest.json", RECEIPT)
+PASSED_OVER: Final = (".receipt.p7m", ".tmp", ".part", ".filepart", ".manifest.json", RECEIPT)
 _LONGEST_WAIT: Final = 60.0
 
 
@@ -58,12 +59,15 @@ class FolderIntake:
         watch: bool = True,
         full: Callable[[], bool] = lambda: False,
         keys: WrappingKeys | None = None,
+        take_receipt: TakeReceipt | None = None,
     ) -> None:
         """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given.
 
         While ``full`` says so, files stay where they are.  With ``keys`` what is put away is sealed.
+        ``take_receipt`` gets receipts for our batches.
         """
         self._keys = keys
+        self._take_receipt = take_receipt
         self._full = full
         self._desk = desk
         self._path = path
@@ -102,14 +106,35 @@ class FolderIntake:
         except OSError as error:
             self._log.error("intake.folder_unreadable", error_type=type(error).__name__)
             return 0
-        self._troubles = {
-            name: each for name, each in self._troubles.items() if name in {f.name for f in files}
-        }
+        here = {file.name for file in (*files, *await asyncio.to_thread(self._receipts))}
+        self._troubles = {name: each for name, each in self._troubles.items() if name in here}
+        await self._take_receipts()
         for file in files:
             if (stop is not None and stop.is_set()) or self._full():
                 break
             taken += await self._try(file)
         return taken
+
+    async def _take_receipts(self) -> None:
+        """Take the receipts for our batches that lie here; any other sidecar is passed over as ever."""
+        if self._take_receipt is None:
+            return
+        for file in await asyncio.to_thread(self._receipts):
+            trouble = self._troubles.get(file.name)
+            if trouble is not None and self._clock.now() < trouble.due:
+                continue
+            try:
+                raw = await asyncio.to_thread(file.read_bytes)
+                await self._take_receipt(raw, way="file", name=file.name)
+                await asyncio.to_thread(file.rename, free_name(self._archive, file.name))
+            except Exception as error:
+                self._failed(file, error, trouble)
+            else:
+                self._troubles.pop(file.name, None)
+
+    def _receipts(self) -> list[Path]:
+        found = [file for file in self._path.iterdir() if NAMES.fullmatch(file.name) and file.is_file()]
+        return sorted(found)
 
     async def _try(self, file: Path) -> bool:
         """Take one file; whatever fails leaves it where it is, for later, and the others go on."""
@@ -119,15 +144,17 @@ class FolderIntake:
         try:
             await self._take(file)
         except Exception as error:
-            failures = 1 + (trouble.failures if trouble else 0)
-            wait = min(_LONGEST_WAIT, self._poll_seconds * 2 ** min(failures, 16))
-            self._troubles[file.name] = _Trouble(failures, self._clock.now() + timedelta(seconds=wait))
-            self._log.error(
-                "intake.failed", file=file.name, error_type=type(error).__name__, delay_seconds=wait
-            )
+            self._failed(file, error, trouble)
             return False
         self._troubles.pop(file.name, None)
         return True
+
+    def _failed(self, file: Path, error: Exception, trouble: _Trouble | None) -> None:
+        """Leave a file for later, longer each time."""
+        failures = 1 + (trouble.failures if trouble else 0)
+        wait = min(_LONGEST_WAIT, self._poll_seconds * 2 ** min(failures, 16))
+        self._troubles[file.name] = _Trouble(failures, self._clock.now() + timedelta(seconds=wait))
+        self._log.error("intake.failed", file=file.name, error_type=type(error).__name__, delay_seconds=wait)
 
     async def _take(self, file: Path) -> None:
         before = await asyncio.to_thread(_identity, file)

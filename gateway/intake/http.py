@@ -14,12 +14,14 @@ from aiohttp import web
 
 from csenet.codecs.envelope import MEDIA_TYPE
 from csenet.gateway.intake import probe
-from csenet.gateway.intake.desk import IntakeDesk
+from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
 from csenet.gateway.intake.pressure import LONGEST
 from csenet.gateway.intake.trust import Opened, Refusal, Trust
 from csenet.gateway.tls import peer_fingerprint
 
 PATH: Final = "/v1/exchange/batches"
+RECEIPTS: Final = "/v1/exchange/receipts"
+LONGEST_RECEIPT: Final = 65_536
 # A hundred thousand transactions of two kilobytes would be split by any exchange; this is far above a batch.
 LARGEST_BATCH: Final = LONGEST
 _CHUNK: Final = 65_536
@@ -45,10 +47,11 @@ def add_exchange_routes(
     largest: int = LARGEST_BATCH,
     trust: Trust | None = None,
     keys: KeyBook | None = None,
+    take_receipt: TakeReceipt | None = None,
     own: str = "",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Add ``POST /v1/exchange/batches``, and ``GET`` there for test messages.
+    """Add ``POST /v1/exchange/batches``, ``GET`` there for test messages, and ``POST /v1/exchange/receipts``.
 
     ``authorise`` raises to refuse the caller; leave it out where a middleware does that.  ``trust`` knows the
     partners' certificates: it says whose the caller's is, and opens CMS bodies (``application/pkcs7-mime``);
@@ -89,7 +92,18 @@ def add_exchange_routes(
         known = None if partner is None or not own else partner == own
         return probe.answer(word, now(), caller=caller, partner=partner, known=known)
 
+    async def receive_receipt(request: web.Request) -> web.Response:
+        if authorise is not None:
+            await authorise(request)
+        _caller(request, trust)
+        raw = await read_limited(request, LONGEST_RECEIPT)
+        assert take_receipt is not None  # noqa: S101 - the route is there only then
+        came = await take_receipt(raw, way="message")
+        return web.Response(body=msgspec.json.encode(came), status=202, content_type="application/json")
+
     app.router.add_post(PATH, receive)
+    if take_receipt is not None:
+        app.router.add_post(RECEIPTS, receive_receipt)
     app.router.add_get(PATH, answer_probe)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from csenet.gateway.observe.registry import Metrics
+from csenet.gateway.store.receipts import STATES
 from csenet.gateway.store.tables import INBOUND_STATUSES
 
 Keys = Mapping[str, Any]
@@ -81,6 +82,10 @@ def _ended(outcome: str) -> Step:
     return lambda counting, keys: counting.ended(outcome, keys)
 
 
+def _receipt(state: str) -> Step:
+    return lambda counting, _keys: counting.metrics.add("csenet_receipts_total", state=state)
+
+
 def _one(name: str) -> Step:
     return lambda counting, _keys: counting.add(name)
 
@@ -89,6 +94,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "file.accepted": Counting.file,
     **{f"transaction.{status}": _settled(status) for status in INBOUND_STATUSES},
     "transaction.delivered": Counting.delivered,
+    **{f"receipt.{state}": _receipt(state) for state in STATES},
     "transaction.refused": _one("csenet_refusals_total"),
     "delivery.attempt": Counting.attempt,
     "delivery.delivered": _ended("delivered"),

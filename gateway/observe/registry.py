@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 
 from csenet.codecs import codes
+from csenet.gateway.store.receipts import STATES
 from csenet.gateway.store.tables import FILE_KINDS, INBOUND_STATUSES
 from csenet.handlers.policy.kept_duties import SIDES
 
@@ -42,6 +43,7 @@ PARTS: Final = (
     "ledger",
     "notice",
     "partners",
+    "receipt",
 )
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -86,6 +88,7 @@ def words() -> Mapping[str, frozenset[str] | None]:
         "file_kind": frozenset(FILE_KINDS),
         "in_status": frozenset(INBOUND_STATUSES),
         "waiting_status": frozenset(WAITING),
+        "receipt_state": frozenset(STATES),
         "function": frozenset(code.function for code in codes.VALID),
         "partner": frozenset(partners),
         "outcome": frozenset({"delivered", "failed", "dead"}),

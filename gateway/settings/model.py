@@ -24,6 +24,7 @@ from csenet.gateway.delivery import patience
 from csenet.gateway.settings.audit import AuditSection
 from csenet.gateway.settings.jobs import DutiesSection, JobsSection
 from csenet.gateway.settings.kinds import (
+    LengthOfTime,
     ReadableFile,
     Seconds,
     Section,
@@ -205,6 +206,7 @@ class DeliverySection(Section):
     attempt_limit: Annotated[int, Field(ge=1)] | None = None
     breaker_after: Annotated[int, Field(ge=1)] = patience.BREAKER_AFTER
     probe_seconds: Seconds = patience.PROBE_INTERVAL
+    receipts_within: LengthOfTime | None = None
     framing: Literal["lines", "stream", "blocks", "rdw", "bdw"] = "lines"
     encoding: Literal["ascii", "cp037", "cp1047"] = "ascii"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import trustme
 from aiohttp import web
@@ -124,7 +125,8 @@ async def deliver(url: str, tls: ssl.SSLContext, times: int = 1) -> list[Outcome
 
     transport = HttpTransport(url, timeout_seconds=20, connect_seconds=10, read_seconds=10, tls=tls)
     try:
-        return [await transport.deliver(PARCEL, nothing) for _ in range(times)]
+        found = [await transport.deliver(PARCEL, nothing) for _ in range(times)]
+        return [msgspec.structs.replace(each, receipt=None) for each in found]
     finally:
         await transport.close()
 

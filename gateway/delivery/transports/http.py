@@ -13,7 +13,16 @@ import aiohttp
 import msgspec
 
 from csenet.gateway.delivery.probing import ProbeStep, Question
-from csenet.gateway.delivery.retry import DELIVERED, Outcome, classify_status, mistaken, permanent, transient
+from csenet.gateway.delivery.retry import (
+    DELIVERED,
+    NO_RECEIPT,
+    Outcome,
+    classify_status,
+    mistaken,
+    permanent,
+    transient,
+)
+from csenet.gateway.delivery.told import plain
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.tls import refusal
 
@@ -87,7 +96,8 @@ class HttpTransport:
             judged = classify_status(answer.status, self._retry_after(answer))
             if judged is not None:
                 return judged
-            return judge_receipt(await _read_limited(answer), parcel.sha256, parcel.count)
+            body = await _read_limited(answer)
+            return with_receipt(judge_receipt(body, parcel.sha256, parcel.count), body)
 
     async def probe(self, question: Question) -> list[ProbeStep]:
         """Ask with a GET, which changes nothing wherever it ends up."""
@@ -123,7 +133,16 @@ def judge_receipt(body: bytes, sha256: str, count: int | None = None) -> Outcome
         return transient("receipt_digest")
     if count is not None and receipt.get("count", count) != count:
         return permanent("receipt_count")
+    if receipt.get("outcome") == "refused":
+        return permanent("receipt_refused")
     return DELIVERED
+
+
+def with_receipt(outcome: Outcome, body: bytes) -> Outcome:
+    """Lay what a receipt says beside what it comes to, for whoever keeps receipts."""
+    if outcome.error in NO_RECEIPT:
+        return outcome
+    return msgspec.structs.replace(outcome, receipt=plain(msgspec.json.decode(body), "answer"))
 
 
 def parse_retry_after(text: str | None, now: datetime) -> float | None:

@@ -36,6 +36,7 @@ async def client(open_api: Any, aiohttp_client: Any) -> Any:
         copy.router.add_route(route.method, route.resource.canonical, route.handler)
     copy.router.add_post("/v1/exchange/batches", received)
     copy.router.add_get("/v1/exchange/batches", received)
+    copy.router.add_post("/v1/exchange/receipts", received)
     copy.router.add_get("/metrics", shown)
     copy.router.add_get("/v1/forgotten", received)
     return await aiohttp_client(copy)

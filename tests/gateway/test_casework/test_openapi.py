@@ -34,6 +34,7 @@ async def described(open_api: Any) -> dict[str, Any]:
         app.router.add_route(route.method, route.resource.canonical, route.handler)
     app.router.add_post("/v1/exchange/batches", nothing)
     app.router.add_get("/v1/exchange/batches", nothing)
+    app.router.add_post("/v1/exchange/receipts", nothing)
     return document(app, "Minnesota")
 
 
