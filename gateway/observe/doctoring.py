@@ -90,12 +90,12 @@ def _secrets(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
-    free, reserve = machine.free_bytes(settings.gateway.data_dir), settings.observe.disk_reserve_mb * 2**20
+    free, reserve = machine.free_bytes(settings.gateway.data_dir), settings.limits.disk_reserve_mb * 2**20
     have, keep = f"{free / 2**30:.1f} GiB", f"{reserve / 2**30:.1f} GiB"
     what = f"{have} free for {settings.gateway.data_dir}; the reserve is {keep}"
     if free < reserve:
         yield Finding(
-            part="disk", state="bad", what=what, do="Make room; the gateway is not ready meanwhile."
+            part="disk", state="bad", what=what, do="Make room; the gateway takes nothing in meanwhile."
         )
     else:
         yield Finding(part="disk", state="well", what=what)

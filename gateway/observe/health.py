@@ -30,7 +30,7 @@ class Health:
         """Take what should run; ``tasks`` gives the background tasks by name."""
         self.tasks = tasks
         self._folder = settings.gateway.data_dir
-        self._reserve = settings.observe.disk_reserve_mb * 2**20
+        self._reserve = settings.limits.disk_reserve_mb * 2**20
         self._keys = tuple(keys_of(settings))
         self._valid_for = settings.observe.sample_seconds * _SAMPLES
         self._written: tuple[bool, float] | None = None

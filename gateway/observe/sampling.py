@@ -209,7 +209,7 @@ class Sampler:
         observe, put = self._settings.observe, self._metrics.set
         put("csenet_oldest_limit_seconds", observe.oldest_intake.total_seconds(), queue="intake")
         put("csenet_oldest_limit_seconds", observe.oldest_outbox.total_seconds(), queue="outbox")
-        put("csenet_disk_reserve_bytes", observe.disk_reserve_mb * 2**20)
+        put("csenet_disk_reserve_bytes", self._settings.limits.disk_reserve_mb * 2**20)
         if observe.backup_folder is not None:
             put("csenet_backup_limit_seconds", observe.backup_limit.total_seconds())
 

@@ -12,7 +12,7 @@ from csenet.gateway.settings.kinds import Section
 class LimitsSection(Section):
     """Say when the gateway takes nothing more for the moment; callers are told to come again."""
 
-    disk_reserve_mb: Annotated[int, Field(ge=1)] = 64
+    disk_reserve_mb: Annotated[int, Field(ge=1)] = 256
     requests_at_once: Annotated[int, Field(ge=1, le=10_000)] = 256
     megabytes_at_once: Annotated[int, Field(ge=1, le=65_536)] = 256
     retry_after_seconds: Annotated[int, Field(ge=1, le=3600)] = 5

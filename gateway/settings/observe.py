@@ -47,7 +47,6 @@ class ObserveSection(Section):
     expected: ExpectedWindows = ExpectedWindows()
     oldest_intake: LengthOfTime = timedelta(hours=1)
     oldest_outbox: LengthOfTime = timedelta(days=1)
-    disk_reserve_mb: Annotated[int, Field(ge=1)] = 1024
     backup_folder: Path | None = None
     backup_limit: LengthOfTime = timedelta(hours=26)
     time_server: TimeServer | None = None

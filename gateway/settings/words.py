@@ -25,11 +25,15 @@ _WORDS = {
     "dict_type": "must be a section with keys",
     "string_too_short": "must not be empty",
 }
+# Where a setting went that an older file may still have.
+_MOVED = {"observe.disk_reserve_mb": "limits.disk_reserve_mb, the one reserve of the disk"}
 
 
 def explain(item: Any, merged: dict[str, Any]) -> tuple[str, str]:
     """Turn one pydantic error into what is wrong and a hint, in plain words and without the value."""
     kind, location, context = str(item["type"]), plain_key(item["loc"]), item.get("ctx") or {}
+    if kind == "extra_forbidden" and ".".join(location) in _MOVED:
+        return "unknown key", f"it is now {_MOVED['.'.join(location)]}"
     if kind == "extra_forbidden":
         return "unknown key", did_you_mean(location[-1], _siblings(location[:-1]))
     if kind == "missing":

@@ -180,7 +180,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(folder: Path) -> None:
     text = SETTINGS.replace('[delivery.folder]\npath = "out"', "")
     (folder / "gateway.toml").write_text(
         text + '[delivery.http]\nurl = "http://127.0.0.1:9/"\ntoken_file = "exchange.token"\n'
-        "[observe]\ndisk_reserve_mb = 999999999\n"
+        "[limits]\ndisk_reserve_mb = 999999999\n"
     )
     found = invoke("doctor", "--json")
     assert (

@@ -419,3 +419,13 @@ def test_patience_is_a_number_with_its_unit(tmp_path: Path, text: str, length: i
 def test_patience_of_another_form_is_refused(tmp_path: Path, wrong: str) -> None:
     (found,) = problems(tmp_path, f"{SMALL}[delivery]\ngive_up_after = {wrong}\n")
     assert found.endswith('must be a whole number with s, m, h or d behind it, such as "36h" or "2d"')
+
+
+def test_a_setting_that_moved_is_told_where_it_went(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        '[gateway]\njurisdiction = "27"\ndata_dir = "d"\n[delivery.folder]\npath = "o"\n'
+        "[observe]\ndisk_reserve_mb = 64\n"
+    )
+    with pytest.raises(SettingsError, match=r"it is now limits\.disk_reserve_mb"):
+        load_settings(file, {})

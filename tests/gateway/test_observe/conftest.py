@@ -30,8 +30,10 @@ path = "out"
 breaker_after = 2
 [http]
 port = 0
-[observe]
+[limits]
 disk_reserve_mb = 1
+[observe]
+metrics = "loopback"
 """
 
 Series = dict[str, float]
