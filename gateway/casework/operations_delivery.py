@@ -82,6 +82,24 @@ OPERATIONS: Final = (
         },
     ),
     Operation(
+        id="getDead",
+        method="GET",
+        path="/v1/dead/{transaction_id}",
+        tag="Operation",
+        summary="Read all about one undelivered transaction, without its content",
+        description="Why it could not leave, what to do, each try, its batch, what it answers, open work.",
+        parameters=(
+            Parameter(
+                name="transaction_id",
+                place="path",
+                description="`out-` and a number.",
+                form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
+                required=True,
+            ),
+        ),
+        answers={200: Answer(description="All about it.", schema="DeadLetter")},
+    ),
+    Operation(
         id="holdPartner",
         method="POST",
         path="/v1/partners/{partner}/hold",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Protocol
 
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.probing import ProbeReport
+from csenet.gateway.desk.dead_letters import DeadLetter
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.holding import HoldView
@@ -158,6 +159,10 @@ class CaseDesk(Protocol):
 
     async def dead_resend(self, ids: Sequence[int] | None, *, actor: str) -> int:
         """Queue again what was given up: these, or all if None."""
+        ...
+
+    async def dead_letter(self, key: str, offices: Collection[str] | None, /) -> DeadLetter:
+        """Tell all about one dead letter; raises NotFound."""
         ...
 
     async def list_receipts(self, state: str | None, limit: int, /) -> list[ReceiptLine]:

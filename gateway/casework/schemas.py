@@ -13,7 +13,7 @@ from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
 from csenet.gateway.delivery.probing import ProbeAnswer, ProbeReport
-from csenet.gateway.desk import duty_views, event_results, operating, receipts, results
+from csenet.gateway.desk import dead_letters, duty_views, event_results, operating, receipts, results
 from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
 from csenet.gateway.store.tables import WORK_STATUSES
@@ -31,6 +31,7 @@ _ANSWERS: Final = (
     answers.RecallAnswer,
     answers.ReceiptList,
     receipts.Came,
+    dead_letters.DeadLetter,
     operating.WayOut,
     results.CaseView,
     results.TransactionDetail,

@@ -31,6 +31,15 @@ async def get_delivery(request: web.Request) -> web.Response:
     return reply(await request.app[DESK].way_out_now())
 
 
+async def get_dead(request: web.Request) -> web.Response:
+    """Show one dead letter."""
+    requests.query(request).finish()
+    view_id = request.match_info["transaction_id"]
+    if _OUTBOUND.fullmatch(view_id) is None:
+        raise ApiProblem(Kind.NOT_FOUND, "There is no such transaction of ours.")
+    return reply(await request.app[DESK].dead_letter(view_id, request[PERSON].scope))
+
+
 async def list_receipts(request: web.Request) -> web.Response:
     """List receipts."""
     asked = requests.query(request)
@@ -87,6 +96,7 @@ def _words(value: Any) -> str:
 
 
 VIEWS: Final[Mapping[str, View]] = {
+    "getDead": get_dead,
     "getDelivery": get_delivery,
     "listReceipts": list_receipts,
     "holdPartner": hold_partner,

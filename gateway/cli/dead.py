@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from csenet.gateway.cli.common import (
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
     from csenet.gateway.store.dead import DeadFilter
+    from csenet.gateway.store.resends import ResendRun
 
 
 @click.group(cls=Listing)
@@ -96,35 +97,100 @@ def resend(
     """Queue dead transactions again, under their own serial numbers.
 
     What they block in their cases follows in order.  A transaction that is not dead is left as it is, so
-    resending twice is harmless, and a resend that was stopped half-way goes on where it was when it is given
-    once more.
+    resending twice is harmless.  csenet dead pause stops a resend that is under way; csenet dead resume has
+    it go on where it was, also after it was killed.
     """
     if bool(ids) == everything or (ids and any(given.values())):
         raise Unusable("give the IDs that csenet dead list shows, or --all, with or without other options")
+    from csenet.gateway.cli.acting import actor
     from csenet.gateway.cli.store import call
 
     numbers = [number_of(each) for each in ids]
     wanted = _wanted(given)
 
-    async def order(desk: Desk) -> int:
-        chosen = numbers or [each.id for each in await desk.dead_list(wanted, None)]
-        return len(chosen) if dry_run else await _resend_slowly(desk, chosen, per_minute)
+    async def order(desk: Desk) -> ResendRun | int:
+        if dry_run:
+            return len(numbers or await desk.dead_list(wanted, None))
+        begun = await desk.begin_resend(wanted, numbers or None, per_minute, actor=actor())
+        return await desk.go_on_resending(begun.id)
 
-    count = run(call(config, order))
-    click.echo(f"{count} would be queued again" if dry_run else f"{count} queued again")
+    done = run(call(config, order))
+    click.echo(f"{done} would be queued again" if isinstance(done, int) else _told(done))
 
 
-async def _resend_slowly(desk: Desk, chosen: Sequence[int], per_minute: int | None) -> int:
-    """Resend a few at a time, each part in a commit of its own."""
+def _told(found: ResendRun) -> str:
+    if found.state == "paused":
+        return f"paused after {found.count} of {found.total}; csenet dead resume goes on"
+    return f"{found.count} queued again"
+
+
+@dead.command(epilog=example("csenet dead pause --config gateway.toml"))
+@config_option
+def pause(config: Path) -> None:
+    """Have the resend that is under way stop after its next part, wherever it runs."""
     from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
+    from csenet.gateway.errors import NotFound
 
-    part = len(chosen) if per_minute is None else max(1, per_minute // 60)
-    count = 0
-    for start in range(0, len(chosen), max(part, 1)):
-        if start and per_minute is not None:
-            await desk.clock.sleep(60 * part / per_minute)
-        count += await desk.dead_resend(chosen[start : start + part], actor=actor())
-    return count
+    async def order(desk: Desk) -> str:
+        try:
+            return _told(await desk.set_resend("paused", actor=actor()))
+        except NotFound:
+            return "no resend is under way"
+
+    click.echo(run(call(config, order)))
+
+
+@dead.command(epilog=example("csenet dead resume --config gateway.toml"))
+@config_option
+def resume(config: Path) -> None:
+    """Have a resend go on that was paused or killed, at its pace, and stay until it is done."""
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
+    from csenet.gateway.errors import NotFound
+
+    async def order(desk: Desk) -> str:
+        try:
+            going = await desk.set_resend("running", actor=actor())
+        except NotFound:
+            return "no resend is under way"
+        return _told(await desk.go_on_resending(going.id))
+
+    click.echo(run(call(config, order)))
+
+
+@dead.command(epilog=example("csenet dead show out-1 --config gateway.toml"))
+@click.argument("key", metavar="KEY")
+@config_option
+@json_option
+def show(key: str, config: Path, as_json: bool) -> None:
+    """Tell all about one dead transaction, KEY being its ID (out-7) or serial number.
+
+    Why it could not leave and what to do about it, each try, the batch it was in, what it answers, which work
+    is open about it and how much of its case waits behind it; nothing of its content.
+    """
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.cli.store import call
+
+    found = run(call(config, lambda desk: desk.dead_letter(key, acting().scope)))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        ("transaction", f"{found.far} to {found.partner}, serial {found.serial}"),
+        ("case", found.case_id),
+        ("why", found.reason),
+        ("what to do", found.what_to_do),
+        ("answers", found.reply_to),
+        ("batch", None if found.batch is None else f"{found.batch}, {found.batch_count} transactions"),
+        ("left before in", ", ".join(found.earlier)),
+        ("open work", ", ".join(map(str, found.work))),
+        ("waiting behind it", found.behind),
+        ("since", found.created_at),
+    ]
+    print_table(found.id, ["", ""], rows)
+    tries = [(number, each.at, each.outcome, each.error) for number, each in enumerate(found.tries, 1)]
+    print_table("Tries", ["", "at", "outcome", "error"], tries)
 
 
 @dead.command(epilog=example('csenet dead cancel out-7 --reason "told by telephone" --config gateway.toml'))

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.desk.dead_letters import DeadLetters
 from csenet.gateway.desk.receipts import Receipts
 from csenet.gateway.desk.trying import EXCHANGE, Trying, partner_named
 from csenet.gateway.store import audit, dead, destinations, duties, outbox, partner_holds, recalls, receipts
@@ -38,7 +39,7 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     receipts: dict[str, int]
 
 
-class Operating(Trying, Receipts):
+class Operating(Trying, Receipts, DeadLetters):
     """Give the desk its orders about delivery; each is one commit with its line in the audit."""
 
     async def hold_delivery(self, reason: str, *, actor: str) -> None:

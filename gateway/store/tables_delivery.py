@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from csenet.gateway.store.columns import ROW_ID, UtcDateTime, one_of
+from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime, one_of
 from csenet.gateway.store.tables import metadata
 
 RECEIPT_STATES = ("good", "late", "repeated", "contradicting")
@@ -51,3 +51,23 @@ receipt_expected = Table(
     Column("missed_at", UtcDateTime),
 )
 Index("receipt_expected_due", receipt_expected.c.due_at)
+
+# Each order to send many dead transactions again, and how far it is.
+resend_run = Table(
+    "resend_run",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("actor", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("per_minute", Integer),
+    # The filter, and the rows that were named one by one: numbers and codes, no content.
+    Column("chosen", Json, nullable=False),
+    # Serial numbers: what is up to the first was looked at, what is beyond the second is not meant.
+    Column("after", BigInteger, nullable=False),
+    Column("up_to", BigInteger, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("ended_at", UtcDateTime),
+    one_of("state", ("running", "paused", "done"), "resend_run_state"),
+)

@@ -117,6 +117,19 @@ async def let_in(folder: Path, number: str) -> None:
         await participants.give_case(conn, row, "2701", "ncp", now)
 
 
+async def bury(folder: Path) -> None:
+    """Have one transaction given up."""
+    from csenet.gateway.delivery.retry import permanent
+
+    from .couriers import Scripted, courier
+
+    settings = load_settings(folder / "gateway.toml", {})
+    store, desk, clock = await desk_of(settings, clock=None, log=log_nothing())
+    await desk.submit({"case_id": "2701", "far": "MSC P GSC15"})
+    await courier(store, Scripted(permanent("http_422")), clock).deliver_waiting()  # type: ignore[arg-type]
+    await store.close()
+
+
 def log_nothing() -> object:
     """Give a log that keeps quiet."""
     import structlog
@@ -149,7 +162,15 @@ def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None
         play(examples(("people", "add"))[0])
     if path[0] == "participant" and path[1] not in ("enrol", "list"):
         asyncio.run(let_in(folder, "1234567890"))
+<<<<<<< HEAD
     if path[0] == "refused" or path == ("delivery", "recall"):
+=======
+    if path == ("delivery", "recall"):
+        play(examples(("submit",))[0])
+    if path == ("dead", "show"):
+        asyncio.run(bury(folder))
+    if path[0] == "refused":
+>>>>>>> feeae68 (A dead letter tells all about itself, and a resend can be paused and goes on after a kill)
         play(examples(("submit",))[0])
     if path[0] == "refused":
         asyncio.run(refuse(folder))

@@ -33,7 +33,6 @@ port = 0
 [limits]
 disk_reserve_mb = 1
 [observe]
-metrics = "loopback"
 """
 
 Series = dict[str, float]
