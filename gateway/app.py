@@ -235,8 +235,12 @@ class GatewayApp:
             # The agency is asked for each time: the agreements may have changed.
             return await refused_now(conn, rows, clock.today(), desk.agency)
 
-        transport, ready = transport_of(self.settings, clock), desk.outbox_ready
+        transport, ready = transport_of(self.settings, clock, self._table), desk.outbox_ready
         return Courier(store, transport, clock, settings, desk.log, refusals=refusals, ready=ready)
+
+    def _table(self) -> Partners | None:
+        """Give the table of partners in force, if there is one."""
+        return None if self.partners is None else self.partners.current
 
     async def _settle(self, desk: Desk) -> None:
         """Decide what was accepted, whenever something was."""

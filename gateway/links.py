@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from csenet.gateway.delivery.transports.base import Transport
     from csenet.gateway.delivery.transports.sftp import SftpPlace
     from csenet.gateway.delivery.windows import Windows
+    from csenet.gateway.delivery.wrapping import Wrapper
     from csenet.gateway.intake.desk import IntakeDesk
     from csenet.gateway.intake.pressure import Pressure
     from csenet.gateway.intake.sftp import SftpIntake
@@ -39,8 +40,13 @@ if TYPE_CHECKING:
     )
 
 
-def transport_of(settings: Settings, clock: Clock) -> Transport:
-    """Build the one way out that is set; raises `GatewayError` where there is none."""
+def transport_of(
+    settings: Settings, clock: Clock, partners: Callable[[], Partners | None] = lambda: None
+) -> Transport:
+    """Build the one way out that is set; raises `GatewayError` where there is none.
+
+    ``partners`` gives the table in force, which says in what envelope the exchange wants its batches.
+    """
     delivery = settings.delivery
     if delivery.folder is not None:
         from csenet.gateway.delivery.transports.folder import FolderTransport
@@ -54,7 +60,10 @@ def transport_of(settings: Settings, clock: Clock) -> Transport:
         raise GatewayError(
             "delivery: no way out; set [delivery.folder] path, [delivery.http] url or [delivery.sftp] host"
         )
-    return _http_transport(delivery.http, clock)
+    from csenet.gateway.delivery.wrapping import Wrapper
+
+    wrapper = Wrapper(partners, identities_of(settings.envelope))
+    return _http_transport(delivery.http, clock, wrapper)
 
 
 def way_out_of(settings: Settings, clock: Clock) -> Callable[[], Probed]:
@@ -85,7 +94,7 @@ def weekday_numbers(weekdays: frozenset[Weekday]) -> frozenset[int]:
     return frozenset(names.index(each) for each in weekdays)
 
 
-def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:
+def _http_transport(http: DeliveryHttp, clock: Clock, wrapper: Wrapper) -> Transport:
     from csenet.gateway.delivery.transports.http import HttpTransport
 
     address = urlsplit(http.url)
@@ -104,6 +113,7 @@ def _http_transport(http: DeliveryHttp, clock: Clock) -> Transport:
         read_seconds=http.read_seconds,
         tls=tls,
         now=clock.now,
+        wrapper=wrapper,
     )
 
 

@@ -26,6 +26,7 @@ from csenet.handlers.policy.agreements import ANY, AgreementRow, Agreements
 from csenet.handlers.policy.dated import row_problems
 
 Use = Literal["tls", "sign", "encrypt"]
+Envelope = Literal["none", "signed", "encrypted", "sealed"]
 EXCHANGE: Final = "exchange"
 # One in use and one that follows it: more at a time would mean that nobody takes old ones out.
 MOST_AT_ONCE: Final = 2
@@ -52,9 +53,18 @@ class _CertificateRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     until: date | None = None
 
 
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """Say what a partner demands of what we send over HTTPS, and whether its receipts have to be signed."""
+
+    envelope: Envelope = "none"
+    signed_receipts: bool = False
+
+
 class _PartnerRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     jurisdiction: str
     name: str = ""
+    envelope: Envelope = "none"
+    signed_receipts: bool = False
     certificate: tuple[_CertificateRow, ...] = ()
 
 
@@ -77,6 +87,11 @@ class Partners(msgspec.Struct, frozen=True, kw_only=True):
     credentials: tuple[Credential, ...]
     agreements: tuple[AgreementRow, ...]
     digest: str
+    demands: Mapping[str, Demand] = {}
+
+    def demand(self, jurisdiction: str) -> Demand:
+        """Give what a partner demands of what we send; nothing where the table says nothing."""
+        return self.demands.get(jurisdiction, Demand())
 
     def pins(self, use: Use, at: datetime, jurisdiction: str | None = None) -> tuple[Pin, ...]:
         """Give the certificates that count for a use at a moment, of one partner or of all."""
@@ -143,6 +158,11 @@ class _Reader:
         credentials = [each for key, row in rows for each in self._credentials(key, row)]
         self._problems += _agreement_problems(agreements)
         self._problems += _shared(credentials) + _crowds(credentials)
+        demands = {
+            row.jurisdiction: Demand(envelope=row.envelope, signed_receipts=row.signed_receipts)
+            for _, row in rows
+        }
+        self._problems += _unmet(demands, credentials)
         partners = Partners(
             version=version,
             issued=issued,
@@ -150,6 +170,7 @@ class _Reader:
             credentials=tuple(credentials),
             agreements=tuple(agreements),
             digest=self._hash.hexdigest(),
+            demands=demands,
         )
         return Checked(
             partners=None if self._problems else partners,
@@ -288,6 +309,18 @@ def _agreement_problems(rows: Sequence[AgreementRow]) -> list[str]:
             problems.append(f"agreement[{number}].function: is not a functional type")
     for name, group in groups.items():
         problems += row_problems(group, f"agreement {' '.join(name)}", gaps=True)
+    return problems
+
+
+def _unmet(demands: Mapping[str, Demand], credentials: Sequence[Credential]) -> list[str]:
+    """Find demands that no certificate of the partner's could meet."""
+    uses = {(each.jurisdiction, use) for each in credentials for use in each.use}
+    problems = []
+    for name, demand in demands.items():
+        if demand.envelope in ("encrypted", "sealed") and (name, "encrypt") not in uses:
+            problems.append(f"{name}.envelope: {demand.envelope} needs a certificate of theirs for encrypt")
+        if demand.signed_receipts and (name, "sign") not in uses:
+            problems.append(f"{name}.signed_receipts: needs a certificate of theirs for sign")
     return problems
 
 

@@ -20,7 +20,9 @@ from csenet.gateway.store.receipts import Told
 _CLIENT_ERRORS_THAT_PASS: Final = frozenset({408, 409, 425, 429})
 # Our secret, our certificate or the address is wrong, not the batch: a person mends that, and all leave.
 _OURS_TO_MEND: Final = frozenset({401, 403, 404})
-NO_RECEIPT: Final = frozenset({"receipt_unreadable", "receipt_incomplete"})
+NO_RECEIPT: Final = frozenset(
+    {"receipt_unreadable", "receipt_incomplete", "receipt_unsigned", "receipt_signature"}
+)
 """The destination said that it took the batch, and proved nothing."""
 # A destination may ask for patience, but not for ever.
 LONGEST_RETRY_AFTER: Final = 86_400.0

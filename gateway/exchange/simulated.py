@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -14,6 +15,7 @@ import msgspec
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
+from csenet.codecs.envelope import MEDIA_TYPE, EnvelopeError, ReceiptOutcome
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.retry import Outcome, Schedule, Verdict, transient
 from csenet.gateway.delivery.transports.http import HttpTransport
@@ -22,6 +24,7 @@ from csenet.gateway.exchange import book
 from csenet.gateway.exchange.book import Batch, ExchangeCounts, Push
 from csenet.gateway.exchange.hall import judge_batch, records_of
 from csenet.gateway.exchange.judging import Refused
+from csenet.gateway.exchange.opening import Opener
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.tables import open_exchange_store
 from csenet.gateway.intake import probe
@@ -48,8 +51,14 @@ class SimulatedExchange:
         clock: Clock,
         routes: Mapping[str, Route],
         log: FilteringBoundLogger,
+        *,
+        opener: Opener | None = None,
     ) -> None:
-        """Remember the settings; port 0 takes a free port at the first start and keeps it."""
+        """Remember the settings; port 0 takes a free port at the first start and keeps it.
+
+        ``opener`` opens envelopes and signs receipts; without it only flat batches are taken.
+        """
+        self._opener = opener
         self._path = path
         self._host = host
         self._port = port
@@ -196,6 +205,9 @@ class SimulatedExchange:
         """Keep a batch durably, then acknowledge; the same batch again gets its first receipt."""
         sender = self._sender(request)
         raw = await read_limited(request, LARGEST_BATCH)
+        enveloped = request.content_type == MEDIA_TYPE
+        if enveloped:
+            raw = self._unwrapped(sender, raw)
         digest = hashlib.sha256(raw).hexdigest()
         key = request.headers.get("Idempotency-Key", digest)
         if not raw.strip() or len(key) > _LONGEST_KEY:
@@ -209,10 +221,29 @@ class SimulatedExchange:
                     conn, sender=sender, key=key, raw=raw, count=count, at=self._clock.now()
                 )
         if earlier is not None:
-            return _repeated(earlier, digest)
+            if earlier.sha256 != digest:
+                return _json(422, {"title": "This key was used for another batch", "status": 422})
+            told = {**earlier.receipt, "duplicate": True}
+            return _json(200, self._signed(told, key) if enveloped else told)
         self._arrived.set()
         self._log.info("exchange.received", from_fips=sender, count=count)
-        return _json(202, receipt)
+        return _json(202, self._signed(receipt, key) if enveloped else receipt)
+
+    def _unwrapped(self, sender: str, raw: bytes) -> bytes:
+        if self._opener is None:
+            raise web.HTTPUnsupportedMediaType(text="This exchange opens no envelopes.")
+        try:
+            return self._opener.opened(sender, raw, self._clock.now())
+        except EnvelopeError:
+            raise web.HTTPUnprocessableEntity(text="The envelope does not open.") from None
+
+    def _signed(self, stated: dict[str, Any], key: str) -> dict[str, Any]:
+        """Lay a signed receipt beside the plain one, as for every batch that came in an envelope."""
+        if self._opener is None:
+            return stated
+        outcome = ReceiptOutcome.DUPLICATE if stated.get("duplicate") else ReceiptOutcome.ACCEPTED
+        signed = self._opener.receipt(key, stated["sha256"], outcome, self._clock.now())
+        return {**stated, "signed_receipt": base64.b64encode(signed).decode()}
 
     # -- judging ------------------------------------------------------------------------------
 
@@ -282,12 +313,6 @@ class SimulatedExchange:
 
 async def _nothing_to_note() -> None:
     """Take the place of a commit that a post over HTTP does not need."""
-
-
-def _repeated(earlier: Batch, digest: str) -> web.Response:
-    if earlier.sha256 != digest:
-        return _json(422, {"title": "This key was used for another batch", "status": 422})
-    return _json(200, {**earlier.receipt, "duplicate": True})
 
 
 def _json(status: int, body: Any) -> web.Response:

@@ -162,15 +162,9 @@ def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None
         play(examples(("people", "add"))[0])
     if path[0] == "participant" and path[1] not in ("enrol", "list"):
         asyncio.run(let_in(folder, "1234567890"))
-<<<<<<< HEAD
-    if path[0] == "refused" or path == ("delivery", "recall"):
-=======
-    if path == ("delivery", "recall"):
-        play(examples(("submit",))[0])
     if path == ("dead", "show"):
         asyncio.run(bury(folder))
-    if path[0] == "refused":
->>>>>>> feeae68 (A dead letter tells all about itself, and a resend can be paused and goes on after a kill)
+    if path[0] == "refused" or path == ("delivery", "recall"):
         play(examples(("submit",))[0])
     if path[0] == "refused":
         asyncio.run(refuse(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import ssl
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from csenet.codecs.envelope import EnvelopeError
 from csenet.gateway.delivery.probing import ProbeStep, Question
 from csenet.gateway.delivery.retry import (
     DELIVERED,
@@ -24,6 +26,7 @@ from csenet.gateway.delivery.retry import (
 )
 from csenet.gateway.delivery.told import plain
 from csenet.gateway.delivery.transports.base import Parcel
+from csenet.gateway.delivery.wrapping import PLAIN, NotWrapped, Wrapper, refused, told_of
 from csenet.gateway.tls import refusal
 
 # A receipt is a few hundred bytes; a longer answer is not one and is not read.
@@ -45,12 +48,14 @@ class HttpTransport:
         read_seconds: float | None = None,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wrapper: Wrapper | None = None,
     ) -> None:
         """Remember the destination.
 
         ``timeout_seconds`` bounds a whole try, and so the writing; connecting and each wait for a part of the
         answer may be bounded more closely.  ``tls`` says whom to trust and what to show, instead of the
-        machine's defaults.  ``now`` serves only to read a ``Retry-After`` given as a date.
+        machine's defaults.  ``now`` serves to read a ``Retry-After`` given as a date, and for the
+        times in envelopes, which ``wrapper`` makes where the partner demands them.
         """
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -59,6 +64,7 @@ class HttpTransport:
         )
         self._tls = tls
         self._now = now
+        self._wrapper = wrapper
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -84,20 +90,42 @@ class HttpTransport:
     async def _post(self, parcel: Parcel) -> Outcome:
         await self.open()
         assert self._session is not None  # noqa: S101 - made by open()
-        headers = {
-            **self._headers,
-            "Content-Type": "application/octet-stream",
-            "Idempotency-Key": parcel.key,
-        }
+        try:
+            data, kind = await self._wrapped(parcel)
+        except NotWrapped as error:
+            return mistaken(str(error))
+        headers = {**self._headers, "Content-Type": kind, "Idempotency-Key": parcel.key}
         # A redirect would take content to a host that nobody configured.
-        async with self._session.post(
-            self._url, data=parcel.payload, headers=headers, allow_redirects=False
-        ) as answer:
+        async with self._session.post(self._url, data=data, headers=headers, allow_redirects=False) as answer:
             judged = classify_status(answer.status, self._retry_after(answer))
             if judged is not None:
                 return judged
             body = await _read_limited(answer)
-            return with_receipt(judge_receipt(body, parcel.sha256, parcel.count), body)
+            return self._believed(
+                with_receipt(judge_receipt(body, parcel.sha256, parcel.count), body), body, parcel
+            )
+
+    async def _wrapped(self, parcel: Parcel) -> tuple[bytes, str]:
+        """Make the envelope beside the event loop; without one nothing is done."""
+        if self._wrapper is None:
+            return parcel.payload, PLAIN
+        return await asyncio.to_thread(self._wrapper.wrap, parcel.payload, self._now())
+
+    def _believed(self, outcome: Outcome, body: bytes, parcel: Parcel) -> Outcome:
+        """Ask for the signature where the partner's receipts have to bear one."""
+        wrapper = self._wrapper
+        if wrapper is None or not wrapper.demand.signed_receipts or outcome.receipt is None:
+            return outcome
+        try:
+            signed = wrapper.receipt(msgspec.json.decode(body), parcel.key, parcel.sha256, self._now())
+        except LookupError:
+            return transient("receipt_unsigned")
+        except EnvelopeError:
+            return transient("receipt_signature")
+        told = told_of(outcome.receipt, signed)
+        if refused(signed):
+            outcome = permanent("receipt_refused")
+        return msgspec.structs.replace(outcome, receipt=told)
 
     async def probe(self, question: Question) -> list[ProbeStep]:
         """Ask with a GET, which changes nothing wherever it ends up."""
