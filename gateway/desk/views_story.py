@@ -119,7 +119,10 @@ async def _of_outbound(conn: AsyncConnection, detail: TransactionDetail, number:
     answered = detail.in_reply_to
     pairs = [(0, int(answered.partition("-")[2]))] if answered else []
     reasons = await _reasons_of(conn, answered, state) if answered else ()
-    moments = [*_departure(row, detail, reasons), *_tried(tries), *_work_moments(work)]
+    departed = list(_departure(row, detail, reasons))
+    # Made and sealed, then tried, then what came of it.
+    first = 2 if tries else 1
+    moments = [*departed[:first], *_tried(tries), *departed[first:], *_work_moments(work)]
     cause = await views.by_numbers(conn, pairs, state)
     refused = select(inbound.c.id).where(inbound.c.sender.is_(None), inbound.c.serial == detail.serial)
     refusals = await _numbers(conn, refused)
