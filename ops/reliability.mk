@@ -2,7 +2,7 @@
 # it.  Sizes are variables: make kill-test KILLS=80 TRANSACTIONS=320
 PROVE := $(BIN)/python tests/reliability
 PROOFS := strace-test exactly-once-test kill-test poison-test partners-test pair-test tmpfs-test flip-test \
-	rollover-test proxy-test windows-test
+	rollover-test proxy-test windows-test stop-test wake-test overload-test
 .PHONY: reliability $(PROOFS)
 
 reliability: $(PROOFS) ## all long reliability runs
@@ -60,3 +60,16 @@ proxy-test: $(VENV)/.tools ## deliver through a proxy that delays, cuts, refuses
 DAYS ?= 365
 windows-test: $(VENV)/.tools ## the batch windows of a whole year of virtual time
 	$(PROVE)/windows.py --days $(DAYS)
+
+STOPS ?= 20
+stop-test: $(VENV)/.tools ## STOPS times SIGTERM under load: no new work after a second, out within thirty
+	$(PROVE)/stop.py --stops $(STOPS)
+
+SLEEPS ?= 10
+wake-test: $(VENV)/.tools ## one of two gateways is stopped, loses its leases, and wakes up
+	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/wake.py --stops $(SLEEPS)
+
+PRESSED ?= 120
+overload-test: $(VENV)/.tools ## ten times more callers than may be in hand, for PRESSED seconds, few and many
+	$(PROVE)/overload.py --at-once 4 --seconds $(PRESSED)
+	$(PROVE)/overload.py --at-once 32 --seconds $(PRESSED)

@@ -248,7 +248,8 @@ class Feed:
         """Take the files; none is allowed yet."""
         self.files = files
         self.allowed = 0
-        self.acknowledged: set[int] = set()
+        self.acknowledged: dict[int, tuple[float, float]] = {}
+        """By number of the file: when it was handed in, and when the answer had come."""
         self._next = 0
         self._again: list[int] = []
         self._lock = threading.Lock()
@@ -268,6 +269,7 @@ class Feed:
             if number is None:
                 time.sleep(0.005)
                 continue
+            began = time.monotonic()
             try:
                 gateway.post(self.files[number])
             except OSError:
@@ -276,7 +278,7 @@ class Feed:
                     self._again.append(number)
                 time.sleep(0.02)
             else:
-                self.acknowledged.add(number)
+                self.acknowledged[number] = began, time.monotonic()
 
     def _take(self) -> int | None:
         with self._lock:

@@ -17,6 +17,9 @@ SHORT = {
     "rollover": "--messages 100",
     "proxy": "--transactions 200 --lies 20",
     "windows": "--step 0 --transactions 500",
+    "stop": "--stops 2 --transactions 200",
+    "wake": "--stops 2 --transactions 160 --hurry 1",
+    "overload": "--at-once 8 --seconds 2 --most 500",
 }
 
 

@@ -1,0 +1,83 @@
+"""End the daemon by SIGTERM again and again under load: no new work after a second, out within thirty.
+
+Requests come in over several connections and every delivery takes a while.  At a random moment of each life
+SIGTERM comes.  A request that begins more than a second later may not be taken any more, the process has to
+end by itself with status 0, and what was acknowledged is answered once, after the next start if need be.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from pathlib import Path
+
+import messages
+from aiohttp import web
+from harness import DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
+from receiver import Receiver
+
+PER_CASE = 4
+FILE_SIZE = 10
+LAST_WORK = 1.0
+LAST_BREATH = 30.0
+
+
+async def slowly(_request: web.Request) -> web.StreamResponse | None:
+    """Let every delivery take a while."""
+    await asyncio.sleep(0.3)
+    return None
+
+
+def one_life(gateway: Gateway, feed: Feed, seconds: float) -> tuple[float, float]:
+    """Start, stop after some time of service, and tell how long it worked on and how long it lived on."""
+    gateway.up()
+    time.sleep(seconds)
+    assert gateway.process is not None
+    began = time.monotonic()
+    gateway.process.terminate()
+    status = gateway.process.wait(timeout=4 * LAST_BREATH)
+    ended = time.monotonic() - began
+    if status != 0:
+        raise SystemExit(f"SIGTERM ended the daemon with status {status}: see {gateway.folder}/serve.log")
+    taken = [start - began for start, _ in list(feed.acknowledged.values()) if start > began]
+    return max(taken, default=0.0), ended
+
+
+def run(asked: argparse.Namespace, folder: Path) -> Outcome:
+    """Stop and start, then drain and add up."""
+    chance = random.Random(asked.seed)
+    cases = -(-asked.transactions // PER_CASE)
+    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    chance.shuffle(requests)
+    feed = Feed(messages.packed(requests, FILE_SIZE))
+    with Receiver() as receiver:
+        receiver.after = slowly
+        gateway = Gateway(folder, out=receiver.url, delivery={"batch_size": 5, "parallel": 8})
+        gateway.prepare(messages.cases(cases))
+        feed.to(*[gateway] * asked.connections)
+        try:
+            lives = []
+            for life in range(1, asked.stops + 1):
+                feed.allowed = len(feed.files) * life // (asked.stops + 1)
+                lives.append(one_life(gateway, feed, chance.uniform(0.0, 1.5)))
+            feed.allowed = len(feed.files)
+            gateway.up()
+            wait_until(lambda: feed.done and gateway.on_the_way() == 0, DRAIN_SECONDS, "everything to leave")
+            gateway.stop()
+        finally:
+            feed.stop()
+            gateway.make_sure_it_is_gone()
+        wrong = messages.Answers(receiver.arrived()).differences(cases, PER_CASE) + receiver.conflicts
+    work, breath = (max(each) for each in zip(*lives, strict=True))
+    wrong += [f"new work {work:.2f} s after SIGTERM"] if work > LAST_WORK else []
+    wrong += [f"out {breath:.1f} s after SIGTERM"] if breath > LAST_BREATH else []
+    figures = (
+        f"{asked.stops} times SIGTERM while {len(requests)} transactions came in: the last request that was "
+        f"taken began {work:.2f} s after it, out after {breath:.1f} s at the latest"
+    )
+    return Outcome(figures, wrong + gateway.unsound())
+
+
+if __name__ == "__main__":
+    sys.exit(prove(run, __doc__, stops=20, transactions=4000, connections=4))

@@ -1,0 +1,98 @@
+"""Stop one of two gateways in mid-work (SIGSTOP) until the other has taken over, and let it wake up again.
+
+Both work on one PostgreSQL and deliver over HTTP, each try taking a while, so that some are always under way.
+One is stopped while it has some; the other has to take over what it held, within its lease and five seconds.
+When it goes on, it believes that it still holds all that: each of its commits shows an old token and must be
+refused.  ``--hurry 1`` puts the leases' end forward instead of waiting for it.
+"""
+
+import argparse
+import asyncio
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import messages
+from harness import DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
+from postgres_pair import DISORDER, LEASE, OF_WORK, on_a_database, pair_in, postgres
+from receiver import Receiver
+from sqlalchemy import make_url
+from stop import slowly
+
+from csenet.gateway.settings.loading import load_settings
+from csenet.gateway.wiring import holder_of
+
+PER_CASE = 4
+FILE_SIZE = 10
+
+
+def sleep_through(victim: Gateway, other: Gateway, hurry: bool, seconds: float) -> float:
+    """Stop one, wait until the other holds all that it held, and let it go on; tell how long that took."""
+    assert victim.process is not None
+    time.sleep(seconds)
+    holder = holder_of(load_settings(victim.config, victim.environment))
+    its = f"holder = '{holder}' AND until IS NOT NULL {OF_WORK}"
+    flying = f"SELECT count(*) FROM lease WHERE {its} AND kind = 'batch'"
+    wait_until(lambda: other.ask(flying)[0][0] > 0, DRAIN_SECONDS, "a batch to be under way", 0.0)
+    victim.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    if hurry:
+        past = f"UPDATE lease SET until = until - interval '1 hour' WHERE {its}"
+        asyncio.run(postgres.execute(make_url(victim.store_url), past))
+    count = f"SELECT count(*) FROM lease WHERE {its}"
+    wait_until(lambda: other.ask(count)[0][0] == 0, LEASE + 60, "the other to take over")
+    took = time.monotonic() - began
+    victim.process.send_signal(signal.SIGCONT)
+    return took
+
+
+def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
+    """Stop and wake one or the other, then drain and add up."""
+    chance = random.Random(asked.seed)
+    cases = -(-asked.transactions // PER_CASE)
+    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    chance.shuffle(requests)
+    feed = Feed(messages.packed(requests, FILE_SIZE))
+    with Receiver() as receiver:
+        receiver.after = slowly
+        pair = pair_in(folder, url, receiver.url, delivery={"batch_size": 5})
+        pair[0].prepare(messages.cases(cases))
+        pair[1].tokens = pair[0].tokens
+        try:
+            for gateway in pair:
+                gateway.up()
+            feed.to(*pair)
+            took = []
+            for number in range(1, asked.stops + 1):
+                feed.allowed = len(feed.files) * number // (asked.stops + 1)
+                victim = chance.choice(pair)
+                other = pair[1 - pair.index(victim)]
+                took.append(sleep_through(victim, other, bool(asked.hurry), chance.uniform(0.3, 1.5)))
+            feed.allowed = len(feed.files)
+            wait_until(lambda: feed.done and pair[0].on_the_way() == 0, DRAIN_SECONDS, "everything to leave")
+            for gateway in pair:
+                gateway.stop()
+        finally:
+            feed.stop()
+            for gateway in pair:
+                gateway.make_sure_it_is_gone()
+        wrong = messages.Answers(receiver.arrived()).differences(cases, PER_CASE) + receiver.conflicts
+    wrong += [f"{row[0]}: answered out of order" for row in pair[0].ask(DISORDER)]
+    refused = sum((each.folder / "serve.log").read_text().count('"delivery.taken_over"') for each in pair)
+    if refused == 0:
+        wrong.append("nobody woke up with a batch that another had taken over: nothing is proved")
+    if max(took) > LEASE + 5:
+        wrong.append(f"taken over after {max(took):.1f} s, a lease and five seconds are {LEASE + 5:.0f} s")
+    figures = (
+        f"{asked.stops} times SIGSTOP while {len(requests)} transactions came in: taken over after "
+        f"{max(took):.1f} s at the latest (a lease is {LEASE:.0f} s), {refused} batches refused to sleepers"
+    )
+    return Outcome(figures, wrong + pair[0].unsound())
+
+
+if __name__ == "__main__":
+    sys.exit(
+        prove(lambda *given: on_a_database(run_on, *given), __doc__, stops=10, transactions=1200, hurry=0)
+    )
