@@ -21,7 +21,6 @@ import messages
 from harness import DRAIN_SECONDS, Gateway, Outcome, prove, wait_until
 
 FILE_SIZE = 20
-PER_CASE = 4
 
 
 @dataclass
@@ -116,8 +115,7 @@ def drain(daemon: Gateway, feed: Feed) -> None:
 def run(asked: argparse.Namespace, folder: Path) -> Outcome:
     """Feed, kill, drain, and add up."""
     chance = random.Random(asked.seed)
-    cases = -(-asked.transactions // PER_CASE)
-    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    cases, requests = messages.requests(asked.transactions)
     files, deliveries = messages.repeated(requests, asked.times, FILE_SIZE, chance)
     feed = Feed(files)
     daemon = daemon_in(folder)
@@ -131,7 +129,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
         drain(daemon, feed)
     finally:
         daemon.make_sure_it_is_gone()
-    wrong = messages.Answers(messages.in_folder(folder / "out")).differences(cases, PER_CASE)
+    wrong = messages.Answers(messages.in_folder(folder / "out")).differences(cases)
     wanted = {"decided": len(requests), "duplicate": deliveries - len(requests)}
     if (statuses := daemon.count("inbound")) != {each: count for each, count in wanted.items() if count}:
         wrong.append(f"inbound statuses: {statuses} instead of {wanted}")

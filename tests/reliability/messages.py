@@ -10,6 +10,7 @@ from typing import Any
 from csenet.codecs import flatfile
 from csenet.codecs.transaction import Direction, from_json
 
+PER_CASE = 4
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 
@@ -47,6 +48,13 @@ def interest_request(serial: int, case: int) -> bytes:
     ):
         sample = sample.replace(hole, value.encode(), 1)
     return sample
+
+
+def requests(count: int, per_case: int = PER_CASE) -> tuple[int, list[bytes]]:
+    """Write at least so many requests, as many on each case; tell on how many cases, counted from 1."""
+    cases = -(-count // per_case)
+    serials = range(1, cases * per_case + 1)
+    return cases, [interest_request(serial, (serial - 1) // per_case + 1) for serial in serials]
 
 
 _samples: dict[str, bytes] = {}
@@ -116,7 +124,7 @@ class Answers:
                 self.serials[serial] += 1
                 self.of_case[str(header.case_id)].append((serial, at))
 
-    def differences(self, cases: int, per_case: int) -> list[str]:
+    def differences(self, cases: int, per_case: int = PER_CASE) -> list[str]:
         """Say where there is not one answer to each request, once, in order; cases count from 1."""
         wrong = list(self.wrong)
         for case in range(1, cases + 1):

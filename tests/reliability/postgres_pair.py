@@ -28,7 +28,6 @@ sys.path.append(str(Path(__file__).parent.parent / "gateway"))
 import postgres
 
 FILE_SIZE = 10
-PER_CASE = 4
 LEASE = CourierSettings(jurisdiction="27").lease_seconds
 OF_WORK = "AND kind IN ('batch', 'settle')"
 DISORDER = """
@@ -77,8 +76,7 @@ def finish_alone(pair: list[Gateway], feed: Feed) -> float:
 def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
     """Run the whole story on an empty database."""
     chance = random.Random(asked.seed)
-    cases = -(-asked.transactions // PER_CASE)
-    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    cases, requests = messages.requests(asked.transactions)
     files, deliveries = messages.repeated(requests, asked.times, FILE_SIZE, chance)
     pair = pair_in(folder, url, folder / "out", delivery={"batch_size": 5})
     pair[0].prepare(messages.cases(cases))
@@ -93,7 +91,7 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
         feed.stop()
         for gateway in pair:
             gateway.make_sure_it_is_gone()
-    wrong = messages.Answers(messages.in_folder(folder / "out")).differences(cases, PER_CASE)
+    wrong = messages.Answers(messages.in_folder(folder / "out")).differences(cases)
     wrong += [f"{row[0]}: answered out of order" for row in pair[1].ask(DISORDER)]
     wanted = {"decided": len(requests), "duplicate": deliveries - len(requests)}
     if (statuses := pair[1].count("inbound")) != {each: count for each, count in wanted.items() if count}:

@@ -13,16 +13,15 @@ import random
 import socket
 import struct
 import sys
-import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import messages
+from aside import Aside
 from harness import DRAIN_SECONDS, Gateway, Outcome, prove, wait_until
 from receiver import Receiver
 
-PER_CASE = 4
 DELIVERED = "SELECT name FROM delivery_batch WHERE state = 'delivered'"
 _HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 LIES = (
@@ -48,38 +47,23 @@ LIES = (
 Way = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Proxy:
+class Proxy(Aside):
     """Stand on a port of its own in front of another; each connection meets one kind of trouble."""
 
     def __init__(self, behind: int, chance: random.Random) -> None:
         """Listen in front of the port ``behind``; lets nothing through before `passing` is set above 0."""
+        super().__init__()
         self._behind = behind
         self._chance = chance
         self.passing = 0.0
         """The share of connections that are let through unharmed."""
         self.met: Counter[str] = Counter()
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> "Proxy":
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
+    async def begin(self) -> int:
+        """Listen."""
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         chance = self._chance
@@ -161,8 +145,7 @@ def unproved(gateway: Gateway, receiver: Receiver) -> list[str]:
 
 def run(asked: argparse.Namespace, folder: Path) -> Outcome:
     """Deliver through the proxy until everything is there."""
-    cases = -(-asked.transactions // PER_CASE)
-    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    cases, requests = messages.requests(asked.transactions)
     wrong: list[str] = []
     looks = 0
     with Receiver() as receiver, Proxy(receiver.port, random.Random(asked.seed)) as proxy:
@@ -200,7 +183,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
             gateway.make_sure_it_is_gone()
         tries = gateway.ask("SELECT sum(attempts) FROM delivery_batch")[0][0]
     wrong += unproved(gateway, receiver) + receiver.conflicts
-    wrong += messages.Answers(receiver.arrived()).differences(cases, PER_CASE) + gateway.unsound()
+    wrong += messages.Answers(receiver.arrived()).differences(cases) + gateway.unsound()
     met = ", ".join(f"{count} {name}" for name, count in sorted(proxy.met.items()))
     figures = (
         f"{len(requests)} transactions in {len(receiver.batches)} batches after {tries} tries "

@@ -1,14 +1,13 @@
 """The other end of the way out: takes batches over HTTP, remembers them, and answers with a receipt."""
 
-import asyncio
 import hashlib
 import itertools
-import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aside import Aside
 
 from csenet.codecs.flatfile import read_all
 from csenet.codecs.transaction import Direction
@@ -20,11 +19,12 @@ async def _nothing(_request: web.Request) -> None:
     return None
 
 
-class Receiver:
-    """Serve from a thread of its own; the first time that a key comes counts, as at the exchange."""
+class Receiver(Aside):
+    """Take batches; the first time that a key comes counts, as at the exchange."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
+        super().__init__()
         self.batches: dict[str, tuple[int, bytes]] = {}
         """By key: the place in the order of arrival, and the bytes."""
         self.moments: dict[str, float] = {}
@@ -38,50 +38,31 @@ class Receiver:
         self.after: Before = _nothing
         """Asked before the receipt of a batch that counts is sent."""
         self._order = itertools.count()
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._port = 0
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> "Receiver":
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    @property
-    def port(self) -> int:
-        """Give the port on the loopback address."""
-        return self._port
+        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """Give the address to deliver to."""
-        return f"http://127.0.0.1:{self._port}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     def arrived(self) -> list[tuple[int, bytes]]:
         """Give what came, each behind its place in the order of arrival."""
         return sorted(self.batches.values())
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    async def begin(self) -> int:
+        """Listen."""
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_post("/{path:.*}", self._take)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        self._loop.run_until_complete(runner.setup())
-        self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
-        self._port = runner.addresses[0][1]
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.close()
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def end(self) -> None:
+        """Listen no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         self.posts += 1

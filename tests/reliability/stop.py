@@ -17,7 +17,6 @@ from aiohttp import web
 from harness import DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
 from receiver import Receiver
 
-PER_CASE = 4
 FILE_SIZE = 10
 LAST_WORK = 1.0
 LAST_BREATH = 30.0
@@ -47,8 +46,7 @@ def one_life(gateway: Gateway, feed: Feed, seconds: float) -> tuple[float, float
 def run(asked: argparse.Namespace, folder: Path) -> Outcome:
     """Stop and start, then drain and add up."""
     chance = random.Random(asked.seed)
-    cases = -(-asked.transactions // PER_CASE)
-    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    cases, requests = messages.requests(asked.transactions)
     chance.shuffle(requests)
     feed = Feed(messages.packed(requests, FILE_SIZE))
     with Receiver() as receiver:
@@ -68,7 +66,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
         finally:
             feed.stop()
             gateway.make_sure_it_is_gone()
-        wrong = messages.Answers(receiver.arrived()).differences(cases, PER_CASE) + receiver.conflicts
+        wrong = messages.Answers(receiver.arrived()).differences(cases) + receiver.conflicts
     work, breath = (max(each) for each in zip(*lives, strict=True))
     wrong += [f"new work {work:.2f} s after SIGTERM"] if work > LAST_WORK else []
     wrong += [f"out {breath:.1f} s after SIGTERM"] if breath > LAST_BREATH else []

@@ -20,7 +20,6 @@ import messages
 from crowd import Caller, all_at_once
 from harness import BATCHES, Gateway, Outcome, Skip, prove
 
-PER_CASE = 20
 CALLS = "pwrite64,write,fdatasync,fsync,sendto,sendmsg,writev"
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. )?(\w+)(?:\(| resumed>)(.*)", re.DOTALL)
 # Overlapping: the end of an escape such as \1 before a digest looks like a part of it.
@@ -90,8 +89,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
     """Submit everything under strace and read along."""
     if shutil.which("strace") is None:
         raise Skip("STRACE", "strace is not installed (apt-get install strace)")
-    cases = -(-asked.submissions // PER_CASE)
-    files = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, asked.submissions + 1)]
+    cases, files = messages.requests(asked.submissions)
     trace = Trace({hashlib.sha256(each).hexdigest() for each in files})
     gateway = Gateway(folder)
     gateway.prepare(messages.cases(cases))

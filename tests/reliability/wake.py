@@ -24,7 +24,6 @@ from stop import slowly
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import holder_of
 
-PER_CASE = 4
 FILE_SIZE = 10
 
 
@@ -51,8 +50,7 @@ def sleep_through(victim: Gateway, other: Gateway, hurry: bool, seconds: float) 
 def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
     """Stop and wake one or the other, then drain and add up."""
     chance = random.Random(asked.seed)
-    cases = -(-asked.transactions // PER_CASE)
-    requests = [messages.interest_request(n, (n - 1) // PER_CASE + 1) for n in range(1, cases * PER_CASE + 1)]
+    cases, requests = messages.requests(asked.transactions)
     chance.shuffle(requests)
     feed = Feed(messages.packed(requests, FILE_SIZE))
     with Receiver() as receiver:
@@ -78,7 +76,7 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
             feed.stop()
             for gateway in pair:
                 gateway.make_sure_it_is_gone()
-        wrong = messages.Answers(receiver.arrived()).differences(cases, PER_CASE) + receiver.conflicts
+        wrong = messages.Answers(receiver.arrived()).differences(cases) + receiver.conflicts
     wrong += [f"{row[0]}: answered out of order" for row in pair[0].ask(DISORDER)]
     refused = sum((each.folder / "serve.log").read_text().count('"delivery.taken_over"') for each in pair)
     if refused == 0:
