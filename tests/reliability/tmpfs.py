@@ -26,6 +26,7 @@ FILE_SIZE = 50
 RESERVE = 16
 BALLAST = 20
 LARGE = 40
+PATIENCE = 240.0
 MEGABYTE = 1024 * 1024
 
 
@@ -96,7 +97,7 @@ def too_large(story: Story, data: Path) -> None:
     partial.write_bytes(os.urandom(LARGE * MEGABYTE))
     partial.rename(large)
     log = gateway.folder / "serve.log"
-    wait_until(lambda: b"intake.failed" in log.read_bytes(), 60, "a commit that meets a full disk")
+    wait_until(lambda: b"intake.failed" in log.read_bytes(), PATIENCE, "a commit that meets a full disk")
     # It is not taken in and not lost; here it is taken away again.
     large.unlink()
     (data / "another").unlink()
@@ -114,7 +115,7 @@ def all_gone(story: Story, data: Path) -> int:
     feeding.start()
     seen = story.refusals + story.failures
     size = ballast(data / "another", None)
-    wait_until(lambda: story.refusals + story.failures > seen + 3, 60, "a refusal without any room")
+    wait_until(lambda: story.refusals + story.failures > seen + 3, PATIENCE, "a refusal without any room")
     assert story.gateway.process is not None
     ended = story.gateway.process.poll()
     (data / "another").unlink()
@@ -150,11 +151,13 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
         wait_until(lambda: gateway.on_the_way() == 0, DRAIN_SECONDS, "the full gateway to drain")
         wrong = [] if story.hand_in() == 503 else ["it took in although there was no more room than before"]
         (data / "ballast").unlink()
-        room = wait_until(lambda: story.hand_in() == 202, 60, "it to take in again once there was room")
+        room = wait_until(lambda: story.hand_in() == 202, PATIENCE, "it to take in again once there was room")
         too_large(story, data)
-        after = wait_until(lambda: story.hand_in() == 202, 150, "it to take in again after a commit failed")
+        after = wait_until(
+            lambda: story.hand_in() == 202, PATIENCE, "it to take in again after a commit failed"
+        )
         all_gone(story, data)
-        again = wait_until(lambda: story.hand_in() == 202, 60, "it to take in again after all")
+        again = wait_until(lambda: story.hand_in() == 202, PATIENCE, "it to take in again after all")
         wait_until(lambda: gateway.on_the_way() == 0, DRAIN_SECONDS, "everything to leave")
         gateway.stop()
         arrived = messages.Answers(receiver.arrived())

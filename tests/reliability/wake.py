@@ -27,14 +27,26 @@ from csenet.gateway.wiring import holder_of
 FILE_SIZE = 10
 
 
-def sleep_through(victim: Gateway, other: Gateway, hurry: bool, seconds: float) -> float:
+def named(gateway: Gateway) -> str:
+    """Tell the name by which a gateway holds leases."""
+    return holder_of(load_settings(gateway.config, gateway.environment))
+
+
+def busy(pair: list[Gateway], feed: Feed) -> Gateway:
+    """Let more in until one of the two has a batch under way, and say which."""
+    names = {named(gateway): gateway for gateway in pair}
+    while True:
+        feed.allowed = min(feed.allowed + 2, len(feed.files))
+        for (holder,) in pair[0].ask("SELECT holder FROM lease WHERE kind = 'batch' AND until IS NOT NULL"):
+            return names[holder]
+        if feed.done:
+            raise SystemExit("everything was fed in and nothing under way: hand in more")
+
+
+def sleep_through(victim: Gateway, other: Gateway, hurry: bool) -> float:
     """Stop one, wait until the other holds all that it held, and let it go on; tell how long that took."""
     assert victim.process is not None
-    time.sleep(seconds)
-    holder = holder_of(load_settings(victim.config, victim.environment))
-    its = f"holder = '{holder}' AND until IS NOT NULL {OF_WORK}"
-    flying = f"SELECT count(*) FROM lease WHERE {its} AND kind = 'batch'"
-    wait_until(lambda: other.ask(flying)[0][0] > 0, DRAIN_SECONDS, "a batch to be under way", 0.0)
+    its = f"holder = '{named(victim)}' AND until IS NOT NULL {OF_WORK}"
     victim.process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     if hurry:
@@ -63,11 +75,10 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
                 gateway.up()
             feed.to(*pair)
             took = []
-            for number in range(1, asked.stops + 1):
-                feed.allowed = len(feed.files) * number // (asked.stops + 1)
-                victim = chance.choice(pair)
-                other = pair[1 - pair.index(victim)]
-                took.append(sleep_through(victim, other, bool(asked.hurry), chance.uniform(0.3, 1.5)))
+            for _ in range(asked.stops):
+                time.sleep(chance.uniform(0.0, 0.5))
+                victim = busy(pair, feed)
+                took.append(sleep_through(victim, pair[1 - pair.index(victim)], bool(asked.hurry)))
             feed.allowed = len(feed.files)
             wait_until(lambda: feed.done and pair[0].on_the_way() == 0, DRAIN_SECONDS, "everything to leave")
             for gateway in pair:
