@@ -38,8 +38,9 @@ pair-test: $(VENV)/.tools ## two gateways on one PostgreSQL, one of them killed 
 	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/postgres_pair.py --kills $(PAIR_KILLS) --transactions $(PAIR_TRANSACTIONS)
 
 EACH ?= 200
+ROUNDS ?= 5
 partners-test: $(VENV)/.tools ## 54 partners, one dead, one slow, one flapping: what the other 51 keep of their rate
-	$(PROVE)/partners.py --each $(EACH)
+	$(PROVE)/partners.py --each $(EACH) --rounds $(ROUNDS)
 
 MEGABYTES ?= 64
 tmpfs-test: $(VENV)/.tools ## fill the disk under a gateway; needs root, for a tmpfs of MEGABYTES

@@ -1,8 +1,9 @@
 """End the daemon by SIGTERM again and again under load: no new work after a second, out within thirty.
 
 Requests come in over several connections and every delivery takes a while.  At a random moment of each life
-SIGTERM comes.  A request that begins more than a second later may not be taken any more, the process has to
-end by itself with status 0, and what was acknowledged is answered once, after the next start if need be.
+SIGTERM comes.  A request that begins more than ``--last-work`` seconds later may not be taken any more; the
+process has to end by itself with status 0, and what was acknowledged is answered once, after the next start
+if need be.
 """
 
 import argparse
@@ -18,7 +19,6 @@ from harness import DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
 from receiver import Receiver
 
 FILE_SIZE = 10
-LAST_WORK = 1.0
 LAST_BREATH = 30.0
 
 
@@ -68,7 +68,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
             gateway.make_sure_it_is_gone()
         wrong = messages.Answers(receiver.arrived()).differences(cases) + receiver.conflicts
     work, breath = (max(each) for each in zip(*lives, strict=True))
-    wrong += [f"new work {work:.2f} s after SIGTERM"] if work > LAST_WORK else []
+    wrong += [f"new work {work:.2f} s after SIGTERM"] if work > asked.last_work else []
     wrong += [f"out {breath:.1f} s after SIGTERM"] if breath > LAST_BREATH else []
     figures = (
         f"{asked.stops} times SIGTERM while {len(requests)} transactions came in: the last request that was "
@@ -78,4 +78,4 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
 
 
 if __name__ == "__main__":
-    sys.exit(prove(run, __doc__, stops=20, transactions=4000, connections=4))
+    sys.exit(prove(run, __doc__, stops=20, transactions=4000, connections=4, last_work=1.0))

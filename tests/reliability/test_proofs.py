@@ -17,7 +17,7 @@ SHORT = {
     "rollover": "--messages 60",
     "proxy": "--transactions 120 --lies 10",
     "windows": "--step 0 --transactions 300",
-    "stop": "--stops 2 --transactions 120",
+    "stop": "--stops 2 --transactions 120 --last-work 10",
     "wake": "--stops 1 --transactions 200 --hurry 1",
     "overload": "--at-once 8 --seconds 2 --most 500",
 }
