@@ -35,6 +35,7 @@ from csenet.gateway.links import (
 from csenet.gateway.lock import DataLock
 from csenet.gateway.observe.notify import READY, STOPPING, ServiceManager
 from csenet.gateway.observe.observed import Observed
+from csenet.gateway.store.errors import out_of_reach
 from csenet.gateway.timed import timed_jobs
 from csenet.gateway.wiring import desk_of
 from csenet.gateway.work_rules_book import WorkRulesBook
@@ -61,6 +62,10 @@ _CLOSE_WAYS_IN = 2.0
 _WAYS_IN = ("intake", "fetching", "partners", "rules", "jobs", "sampler", "watchdog")
 _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
+
+
+# Seconds between two looks at a store that is gone.
+_LONGEST_STALL = 5.0
 
 
 class ListenError(GatewayError):
@@ -244,11 +249,25 @@ class GatewayApp:
 
     async def _settle(self, desk: Desk) -> None:
         """Decide what was accepted, whenever something was."""
+        failures = 0
         while not self._no_more_settling.is_set():
             desk.arrived.clear()
-            await desk.settle_pending()
+            try:
+                await desk.settle_pending()
+                failures = 0
+            except Exception as error:
+                if not out_of_reach(error):
+                    raise
+                # Nothing is lost: what was accepted is on disk, and is decided when the store is back.
+                failures += 1
+                await self._settle_later(error, min(2.0 ** min(failures, 5) / 2, _LONGEST_STALL))
+                continue
             if not self._no_more_settling.is_set():
                 await desk.wait_for_arrival()
+
+    async def _settle_later(self, error: Exception, seconds: float) -> None:
+        log.error("intake.settling_stalled", error_type=type(error).__name__, delay_seconds=seconds)
+        await first_of(self._no_more_settling.wait(), asyncio.sleep(seconds))
 
     async def _open_http(self, desk: Desk, store: Store, clock: Clock) -> None:
         """Listen; the port is known afterwards even if 0 was set."""

@@ -81,7 +81,8 @@ def dead_transaction(row: DeadRow) -> DeadTransaction:
     )
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Say that the gateway is alive, or ready to serve."""
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Say that the gateway is alive, or ready to serve; ``notes`` what to look at all the same."""
 
     status: str
+    notes: Sequence[str] = ()

@@ -201,6 +201,10 @@ class HealthBook(Protocol):
         """Say what keeps the gateway from serving."""
         ...
 
+    def notes(self) -> list[str]:
+        """Say what somebody should look at although the gateway serves."""
+        ...
+
 
 HEALTH: Final[web.AppKey[HealthBook]] = web.AppKey("health")
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")

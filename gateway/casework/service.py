@@ -46,7 +46,7 @@ async def get_readiness(request: web.Request) -> web.Response:
     except Exception as error:
         log.warning("http.not_ready", exc_info=error)
         raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.") from None
-    return reply(answers.Health(status="ready"))
+    return reply(answers.Health(status="ready", notes=[] if book is None else book.notes()))
 
 
 def _demand(problems: list[str], event: str) -> None:

@@ -59,6 +59,8 @@ async def examine(config: Path) -> AsyncIterator[Finding]:
     for finding in _partners(settings):
         yield finding
     yield await _clock(settings)
+    async for finding in asked(settings):
+        yield finding
     async for finding in _store(settings):
         yield finding
 
@@ -173,6 +175,35 @@ async def _clock(settings: Settings) -> Finding:
             part="clock", state="bad", what=what, do="Have the machine's clock set (chrony, timesyncd)."
         )
     return Finding(part="clock", state="well", what=what)
+
+
+async def asked(settings: Settings) -> AsyncIterator[Finding]:
+    """Ask the gateway that runs by these settings how it is; nothing is said where none answers."""
+    import aiohttp
+
+    http = settings.http
+    scheme = "http" if http.tls is None else "https"
+    host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - compared, not bound
+    # Whose certificate it shows is not the question here, and what it says is no secret.
+    connector = aiohttp.TCPConnector(ssl=False)
+    patience = aiohttp.ClientTimeout(total=_OFF_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=patience) as session,
+            session.get(f"{scheme}://{host}:{http.port}/readyz") as answer,
+        ):
+            told = await answer.json(content_type=None)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return
+    if answer.status != 200:
+        what = str(told.get("detail", f"answers {answer.status}")) if isinstance(told, dict) else "not ready"
+        yield Finding(part="gateway", state="bad", what=what, do="See the runbook: CsenetNotReady.")
+        return
+    yield Finding(part="gateway", state="well", what=f"runs on port {http.port} and is ready")
+    for note in told.get("notes", ()):
+        yield Finding(
+            part="gateway", state="look", what=note, do="csenet logs --level warning says since when."
+        )
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from csenet.gateway.observe import machine
+from csenet.gateway.observe.steadiness import Steadiness
 
 if TYPE_CHECKING:
     from csenet.gateway.settings.loading import Settings
@@ -34,6 +35,7 @@ class Health:
         self._keys = tuple(keys_of(settings))
         self._valid_for = settings.observe.sample_seconds * _SAMPLES
         self._written: tuple[bool, float] | None = None
+        self.steadiness: Steadiness | None = None
 
     def note_commit(self, ok: bool) -> None:
         """Remember whether a commit was just possible."""
@@ -42,6 +44,10 @@ class Health:
     def ended(self) -> list[str]:
         """Name the background tasks that ended."""
         return sorted(name for name, task in self.tasks().items() if task.done())
+
+    def notes(self) -> list[str]:
+        """Say what somebody should look at although work may come: a slow disk, a clock that jumped."""
+        return [] if self.steadiness is None else self.steadiness.notes()
 
     def not_alive(self) -> list[str]:
         """Say what makes a restart necessary; nothing if the gateway is alive."""

@@ -44,6 +44,7 @@ PARTS: Final = (
     "notice",
     "partners",
     "receipt",
+    "store",
 )
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 

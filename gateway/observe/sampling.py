@@ -14,6 +14,7 @@ from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.observe import certificates, looking, machine
 from csenet.gateway.observe.looking import Seen
 from csenet.gateway.observe.registry import WAITING
+from csenet.gateway.observe.steadiness import Steadiness
 from csenet.gateway.store import timed_runs
 from csenet.gateway.timed import LEDGER_CHECK
 from csenet.handlers.policy.kept_duties import SIDES
@@ -52,6 +53,12 @@ class Sampler:
         self._windows, self._lag, self._partners = windows, lag, partners
         self._expected = _expected(settings, desk)
         self._started = clock.now()
+        self.steadiness = health.steadiness = Steadiness(
+            clock.now,
+            log,
+            jump_seconds=settings.observe.clock_jump_seconds,
+            slow_seconds=settings.observe.slow_commit_seconds,
+        )
         self._sampled = time.monotonic()
         self._compared = _LONG_AGO
         self._failed: set[str] = set()
@@ -75,6 +82,7 @@ class Sampler:
             await self._look_around()
 
     async def _look_around(self) -> None:
+        self.steadiness.tick()
         for name, look in (
             ("write", self._write),
             ("store", self._store),
@@ -110,11 +118,14 @@ class Sampler:
         begun = time.monotonic()
         try:
             audit_takes = await looking.try_to_write(self._desk.store, self._clock.now())
-        except Exception:
+        except Exception as error:
             self._written(False)
+            self.steadiness.lost(error)
             self._metrics.clear("csenet_audit_writable")
             raise
-        self._metrics.observe("csenet_store_commit_seconds", time.monotonic() - begun)
+        took = time.monotonic() - begun
+        self._metrics.observe("csenet_store_commit_seconds", took)
+        self.steadiness.committed(took)
         self._written(True)
         self._metrics.set("csenet_audit_writable", float(audit_takes))
 

@@ -45,6 +45,8 @@ class ObserveSection(Section):
     token_file: ReadableFile | None = None
     sample_seconds: Seconds = 15.0
     expected: ExpectedWindows = ExpectedWindows()
+    clock_jump_seconds: Seconds = 5.0
+    slow_commit_seconds: Seconds = 1.0
     oldest_intake: LengthOfTime = timedelta(hours=1)
     oldest_outbox: LengthOfTime = timedelta(days=1)
     backup_folder: Path | None = None

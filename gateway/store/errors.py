@@ -15,3 +15,11 @@ class SealingError(StoreError):
 
 class SealBroken(StoreError):  # noqa: N818 - names what happened
     """Report content that is not what was sealed in its place."""
+
+
+def out_of_reach(error: BaseException) -> bool:
+    """Say whether an error is the database's or the disk's, which may mend by itself, and not the code's."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    drivers = type(error).__module__.partition(".")[0] in ("asyncpg", "sqlite3", "aiosqlite")
+    return drivers or isinstance(error, OSError | SQLAlchemyError)
