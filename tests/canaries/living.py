@@ -147,19 +147,19 @@ async def _arrivals(world: World, people: People, kept: Kept, wanted: int) -> No
     batch: list[bytes] = []
     number = 0
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {secret}"}) as session:
-        while people.made < wanted:
+        while people.made < wanted or number < 2:
             for tx in traffic(people, max(10, min(100, wanted // 20)), today):
                 raw = transaction.write(tx, Direction.FROM_SERVER)
                 batch.append(_spoilt(raw, len(batch)))
             payload, number = b"\n".join(batch) + b"\n", number + 1
             payload = _renumbered(payload, number)
             batch = []
-            if number % 3 == 2:
+            if number % 3 == 1:
                 inbox = world.minnesota.folder / "in"
                 (inbox / f".canaries-{number}").write_bytes(payload)
                 (inbox / f".canaries-{number}").rename(inbox / f"canaries-{number}.txt")
                 continue
-            for _ in range(1 + (number == 1)):
+            for _ in range(1 + (number == 2)):
                 async with session.post(world.minnesota.office.url + PATH, data=payload) as answer:
                     kept.keep("answers", await answer.read())
 
