@@ -36,9 +36,9 @@ def open_(file: Path, output: Path, reason: str, config: Path) -> None:
 
     The record of who saw what says so before anything is written. Delete the file when it has served.
     """
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call, reader_at
     from csenet.gateway.intake.archive import opened
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import SHOWN, Look
 
     if not 8 <= len(reason.strip()) <= 200:
@@ -47,8 +47,8 @@ def open_(file: Path, output: Path, reason: str, config: Path) -> None:
     look = Look(unmask=True, purpose=reason.strip(), channel="cli")
 
     async def record(desk: Desk) -> None:
-        person = system_person()
-        await reader_at(desk).record(person, "archive.read", ["archive"], look, outcome=SHOWN)
+        objects = [f"archive {file.name}"]
+        await reader_at(desk).record(acting(), "archive.read", objects, look, outcome=SHOWN)
 
     run(call(config, record))
     _write(output, data)

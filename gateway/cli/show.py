@@ -83,14 +83,14 @@ def _to_pdf(transaction: str, config: Path, file: Path, *, unmask: bool, reason:
 
 async def _paper(desk: Any, identifier: str, unmask: bool, reason: str) -> bytes | None:
     """Make the PDF; that it was taken out is on record first."""
+    from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
     from csenet.gateway.console import detail as page
     from csenet.gateway.console import paper
     from csenet.gateway.desk import views, views_story
-    from csenet.gateway.people.person import system_person
     from csenet.gateway.people.reading import SHOWN, Look
 
-    reader, person = reader_at(desk), system_person()
+    reader, person = reader_at(desk), acting()
     look = Look(unmask=unmask, purpose=reason, channel="export pdf")
     found = await reader.transaction(person, identifier, look)
     if found is None:
