@@ -22,6 +22,7 @@ from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.disclosing import refused_now
 from csenet.gateway.errors import GatewayError, TaskCrashed
 from csenet.gateway.intake.folder import FolderIntake
+from csenet.gateway.intake.readiness import Signs
 from csenet.gateway.jobs import Jobs
 from csenet.gateway.links import (
     partner_book_of,
@@ -193,6 +194,11 @@ class GatewayApp:
                 full=full,
                 keys=keys,
                 take_receipt=self.desk.take_receipt,
+                signs=Signs(
+                    stable_seconds=folder.stable_seconds,
+                    lock_suffix=folder.lock_suffix,
+                    done_suffix=folder.done_suffix,
+                ),
             )
             self._spawn("intake", intake.run(self._no_more_intake))
         fetching = sftp_intake_of(self.settings, self.desk, self.clock, told, self._pressure.disk_full)

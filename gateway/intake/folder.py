@@ -1,7 +1,8 @@
 """Take files from a folder: keep, decide, write the receipt, archive.
 
-A file is complete when it is renamed into the folder.  Each step can be repeated, and the file leaves the
-folder last, so a crash anywhere is mended by doing the same again: the store knows the bytes it has seen.
+A file is complete when it is renamed into the folder, or when the signs that are set say so (`Readiness`).
+Each step can be repeated, and the file leaves the folder last, so a crash anywhere is mended by doing the
+same again: the store knows the bytes it has seen.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from csenet.gateway.desk.receipts import NAMES
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.intake.archive import RECEIPT, SEALED, seal_in_place, unsealed
 from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
+from csenet.gateway.intake.readiness import Readiness, Signs
 from csenet.gateway.store.wrapping import WrappingKeys
 
 # Not transactions: what is still being written, and what a sender lays beside a file to tell of it.
@@ -60,12 +62,14 @@ class FolderIntake:
         full: Callable[[], bool] = lambda: False,
         keys: WrappingKeys | None = None,
         take_receipt: TakeReceipt | None = None,
+        signs: Signs = Signs(),  # noqa: B008 - cannot change
     ) -> None:
         """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given.
 
         While ``full`` says so, files stay where they are.  With ``keys`` what is put away is sealed.
-        ``take_receipt`` gets receipts for our batches.
+        ``take_receipt`` gets receipts for our batches.  ``signs`` tell which files are whole.
         """
+        self._readiness = Readiness(signs, clock)
         self._keys = keys
         self._take_receipt = take_receipt
         self._full = full
@@ -83,6 +87,7 @@ class FolderIntake:
         """Take files until ``stop`` is set; the file in hand is finished first."""
         await asyncio.to_thread(self._make_folders)
         await asyncio.to_thread(self._seal_the_rest)
+        await asyncio.to_thread(self._readiness.sweep, self._path)
         watcher = asyncio.create_task(self._notice(stop)) if self._watch else None
         try:
             while not stop.is_set():
@@ -102,24 +107,30 @@ class FolderIntake:
         if self._full():
             return taken
         try:
-            files = await asyncio.to_thread(self._complete_files)
+            files, receipts = await asyncio.to_thread(self._look)
         except OSError as error:
             self._log.error("intake.folder_unreadable", error_type=type(error).__name__)
             return 0
-        here = {file.name for file in (*files, *await asyncio.to_thread(self._receipts))}
+        here = {file.name for file in (*files, *receipts)}
         self._troubles = {name: each for name, each in self._troubles.items() if name in here}
-        await self._take_receipts()
+        await self._take_receipts(receipts)
         for file in files:
             if (stop is not None and stop.is_set()) or self._full():
                 break
             taken += await self._try(file)
         return taken
 
-    async def _take_receipts(self) -> None:
+    def _look(self) -> tuple[list[Path], list[Path]]:
+        """List what may be read now: files, and receipts for our batches."""
+        files, receipts = self._complete_files(), self._receipts()
+        whole = set(self._readiness.whole((*files, *receipts)))
+        return [file for file in files if file in whole], [file for file in receipts if file in whole]
+
+    async def _take_receipts(self, receipts: list[Path]) -> None:
         """Take the receipts for our batches that lie here; any other sidecar is passed over as ever."""
         if self._take_receipt is None:
             return
-        for file in await asyncio.to_thread(self._receipts):
+        for file in receipts:
             trouble = self._troubles.get(file.name)
             if trouble is not None and self._clock.now() < trouble.due:
                 continue
@@ -127,6 +138,7 @@ class FolderIntake:
                 raw = await asyncio.to_thread(file.read_bytes)
                 await self._take_receipt(raw, way="file", name=file.name)
                 await asyncio.to_thread(file.rename, free_name(self._archive, file.name))
+                await asyncio.to_thread(self._readiness.put_away, file)
             except Exception as error:
                 self._failed(file, error, trouble)
             else:
@@ -159,6 +171,8 @@ class FolderIntake:
     async def _take(self, file: Path) -> None:
         before = await asyncio.to_thread(_identity, file)
         raw = await asyncio.to_thread(file.read_bytes)
+        if await asyncio.to_thread(_identity, file) != before:
+            raise FileChanged(file.name)
         receipt = await self._desk.accept(raw, source="folder", name=file.name)
         await self._desk.settle(receipt.file_id)
         await asyncio.to_thread(self._put_away, file, before, receipt)
@@ -181,6 +195,7 @@ class FolderIntake:
         file.rename(target)
         sync_folder(self._archive)
         sync_folder(self._path)
+        self._readiness.put_away(file)
         self._seal(target)
 
     def _seal_the_rest(self) -> None:
@@ -207,7 +222,8 @@ class FolderIntake:
         """List the files to take, oldest first, names deciding where the times are equal."""
         found = []
         for entry in self._path.iterdir():
-            if entry.name.startswith(".") or entry.name.endswith(PASSED_OVER) or not entry.is_file():
+            passed_over = entry.name.startswith(".") or entry.name.endswith(PASSED_OVER)
+            if passed_over or self._readiness.is_sidecar(entry.name) or not entry.is_file():
                 continue
             found.append((entry.stat().st_mtime_ns, entry.name, entry))
         return [entry for _, _, entry in sorted(found)]

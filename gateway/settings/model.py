@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from csenet.gateway.delivery import patience
 from csenet.gateway.settings.audit import AuditSection
+from csenet.gateway.settings.intake import IntakeFolder as IntakeFolder
 from csenet.gateway.settings.jobs import DutiesSection, JobsSection
 from csenet.gateway.settings.kinds import (
     LengthOfTime,
@@ -68,14 +69,6 @@ class StoreSection(Section):
     """
 
     url: str | None = Field(default=None, repr=False)
-
-
-class IntakeFolder(Section):
-    """Name the folder into which the exchange's files are renamed."""
-
-    path: Path
-    archive: Path | None = None
-    poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
 
 
 class Sftp(Section):

@@ -17,6 +17,7 @@ import structlog
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.intake.folder import FolderIntake
+from csenet.gateway.intake.readiness import Signs
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -88,8 +89,11 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def intake(desk: Desk, folder: Path, clock: ManualClock, *, watch: bool = False) -> FolderIntake:
-    return FolderIntake(desk, folder, None, 1.0, clock, structlog.get_logger(), watch=watch)
+def intake(
+    desk: Desk, folder: Path, clock: ManualClock, *, watch: bool = False, signs: Signs | None = None
+) -> FolderIntake:
+    log = structlog.get_logger()
+    return FolderIntake(desk, folder, None, 1.0, clock, log, watch=watch, signs=signs or Signs())
 
 
 def drop(folder: Path, name: str, data: bytes, *, age: int = 0) -> None:
