@@ -18,6 +18,8 @@ from csenet.gateway.cli.common import Refused, Unusable
 from csenet.gateway.people.rights import OPEN, Right, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from csenet.gateway.clock import Clock
     from csenet.gateway.people.person import Person
     from csenet.gateway.people.signing import Caller
@@ -83,6 +85,17 @@ async def _refusal(store: Store, clock: Clock, person: Person, words: list[str])
     row = row_of(
         person, "command.refused", [f"csenet {' '.join(words)}"], Look(channel="cli"), outcome=REFUSED
     )
+    async with store.begin() as conn:
+        await audit.add(conn, [{"at": clock.now(), **row}])
+
+
+async def note_out_of_scope(store: Store, clock: Clock, objects: Sequence[str]) -> None:
+    """Write down that somebody tried what is another office's."""
+    from csenet.gateway.people.reading import OUT_OF_SCOPE, Look, row_of
+    from csenet.gateway.store import audit
+
+    words = words_of(click.get_current_context(silent=True))
+    row = row_of(acting(), ".".join(words), objects, Look(channel="cli"), outcome=OUT_OF_SCOPE)
     async with store.begin() as conn:
         await audit.add(conn, [{"at": clock.now(), **row}])
 

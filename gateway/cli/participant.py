@@ -140,9 +140,9 @@ def _print(made: Enrolled, as_json: bool) -> None:
 
 async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
     """Do something to the participants of a store; what it refuses is told and ends with 1."""
-    from csenet.gateway.cli.acting import acting, find_out
+    from csenet.gateway.cli.acting import acting, find_out, note_out_of_scope
     from csenet.gateway.clock import SystemClock
-    from csenet.gateway.participant.enrolling import Enrolling, ParticipantError
+    from csenet.gateway.participant.enrolling import Enrolling, OutOfSight, ParticipantError
     from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import agency_from, open_bare
 
@@ -152,5 +152,8 @@ async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
         await find_out(settings, store, clock)
         try:
             return await work(Enrolling(store, clock, acting().scope))
+        except OutOfSight as error:
+            await note_out_of_scope(store, clock, error.objects)
+            raise Refused(str(error)) from None
         except ParticipantError as error:
             raise Refused(str(error)) from None

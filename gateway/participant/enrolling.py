@@ -22,11 +22,22 @@ _LONGEST_TYPED: Final = 32
 _BLANKS: Final = str.maketrans("", "", " -")
 
 
+_NO_CASE: Final = "there is no such case; the case system has to tell its facts first"
+_NOT_SEEN: Final = "this participant does not see that case"
 _NOBODY: Final = "there is no such participant, or they were revoked"
 
 
 class ParticipantError(GatewayError):
     """Report a participant that cannot be let in or changed, and why."""
+
+
+class OutOfSight(ParticipantError):  # noqa: N818 - read as an outcome
+    """Report a try at a case, or at somebody of a case, of another office; told as if there were none."""
+
+    def __init__(self, text: str, objects: Sequence[str]) -> None:
+        """Keep what was tried, for the record."""
+        super().__init__(text)
+        self.objects = tuple(objects)
 
 
 class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +116,9 @@ class Enrolling:
         pin = _new_pin() if number is None else None
         kept = None if pin is None else await hashed_pin(pin)
         async with self._store.begin() as conn:
-            if not await cases.load(conn, [case_id]) or not await self._sees(conn, [case_id]):
-                raise ParticipantError("there is no such case; the case system has to tell its facts first")
+            if not await cases.load(conn, [case_id]):
+                raise ParticipantError(_NO_CASE)
+            await self._must_see(conn, [case_id], _NO_CASE)
             for other in await participants.of_case(conn, case_id):
                 if other["role"] == role:
                     raise ParticipantError(
@@ -166,11 +178,11 @@ class Enrolling:
             if case_id is None:
                 await participants.change(conn, row["id"], revoked_at=now)
                 await self._note(conn, "participant.revoked", row, actor)
-            elif await participants.take_case(conn, row["id"], case_id):
+            elif await self._may_take(conn, row, case_id):
                 detail = {"objects": [f"case {case_id}"]}
                 await self._note(conn, "participant.case_taken", row, actor, detail, case_id)
             else:
-                raise ParticipantError("this participant does not see that case")
+                raise ParticipantError(_NOT_SEEN)
             await participants.end(conn, now, row_id=row["id"])
 
     async def list(self, case_id: str | None = None) -> list[ParticipantView]:
@@ -196,16 +208,24 @@ class Enrolling:
         if row is None or row["revoked_at"] is not None:
             raise ParticipantError(_NOBODY)
         theirs = [each["case_id"] for each in await participants.cases_of(conn, row["id"])]
-        if not await self._sees(conn, theirs):
-            raise ParticipantError(_NOBODY)
+        await self._must_see(conn, theirs, _NOBODY)
         return row
+
+    async def _may_take(self, conn: AsyncConnection, row: dict[str, Any], case_id: str) -> bool:
+        """Take a case from a participant; they may have others, of other offices, that are not ours."""
+        await self._must_see(conn, [case_id], _NOT_SEEN)
+        return await participants.take_case(conn, row["id"], case_id)
+
+    async def _must_see(self, conn: AsyncConnection, case_ids: Sequence[str], text: str) -> None:
+        if not await self._sees(conn, case_ids):
+            raise OutOfSight(text, [f"case {each}" for each in case_ids])
 
     async def _sees(self, conn: AsyncConnection, case_ids: Sequence[str]) -> bool:
         """Tell whether any of these cases is there for whoever acts; one without an office is everybody's."""
         if self._offices is None:
             return True
         owners = await cases.offices(conn, case_ids)
-        return any(owners.get(each) in (None, *self._offices) for each in case_ids)
+        return any((owners.get(each) or "") in {"", *self._offices} for each in case_ids)
 
     async def _note(
         self,

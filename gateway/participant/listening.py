@@ -12,6 +12,7 @@ from aiohttp import web
 from csenet.gateway.casework import middleware
 from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.errors import GatewayError
+from csenet.gateway.headers import protect
 from csenet.gateway.participant.api import add_api
 from csenet.gateway.participant.site import SITE, Site
 from csenet.gateway.participant.web import add_pages
@@ -37,6 +38,7 @@ def add_participants(app: web.Application, site: Site) -> None:
 def participant_app(site: Site) -> web.Application:
     """Build an application that offers nothing else."""
     app = web.Application(middlewares=[middleware.outermost], client_max_size=_LARGEST_BODY)
+    protect(app)
     app[LIMITS] = Limits(body_bytes=_LARGEST_BODY, batch_bytes=_LARGEST_BODY)
     add_participants(app, site)
     return app

@@ -34,12 +34,7 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
+_HEADERS: Final = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
 _OVER: Final = "Your visit has ended. Please sign in again."
 _ELSEWHERE: Final = "This page is too old. Please try again."
 

@@ -18,6 +18,7 @@ from sqlalchemy import update
 from csenet.gateway import log
 from csenet.gateway.cli import main
 from csenet.gateway.cli.acting import FILE_VARIABLE
+from csenet.gateway.participant.enrolling import Enrolling
 from csenet.gateway.people import passwords
 from csenet.gateway.people.system import system_user
 from csenet.gateway.settings.loading import load_settings
@@ -145,6 +146,40 @@ def test_who_signed_in_sees_their_offices_and_is_recorded(place: Path) -> None:
     ):
         assert line in kept
     assert not any(actor == system_user() and action == "transaction.read" for actor, action, _ in kept)
+
+
+def test_participants_of_another_office_are_not_there_and_the_try_is_recorded(place: Path) -> None:
+    def numbered(*words: str) -> str:
+        result = invoke("participant", *words, "--json")
+        assert result.exit_code == 0, result.output
+        return str(json.loads(result.stdout)["number"])
+
+    async def own(store: Store, desk: Any) -> None:
+        made = Enrolling(store, desk.clock)
+        for case_id, role in (("MN1", "cp"), ("MN2", "cp")):
+            numbers.append((await made.enrol(case_id, role, actor="test")).number)
+        await made.enrol("MN2", "ncp", number=numbers[0], actor="test")
+
+    numbers: list[str] = []
+    with_desk(own)
+    both, south = numbers
+    assert invoke("participant", "list").exit_code == 2, "nobody signed in"
+    assert signed_in().exit_code == 0
+    assert numbered("enrol", "--case", "MN1", "--role", "ncp")
+    listed = json.loads(invoke("participant", "list", "--json").stdout)
+    assert both in [each["number"] for each in listed]
+    assert {one["case_id"] for each in listed for one in each["cases"]} == {"MN1"}
+    tries = [
+        ("enrol", "--case", "MN2", "--role", "ncp"),
+        *((word, south) for word in ("reset-pin", "lock", "unlock", "revoke")),
+        ("revoke", both, "--case", "MN2"),
+    ]
+    for words in tries:
+        assert invoke("participant", *words).exit_code == 1, words
+    kept = [
+        row["action"] for row in record() if row["detail"] and row["detail"].get("outcome") == "out of scope"
+    ]
+    assert sorted(kept) == sorted(f"participant.{words[0]}" for words in tries)
 
 
 def test_a_wrong_password_or_code_lets_nobody_in(place: Path) -> None:
