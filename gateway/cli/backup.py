@@ -189,7 +189,7 @@ def _keys(settings: Settings, passphrase: Path | None) -> WrappingKeys:
     from csenet.gateway.wiring import wrapping_keys_of
 
     if passphrase is not None:
-        return Passphrase(passphrase)
+        return Passphrase(passphrase, approved=settings.gateway.fips)
     keys = wrapping_keys_of(settings)
     if keys is None or keys.present() is None:
         raise Unusable("there is no wrapping key to seal a backup with; name a --passphrase-file")

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from csenet.gateway import fips
+from csenet.gateway.backup import BackupError, passphrase
+from csenet.gateway.backup.passphrase import Passphrase
+from csenet.gateway.cli.backup import _keys
 from csenet.gateway.people import passwords
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import desk_of, open_bare
@@ -73,3 +76,26 @@ async def test_with_it_the_store_opens_and_passwords_are_pbkdf2(
 def test_the_libraries_of_this_machine_are_asked() -> None:
     assert fips.python_keeps_to_it() in (True, False)
     assert fips.package_keeps_to_it() in (True, False)
+
+
+def test_a_passphrase_goes_by_what_is_approved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(passphrase._COST, "n", 1 << 4)
+    file = tmp_path / "words"
+    file.write_text("correct horse battery staple\n")
+    old, approved = Passphrase(file), Passphrase(file, approved=True)
+    before, now = (each.wrap(bytes(32), b"about") for each in (old, approved))
+    assert (before.by, now.by) == ("passphrase", "passphrase pbkdf2-sha512")
+    assert old.unwrap(before, b"about") == old.unwrap(now, b"about") == bytes(32)
+    with pytest.raises(BackupError, match="scrypt"):
+        approved.unwrap(before, b"about")
+    monkeypatch.delattr(passphrase, "Scrypt")
+    assert approved.unwrap(now, b"about") == bytes(32), "scrypt is not asked for"
+
+
+def test_the_command_takes_that_way_where_fips_is_demanded(settings: Path, tmp_path: Path) -> None:
+    file = tmp_path / "words"
+    file.write_text("correct horse battery staple\n")
+    demanded = load_settings(settings, {})
+    assert _keys(demanded, file).present() == passphrase.APPROVED
+    settings.write_text(settings.read_text().replace("fips = true", "fips = false"))
+    assert _keys(load_settings(settings, {}), file).present() == passphrase.NAME
