@@ -26,6 +26,7 @@ from csenet.gateway.console.part import add_console
 from csenet.gateway.console.sign_in import add_sign_in
 from csenet.gateway.console.sign_in_openid import add_openid
 from csenet.gateway.delivery.windows import Windows
+from csenet.gateway.headers import protect
 from csenet.gateway.people.openid import OpenId
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.signing import Signing
@@ -52,6 +53,7 @@ def build_app(
     app = web.Application(
         middlewares=[middleware.outermost, middleware.authorization], client_max_size=bounds.batch_bytes
     )
+    protect(app)
     app[DESK] = desk
     app[STORE] = store
     app[READER] = Reader(desk, store, clock)

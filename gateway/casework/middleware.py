@@ -1,4 +1,4 @@
-"""Wrap each request: correlation ID, security headers, access log, problem documents, authorization."""
+"""Wrap each request: correlation ID, access log, problem documents, authorization."""
 
 from __future__ import annotations
 
@@ -27,33 +27,27 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CORRELATION: Final = web.RequestKey("correlation", str)
 _ACCEPTABLE_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 _PLAIN: Final = {
     401: "Please sign in: your sign-in has ended, or there was none.",
     403: "Your role does not allow this. If it should, ask an administrator for the role.",
     404: "There is nothing at this address. The pages that exist are in the menu.",
     405: "This address is not meant to be opened like that. The pages that exist are in the menu.",
 }
-_API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 log = structlog.get_logger("csenet.gateway.http")
 
 
 @web.middleware
 async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its correlation ID, answer it, put on the common headers and log it."""
+    """Give the request its correlation ID, answer it and log it."""
     correlation_id = _correlation_id(request)
     request[CORRELATION] = correlation_id
     started = time.perf_counter()
     # aiohttp serves all requests of a connection in one task: what is bound here must be unbound again.
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
         response = await _answer(request, handler)
-        _put_headers(request, response, correlation_id)
+        if not response.prepared:
+            response.headers["X-Correlation-ID"] = correlation_id
         _write_log(request, response, time.perf_counter() - started)
     return response
 
@@ -110,18 +104,6 @@ def _correlation_id(request: web.Request) -> str:
     """Take the caller's X-Request-ID if it is harmless, otherwise make one."""
     offered = request.headers.get("X-Request-ID", "")
     return offered if _ACCEPTABLE_ID.fullmatch(offered) else str(uuid.uuid4())
-
-
-def _put_headers(request: web.Request, response: web.StreamResponse, correlation_id: str) -> None:
-    """Add the headers that every answer carries, unless the view chose its own."""
-    if response.prepared:
-        return
-    response.headers["X-Correlation-ID"] = correlation_id
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", _API_POLICY)
-    if request.path.startswith("/v1") or response.status >= 400:
-        response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _write_log(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
