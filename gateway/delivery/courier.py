@@ -199,9 +199,14 @@ class Courier:
         self._ready.set()
 
     async def _something_happens(self, held_up: bool) -> None:
-        """Wait until something was queued, has landed, or may set out after having been held up."""
+        """Wait until something was queued, has landed, or may set out after having been held up.
+
+        What a gateway that is gone leaves on a shared database tells nobody, so it is looked for meanwhile.
+        """
         if held_up:
             await first_of(self._ready.wait(), self._crew.clock.sleep(self._crew.pace.wait()))
+        elif self._store.shared and len(self._flights) < self._parallel:
+            await first_of(self._ready.wait(), self._crew.clock.sleep(_LOOK_AGAIN))
         else:
             await self._ready.wait()
 

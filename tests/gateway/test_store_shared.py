@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import date
+from typing import Any
 
 import pytest
 import structlog
@@ -19,7 +20,7 @@ from csenet.gateway.store import claims, dead, leases, outbox
 from csenet.gateway.store.engine import Store, open_store
 
 from .conftest import LEDGER, NOON, QUIET, arriving, facts, lines
-from .couriers import NOW, Scripted, queue, statuses
+from .couriers import NOW, Scripted, queue, statuses, until
 
 pytestmark = pytest.mark.slow
 
@@ -176,8 +177,8 @@ class Destination(Scripted):
         return await super().deliver(parcel, spooled)
 
 
-def courier(store: Store, to: Destination, clock: ManualClock, batch_size: int = 3) -> Courier:
-    settings = CourierSettings(jurisdiction="27", batch_size=batch_size, lease_seconds=LEASE)
+def courier(store: Store, to: Destination, clock: ManualClock, **more: Any) -> Courier:
+    settings = CourierSettings(jurisdiction="27", lease_seconds=LEASE, **{"batch_size": 3, **more})
     return Courier(store, to, clock, settings, structlog.get_logger())
 
 
@@ -240,6 +241,26 @@ async def test_a_dead_couriers_batch_is_taken_over_as_it_was_when_its_lease_runs
     async with pair[0].read() as conn:
         tries = (await conn.execute(text("SELECT outcome FROM attempt ORDER BY id"))).scalars().all()
     assert tries == ["started", "delivered", "delivered"], "who woke up late could settle nothing"
+    assert set((await statuses(pair[0])).values()) == {"delivered"}
+
+
+async def test_a_dead_couriers_batch_is_taken_over_by_one_that_waits_for_an_answer(
+    pair: tuple[Store, Store],
+) -> None:
+    clock, stopped, slow = ManualClock(NOW), Destination(), Destination()
+    await queue(pair[0], "A")
+    stopped.hang = {"CSENET-27-000000000001.txt"}
+    flight = asyncio.create_task(courier(pair[0], stopped, clock).deliver_waiting())
+    await stopped.hanging.wait()
+    await queue(pair[0], "B", first=2)
+    slow.hang = {"CSENET-27-000000000002.txt"}
+    waiting = asyncio.create_task(courier(pair[1], slow, clock, parallel=2).deliver_waiting())
+    await slow.hanging.wait()
+    clock.advance(LEASE)
+    await until(lambda: left(slow) == [1])
+    for each in (stopped, slow):
+        each.wake.set()
+    await asyncio.gather(flight, waiting)
     assert set((await statuses(pair[0])).values()) == {"delivered"}
 
 
