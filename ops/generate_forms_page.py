@@ -102,7 +102,7 @@ def flat() -> Iterator[str]:
     yield f"set) too. What is written has blocks of at most {framing.LONGEST_RECORD} bytes (`--block-size`)"
     yield "and spans a record only if no block can hold it. `csenet validate`, `replay` and `generate` take"
     yield "the same options. Files that reach the daemon are recognised likewise, the exchange's error files"
-    yield "among them; batches leave as `delivery.framing` and `delivery.encoding` say."
+    yield "among them, and so is XML; batches leave flat, as `delivery.framing` and `delivery.encoding` say."
     yield ""
 
 

@@ -118,7 +118,10 @@ def _body(operation: Operation, component: str) -> Schema:
     content: Schema = {"schema": schemas.reference(component)}
     if operation.body_examples:
         content["examples"] = {name: {"value": value} for name, value in operation.body_examples.items()}
-    return {"required": True, "content": {operation.body_media: content}}
+    return {
+        "required": True,
+        "content": dict.fromkeys((operation.body_media, *operation.other_media), content),
+    }
 
 
 def _responses(operation: Operation) -> Schema:
@@ -153,7 +156,7 @@ def _problem_statuses(operation: Operation) -> set[int]:
         found.add(400)
     if operation.body is not None:
         found |= {400, 413}
-        found |= {415, 422} if operation.body_media == JSON else set()
+        found |= {415, 422} if operation.body_media == JSON or operation.other_media else set()
     return found
 
 

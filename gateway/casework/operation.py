@@ -12,6 +12,8 @@ JSON: Final = "application/json"
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
 FLAT: Final = "application/octet-stream"
+XML: Final = "application/xml"
+CMS: Final = "application/pkcs7-mime"
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...] = ()
     body: str | None = None
     body_media: str = JSON
+    other_media: tuple[str, ...] = ()
     body_examples: dict[str, Any] = {}
     answers: dict[int, Answer]
     problems: tuple[int, ...] = ()

@@ -16,12 +16,14 @@ from csenet.gateway.casework import (
 )
 from csenet.gateway.casework.operation import (
     CASE_ID,
+    CMS,
     FLAT,
     HTML,
     IDEMPOTENCY_KEY,
     JSON,
     PURPOSE,
     TEXT,
+    XML,
     Answer,
     Operation,
     Parameter,
@@ -317,9 +319,14 @@ OPERATIONS: Final = (
         path="/v1/exchange/batches",
         tag="Exchange",
         summary="Hand over a file from the exchange",
-        description="The receipt is given when the bytes are on disk. The same bytes again change nothing.",
+        description=(
+            "Flat or XML (urn:csenet-gateway:transactions:1), told by how it begins; or either in CMS, where "
+            "certificates are agreed. The receipt is given when the bytes are on disk. The same bytes again "
+            "change nothing. What in a batch cannot be read becomes work for a person, the rest is decided."
+        ),
         body="Batch",
         body_media=FLAT,
+        other_media=(XML, CMS),
         answers={
             200: Answer(description="Kept before.", schema="Receipt", example=examples.RECEIPT),
             202: Answer(description="Kept.", schema="Receipt", example=examples.RECEIPT),

@@ -124,7 +124,7 @@ def components() -> dict[str, Schema]:
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",
-        "description": "A file from the exchange in flat form, byte for byte.",
+        "description": "A file from the exchange, flat, XML or in CMS, byte for byte.",
     }
     found["OpenApi"] = {"type": "object", "description": "An OpenAPI 3.1 document."}
     found["Page"] = {"type": "string", "description": "Text, such as HTML."}

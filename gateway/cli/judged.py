@@ -8,7 +8,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
-from csenet.codecs import xmlform
+from csenet.codecs import anyform, xmlform
 from csenet.codecs.errorfile import ErrorReading
 from csenet.codecs.errors import Problem
 from csenet.codecs.flatfile import Record
@@ -18,7 +18,6 @@ from csenet.codecs.validation_whole import examine
 from csenet.gateway.cli.reading import CHUNK, entries
 
 _SIDES = {"exchange": Direction.TO_SERVER, "state": Direction.FROM_SERVER}
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Judged(NamedTuple):
@@ -80,7 +79,7 @@ def judged(
 ) -> Iterator[Judged]:
     """Judge every record of a file; a document of XML is told by its first sign."""
     head = stream.read(CHUNK)
-    if head.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1] == b"<":
+    if anyform.is_xml(head):
         yield from (judge.xml(record) for record in _elements(head, stream))
         return
     if judge.side is Direction.TO_SERVER:

@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.codecs import flatfile
+from csenet.codecs import anyform
+from csenet.codecs.flatfile import Record
 from csenet.gateway.clock import Clock
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.refusals import ErrorLine, RefusalSettler, error_lines
@@ -99,7 +100,7 @@ class FileSettling:
         """
         if not journal.is_small(file["kind"], file["size"]):
             return None
-        records = list(flatfile.read_all(file["raw"]))
+        records = list(anyform.read_all(file["raw"]))
         if len(records) > size or await journal.others_wait(conn, file["id"]):
             return None
         try:
@@ -139,7 +140,7 @@ class FileSettling:
         return True
 
     async def _settle_in(
-        self, conn: AsyncConnection, files: Sequence[tuple[Row, list[flatfile.Record]]]
+        self, conn: AsyncConnection, files: Sequence[tuple[Row, list[Record]]]
     ) -> tuple[WorkingSet, Callable[[], bool]]:
         """Settle whole files inside a transaction."""
         agency = self._agency()
@@ -163,7 +164,7 @@ class FileSettling:
         self,
         workset: WorkingSet,
         launch: Callable[[], bool],
-        files: Sequence[tuple[Row, list[flatfile.Record]]],
+        files: Sequence[tuple[Row, list[Record]]],
     ) -> SettleCount:
         count = self._told(workset, left=launch())
         for file, records in files:
@@ -178,7 +179,7 @@ class FileSettling:
         if file is None or file["state"] == "settled":
             return True
         errors = file["kind"] == "errors"
-        records: Iterator[Any] = error_lines(file["raw"]) if errors else flatfile.read_all(file["raw"])
+        records: Iterator[Any] = error_lines(file["raw"]) if errors else anyform.read_all(file["raw"])
         step = self._settle_errors if errors else self._settle_chunk
         count = 0
         try:
@@ -195,7 +196,7 @@ class FileSettling:
         self._log.info("file.settled", file_id=file_id, transactions=count)
         return True
 
-    async def _settle_chunk(self, file: Row, records: Sequence[flatfile.Record], last: bool) -> SettleCount:
+    async def _settle_chunk(self, file: Row, records: Sequence[Record], last: bool) -> SettleCount:
         async with self._working(last) as (conn, workset):
             settler = Settler(workset.agency, workset)
             fresh = await _not_settled(conn, file, records)
@@ -266,12 +267,12 @@ def _nothing() -> bool:
 
 async def _whole_files(
     conn: AsyncConnection, ids: Sequence[int], size: int
-) -> list[tuple[Row, list[flatfile.Record]]]:
+) -> list[tuple[Row, list[Record]]]:
     """Return files from the first on, with their records, as long as one commit takes them whole."""
-    taken: list[tuple[Row, list[flatfile.Record]]] = []
+    taken: list[tuple[Row, list[Record]]] = []
     room = size
     for file in await journal.files_by_id(conn, ids):
-        records = list(flatfile.read_all(file["raw"]))
+        records = list(anyform.read_all(file["raw"]))
         room -= len(records)
         if room < 0 or await journal.last_position(conn, file["id"]) > 0:
             break

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
+from csenet.codecs import anyform
 from csenet.codecs.envelope import MEDIA_TYPE
 from csenet.gateway.intake import probe
 from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
@@ -26,7 +27,8 @@ LONGEST_RECEIPT: Final = 65_536
 LARGEST_BATCH: Final = LONGEST
 _CHUNK: Final = 65_536
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_UNREAD: Final = ("application/xml", "text/xml", "application/json", "multipart/form-data")
+XML_TYPES: Final = ("application/xml", "text/xml")
+_UNREAD: Final = ("application/json", "multipart/form-data")
 
 Authorise = Callable[[web.Request], Awaitable[object]]
 
@@ -55,14 +57,14 @@ def add_exchange_routes(
 
     ``authorise`` raises to refuse the caller; leave it out where a middleware does that.  ``trust`` knows the
     partners' certificates: it says whose the caller's is, and opens CMS bodies (``application/pkcs7-mime``);
-    without it only flat bodies are taken.  ``keys`` makes an ``Idempotency-Key`` stand for one batch.
+    without it only flat and XML bodies are taken.  ``keys`` makes an ``Idempotency-Key`` stand for one batch.
 
     The answer is 202 with the receipt once the bytes are committed, 200 with the first receipt when they had
-    come before, 400 for an empty body, 403 for a caller without a partner's certificate or with somebody
-    else's transactions, 413 for one of more than ``largest`` bytes, 415 for a form that is not taken, 422 for
-    an envelope that does not open or a key that stood for other bytes.  To an envelope the receipt carries a
-    signed one as well, in base64 under ``signed_receipt``.  A test message is answered for the state ``own``
-    (two digits), with the time of ``now``.
+    come before, 400 for an empty body or one that is called XML and is none, 403 for a caller without a
+    partner's certificate or with somebody else's transactions, 413 for one of more than ``largest`` bytes,
+    415 for a form that is not taken, 422 for an envelope that does not open or a key that stood for others.
+    To an envelope the receipt carries a signed one as well, in base64 under ``signed_receipt``.  A test
+    message is answered for the state ``own`` (two digits), with the time of ``now``.
     """
 
     async def receive(request: web.Request) -> web.Response:
@@ -122,8 +124,10 @@ async def _open(request: web.Request, raw: bytes, trust: Trust | None, caller: s
     kind = request.content_type
     if kind in _UNREAD or (kind == MEDIA_TYPE and trust is None):
         raise web.HTTPUnsupportedMediaType(
-            text="Send a batch in the flat form, or in CMS where that is agreed."
+            text="Send a batch in the flat form or as XML, or in CMS where that is agreed."
         )
+    if kind in XML_TYPES and raw.strip() and not anyform.is_xml(raw):
+        raise web.HTTPBadRequest(text="The batch is called XML and does not begin like XML.")
     enveloped = kind == MEDIA_TYPE
     if trust is None:
         return Opened(content=raw)

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.typing import FilteringBoundLogger
 
-from csenet.codecs import errorfile, flatfile
+from csenet.codecs import anyform, errorfile
 from csenet.codecs.envelope import (
     EnvelopeError,
     Identity,
@@ -120,7 +120,7 @@ class Trust:
         """Let a state speak for itself only; what cannot be read says nothing and is dealt with later."""
         if errorfile.is_error_file(raw):
             raise Refusal("Only the exchange sends error files.", forbidden=True)
-        for record in flatfile.read_all(raw):
+        for record in anyform.read_all(raw):
             header = record.header
             named = None if header is None else header.other_fips_state
             if named is not None and named != sender:

@@ -20,7 +20,7 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from csenet.codecs import envelope, errorfile, flatfile
+from csenet.codecs import envelope, errorfile, flatfile, transaction, xmlform
 from csenet.codecs.envelope import Identity, ReceiptOutcome
 from csenet.codecs.flatfile import Framing
 from csenet.codecs.transaction import Direction
@@ -103,6 +103,12 @@ async def client(tmp_path: Path, desk: Desk, clock: ManualClock, store: Store, a
     return made
 
 
+def as_xml(raw: bytes) -> bytes:
+    found = transaction.read(raw, Direction.FROM_SERVER).transaction
+    assert found is not None
+    return xmlform.OPENING + xmlform.dump(found) + xmlform.CLOSING
+
+
 class TestEnvelopes:
     @pytest.mark.parametrize("ours", [OURS, OUR_NEXT])
     @pytest.mark.parametrize("authenticated", [True, False])
@@ -175,9 +181,26 @@ class TestEnvelopes:
         assert answer.status == 202
         assert "signed_receipt" not in await answer.json()
 
-    @pytest.mark.parametrize("kind", ["application/xml", "application/json"])
+    @pytest.mark.parametrize("kind", ["multipart/form-data", "application/json"])
     async def test_other_forms_are_not_taken_for_flat_ones(self, client: Any, kind: str) -> None:
         assert (await client.post(PATH, data=BATCH, headers={"Content-Type": kind})).status == 415
+
+    @pytest.mark.parametrize("kind", ["application/xml", "text/xml; charset=utf-8"])
+    async def test_xml_is_kept_as_it_came(self, desk: Desk, client: Any, kind: str) -> None:
+        data = as_xml(arriving("MSC R GRINT", 1))
+        answer = await client.post(PATH, data=data, headers={"Content-Type": kind})
+        assert (answer.status, list(desk.kept.values())) == (202, [data])
+
+    async def test_what_is_called_xml_and_is_none_is_refused(self, desk: Desk, client: Any) -> None:
+        answer = await client.post(PATH, data=BATCH, headers={"Content-Type": "application/xml"})
+        assert (answer.status, desk.kept) == (400, {})
+
+    async def test_a_state_speaks_for_itself_in_xml_as_well(self, desk: Desk, client: Any) -> None:
+        for sender, status in (("19", 403), ("20", 202)):
+            data = as_xml(arriving("MSC R GRINT", 2, sender=sender))
+            answer = await client.post(PATH, data=envelope.sign(data, KANSAS, NOON), headers=CMS)
+            assert answer.status == status
+        assert list(desk.kept.values()) == [data]
 
     async def test_without_partners_there_are_no_envelopes(self, desk: Desk, aiohttp_client: Any) -> None:
         app = web.Application()
