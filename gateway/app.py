@@ -65,6 +65,8 @@ _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
 
+# How many may wait for their connection at once: whom the system turns away tries again only after a second.
+_KNOCKING = 1024
 # Seconds between two looks at a store that is gone.
 _LONGEST_STALL = 5.0
 
@@ -307,7 +309,7 @@ class GatewayApp:
         await self._runner.setup()
         host, port = self.settings.http.host, self.settings.http.port
         try:
-            await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+            await web.TCPSite(self._runner, host, port, ssl_context=tls, backlog=_KNOCKING).start()
         except OSError as error:
             text = error.strerror or type(error).__name__
             raise ListenError(f"http: cannot listen on {host} port {port}: {text}") from None

@@ -27,6 +27,7 @@ from csenet.gateway.store import journal, leases
 from csenet.gateway.store.committer import savepoint
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row
+from csenet.gateway.store.turns import DECISION, give_way
 
 LEASE_SECONDS: Final = 15.0
 """How long a gateway that died in the middle of a file keeps the others from going on."""
@@ -152,6 +153,7 @@ class FileSettling:
         )
         for file, record in fresh:
             settler.take(file, record)
+            await give_way(conn, DECISION)
         await workset.flush(conn)
         for file, records in files:
             await _close(conn, file, workset, records, last=True)
@@ -203,6 +205,7 @@ class FileSettling:
             await settler.load(conn, [each.transaction for each in fresh if each.transaction is not None])
             for record in fresh:
                 settler.take(file, record)
+                await give_way(conn, DECISION)
             await workset.flush(conn)
             await _close(conn, file, workset, records, last)
             launch = await self._embark(conn, workset)

@@ -24,6 +24,14 @@ _TOLD: Final = {
     "too_many_requests": "The gateway has as many requests in hand as it may; come again.",
     "too_many_bytes": "The gateway has as many bytes in hand as it may; come again.",
 }
+_BODIES: Final = {
+    why: json.dumps(
+        {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": text}
+    ).encode()
+    for why, text in _TOLD.items()
+}
+# In bytes: what has come with the headers or comes right behind them.
+_SHORT: Final = 65_536
 
 
 class Pressure:
@@ -90,7 +98,7 @@ class Pressure:
             unknown = request.content_length is None and request.body_exists
             why = self.refusal(announced, LONGEST if unknown else announced)
             if why is not None:
-                return self._refused(why)
+                return self._refused(why, request)
             self._in_hand += 1
             self._bytes += announced
             try:
@@ -101,17 +109,18 @@ class Pressure:
 
         return guard
 
-    def _refused(self, why: str) -> web.Response:
+    def _refused(self, why: str, request: web.Request) -> web.Response:
         self._log.debug("intake.refused", reason=why)
-        told = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": _TOLD[why]}
-        # The body is not read: a connection with the rest of it on the way is of no use any more.
         response = web.Response(
             status=503,
-            text=json.dumps(told),
+            body=_BODIES[why],
             content_type="application/problem+json",
             headers={"Retry-After": str(self._retry_after)},
         )
-        response.force_close()
+        # To let a short body run out costs less than the connection with which the caller would come again;
+        # one with the rest of a long body on its way is of no use any more.
+        if request.body_exists and (request.content_length is None or request.content_length > _SHORT):
+            response.force_close()
         return response
 
 

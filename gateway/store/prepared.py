@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from csenet.gateway.store.columns import Sealed, UtcDateTime
 from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.sealing import opened, sealed, sealed_one
+from csenet.gateway.store.turns import SLICE, give_way
 
 _T = TypeVar("_T")
 _Convert = Callable[[Any], Any]
@@ -146,17 +147,24 @@ class Prepared:
         return (await conn.exec_driver_sql(form.sql, form.values(values))).rowcount
 
     async def many(self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it once for each row, in one go."""
+        """Run it once for each row, in one go; others have their turn while the rows are sealed."""
         if not rows:
             return
-        form = self._form(conn)
-        if self._content is not None:
-            rows = sealed(conn, self._content, rows)
-        values = [form.values(row) for row in rows]
+        form, values = self._form(conn), []
+        for start in range(0, len(rows), SLICE):
+            part = rows[start : start + SLICE]
+            # Sealing takes longer than the statement, which is one for all of them.
+            values += [form.values(row) for row in self._sealed(conn, part)]
+            await give_way(conn, len(part))
         if isinstance(conn, InPlaceConnection):
             conn.run_many(form.sql, values)
         else:
             await conn.exec_driver_sql(form.sql, values)
+
+    def _sealed(
+        self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        return rows if self._content is None else sealed(conn, self._content, rows)
 
     async def tuples(self, conn: AsyncConnection, rows: list[_Row]) -> None:
         """Run it once for each row, whose values stand in order and need no conversion."""
@@ -165,6 +173,7 @@ class Prepared:
         sql = self._form(conn).sql
         if isinstance(conn, InPlaceConnection):
             conn.run_many(sql, rows)
+            await give_way(conn, len(rows))
         else:
             await conn.exec_driver_sql(sql, rows)
 

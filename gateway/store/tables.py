@@ -236,6 +236,17 @@ Index(
     postgresql_where=_is_waiting,
 )
 
+# An open question about a row keeps later rows of its case waiting: asked of each row that might leave, so a
+# case with a long past must not be walked through.
+_blocks = text("status IN ('held', 'sending', 'dead')")
+Index(
+    "outbound_blocking",
+    outbound.c.case_id,
+    outbound.c.serial,
+    sqlite_where=_blocks,
+    postgresql_where=_blocks,
+)
+
 attempt = Table(
     "attempt",
     metadata,

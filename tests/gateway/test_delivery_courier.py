@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.dialects import sqlite
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.retry import Outcome, permanent, transient
@@ -134,8 +135,13 @@ async def test_claiming_uses_the_index_of_waiting_rows(store: Store) -> None:
             "ORDER BY outbound.serial LIMIT 100"
         )
         plan = " ".join(str(row) for row in found)
+        asked = str(claims._claim().compile(dialect=sqlite.dialect()))
+        given = (0, 1, 100, 0)
+        claim = str([tuple(row) for row in await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", given)])
     assert "outbound_waiting" in plan
     assert "TEMP B-TREE" not in plan
+    # What waits before a row is not looked for among all that ever left for its case.
+    assert "USING INDEX outbound_blocking (case_id=? AND serial<?)" in claim
 
 
 # -- tries ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+from collections import Counter
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, NotFound, TransactionFilter, WorkFilter, agency_of, service
+from csenet.gateway.desk.settling import Settler
 from csenet.gateway.store import audit
 from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import inbound, inbound_file, outbound
+from csenet.gateway.store.turns import DECISION, ROWS
 from csenet.handlers import router
 from csenet.handlers.decision import Decision, Reply
 
@@ -575,6 +578,33 @@ async def test_a_full_chunk_needs_as_many_statements_as_a_small_one(
     await settled(range(1, 4))  # the first ever begins the counter of our serial numbers
     small = await settled(range(89, 92))
     assert await settled(range(100, 200)) == small
+
+
+async def test_others_have_their_turn_while_a_full_chunk_is_decided(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+    at: list[int] = []
+    take = Settler.take
+
+    def noted(self: Settler, file: Any, record: Any) -> Any:
+        at.append(turns)
+        return take(self, file, record)
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Settler, "take", noted)
+    raws = [arriving("MSC R GRINT", serial, f"MN{serial}") for serial in range(1, 101)]
+    receipt = await desk.accept(lines(*raws), source="test", name="a")
+    waiting = asyncio.create_task(others())
+    await desk.settle(receipt.file_id)
+    waiting.cancel()
+    assert len(at) == 100
+    assert max(Counter(at).values()) <= ROWS // DECISION
 
 
 async def test_the_received_bytes_of_each_transaction_are_kept(desk: Desk, store: Store) -> None:

@@ -57,6 +57,9 @@ async def test_beyond_the_limit_a_caller_is_told_at_once_to_come_again(tmp_path:
         answers = [await client.post("/", data=b"x" * 10) for _ in range(20)]
         assert {(each.status, each.headers["Retry-After"]) for each in answers} == {(503, "7")}
         assert (await answers[0].json())["status"] == 503
+        assert "Connection" not in answers[0].headers, "to let the rest run out costs less than to begin anew"
+        long = await client.post("/", data=b"x" * 70_000)
+        assert (long.status, long.headers["Connection"]) == (503, "close")
         assert (await client.get("/")).status == 200, "looking is always possible"
         slow.go.set()
         assert [(await each).status for each in taken] == [202, 202]
