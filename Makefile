@@ -42,6 +42,11 @@ logrotate lnav: ## install Debian's program of that name where there is none
 	@command -v $@ >/dev/null || test -x /usr/sbin/$@ || { apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends $@ >/dev/null; }
 
+.PHONY: softhsm2
+softhsm2: ## install Debian's token in software where there is none
+	@command -v softhsm2-util >/dev/null || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends softhsm2 >/dev/null; }
+
 browser-test: chromium $(VENV)/.tools ## the pages in a real Chromium; pictures in build/pictures
 	CSENET_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/browser
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
     from csenet.gateway.desk.agency import Agency
     from csenet.gateway.settings.loading import Settings
+    from csenet.gateway.settings.sealing import Provider
     from csenet.gateway.store.engine import Store
     from csenet.gateway.store.keyring import Keyring
     from csenet.gateway.store.wrapping import WrappingKeys
@@ -102,14 +103,32 @@ def keyring_of(settings: Settings, clock: Clock | None = None) -> Keyring:
 
 def wrapping_keys_of(settings: Settings) -> WrappingKeys | None:
     """Find what wraps the data keys; None if content is not to be sealed."""
-    from csenet.gateway.store.wrapping import Credential, KeyFile
+    from csenet.gateway.store.wrapping import Following
 
     sealing = settings.sealing
     if not sealing.enabled:
         return None
-    if sealing.provider == "systemd":
+    keys = _keys_in(sealing.provider, settings)
+    return keys if sealing.former is None else Following(keys, _keys_in(sealing.former, settings))
+
+
+def _keys_in(provider: Provider, settings: Settings) -> WrappingKeys:
+    """Reach the keys of one place; a token is not asked before it is needed."""
+    from csenet.gateway.store.token import Pin, TokenKeys
+    from csenet.gateway.store.wrapping import Credential, KeyFile
+
+    sealing = settings.sealing
+    if provider == "systemd":
         return Credential(sealing.credential)
-    return KeyFile(sealing.key_file or settings.gateway.data_dir / "keys" / "wrapping.key")
+    if provider == "pkcs11":
+        module, token = sealing.token
+        return TokenKeys(module, token, sealing.pkcs11_key, Pin(sealing.pkcs11_pin_file))
+    return KeyFile(key_file_of(settings))
+
+
+def key_file_of(settings: Settings) -> Path:
+    """Name the file of wrapping keys, where they are in one."""
+    return settings.sealing.key_file or settings.gateway.data_dir / "keys" / "wrapping.key"
 
 
 def tell_of_new_key(keyring: Keyring, log: Any = None) -> None:

@@ -103,6 +103,26 @@ def verify(config: Path, as_json: bool) -> None:
         raise Refused("\n".join(wrong))
 
 
+@keys.command(epilog=example("csenet keys init --config gateway.toml"))
+@config_option
+def init(config: Path) -> None:
+    """Make the first wrapping key where the settings say: in the key file, or on the token.
+
+    The first start does so too; this is for trying a token before. Where there is a key it stays the one.
+    """
+    from csenet.gateway.settings.loading import load_settings
+    from csenet.gateway.wiring import wrapping_keys_of
+
+    provider = wrapping_keys_of(load_settings(config))
+    if provider is None:
+        raise Refused("sealing.enabled is false: content is written as it is, there are no keys")
+    there = provider.present()
+    if there is not None:
+        click.echo(f"wrapping key {there} is there; csenet keys rotate --wrapping makes the next one")
+        return
+    click.echo(f"wrapping key {provider.make()} made; back up {provider.where} now")
+
+
 @keys.command(epilog=example("csenet keys make"))
 def make() -> None:
     """Print a new wrapping key, as a line for a file that systemd-creds is to encrypt."""

@@ -51,6 +51,7 @@ async def examine(config: Path) -> AsyncIterator[Finding]:
         )
     for finding in (
         *_secrets(settings, config),
+        *_wrapping(settings),
         *_disk(settings),
         *_backup(settings),
         *_certificates(settings),
@@ -89,6 +90,27 @@ def _secrets(settings: Settings, config: Path) -> Iterator[Finding]:
     if not open_to_others:
         what = f"key files that only their owner reads: {len(files)}"
         yield Finding(part="permissions", state="well", what=what)
+
+
+def _wrapping(settings: Settings) -> Iterator[Finding]:
+    """Ask for the key that wraps, a token for its own: nothing is sealed or opened without."""
+    from csenet.gateway.wiring import wrapping_keys_of
+
+    try:
+        keys = wrapping_keys_of(settings)
+        name = None if keys is None else keys.present()
+    except GatewayError as error:
+        do = "Do what it says, then look again; the gateway does not start without."
+        yield Finding(part="sealing", state="bad", what=str(error), do=do)
+        return
+    if keys is None:
+        do = "Set sealing.enabled."
+        yield Finding(part="sealing", state="look", what="content is written as it is", do=do)
+    elif name is None:
+        do = "The first start of an empty store makes one, csenet keys init does so now."
+        yield Finding(part="sealing", state="look", what=f"no wrapping key yet: {keys.where}", do=do)
+    else:
+        yield Finding(part="sealing", state="well", what=f"wrapping key {name}; {keys.where}")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

@@ -79,17 +79,18 @@ def keys_of(settings: Settings) -> Iterable[tuple[str, Path]]:
         "envelope.key": settings.envelope.key,
         "envelope.next_key": settings.envelope.next_key,
         "sealing.key_file": _sealing_key(settings),
+        "sealing.pkcs11_pin_file": settings.sealing.pkcs11_pin_file,
     }
     return [(name, file) for name, file in named.items() if file is not None]
 
 
 def _sealing_key(settings: Settings) -> Path | None:
     """Give the file of the key that seals the store, where it is a file."""
-    from csenet.gateway.store.wrapping import KeyFile
-    from csenet.gateway.wiring import wrapping_keys_of
+    from csenet.gateway.wiring import key_file_of
 
-    keys = wrapping_keys_of(settings)
-    return keys.path if isinstance(keys, KeyFile) else None
+    sealing = settings.sealing
+    in_file = sealing.enabled and "file" in (sealing.provider, sealing.former)
+    return key_file_of(settings) if in_file else None
 
 
 def _seconds() -> float:

@@ -71,6 +71,8 @@ _PATHS: tuple[Key, ...] = (
     ("http", "tls", "client_ca"),
     ("http", "tls", "client_crl"),
     ("sealing", "key_file"),
+    ("sealing", "pkcs11_module"),
+    ("sealing", "pkcs11_pin_file"),
     ("partners", "file"),
     ("envelope", "certificate"),
     ("envelope", "key"),

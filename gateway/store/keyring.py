@@ -81,7 +81,7 @@ class Keyring:
                 raise SealingError(
                     f"sealing: the store is sealed with wrapping key {rows[-1]['wrapped_by']}, but "
                     f"{self.provider.where} is missing; put it back from its backup. A new key would not "
-                    "open the store"
+                    "open the store. Where the key moves, sealing.former names the place before"
                 )
             self.provider.make()
             self.made_key = True

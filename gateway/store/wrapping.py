@@ -107,10 +107,14 @@ class HeldKeys:
             ) from None
 
 
-def wrong_key(wanted: str, found: list[str], where: str) -> SealingError:
+class WrongKey(SealingError):  # noqa: N818 - names what happened
+    """Report a key that is not among those at hand."""
+
+
+def wrong_key(wanted: str, found: list[str], where: str) -> WrongKey:
     """Say that the store was sealed with another key, and what to do."""
     have = f"holds {', '.join(found)}" if found else "holds none"
-    return SealingError(
+    return WrongKey(
         f"sealing: the store's data keys are wrapped with key {wanted}, but {where} {have}; put the right "
         "key back from its backup. Nothing was changed"
     )
@@ -182,6 +186,39 @@ class Credential(HeldKeys):
             f"sealing: {self.where} is made outside: add a line of csenet keys make at its end, encrypt it "
             "with systemd-creds, start again"
         )
+
+
+class Following:
+    """Wrap with keys of one place, and open with those of the place before what those wrapped.
+
+    Until the new place has a key the former wraps; ``csenet keys rotate --wrapping`` makes one, moves all.
+    """
+
+    def __init__(self, keys: WrappingKeys, former: WrappingKeys) -> None:
+        """Take both."""
+        self.keys, self.former, self.where = keys, former, keys.where
+
+    def present(self) -> str | None:
+        """Return the identifier of the key that wraps, the former one as long as there is no new one."""
+        return self.keys.present() or self.former.present()
+
+    def make(self) -> str:
+        """Make the next key, in the new place."""
+        return self.keys.make()
+
+    def wrap(self, secret: bytes, about: bytes) -> Wrapped:
+        """Wrap with the key that is present."""
+        keys = self.former if self.keys.present() is None else self.keys
+        return keys.wrap(secret, about)
+
+    def unwrap(self, wrapped: Wrapped, about: bytes) -> bytes:
+        """Unwrap in the place that has the key; raises what the new one says where neither has."""
+        try:
+            return self.keys.unwrap(wrapped, about)
+        except WrongKey:
+            with contextlib.suppress(WrongKey):
+                return self.former.unwrap(wrapped, about)
+            raise
 
 
 def parse(text: str, where: str) -> dict[str, bytes]:
