@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from csenet.gateway.errors import GatewayError
+from csenet.gateway.tls_revoked import Revoked, TlsError
+
+__all__ = ["TlsError", "client_context", "peer_fingerprint", "refusal", "server_context"]
 
 _SUITES: Final = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
 
@@ -53,10 +55,6 @@ _TOLD: Final = {
 }
 
 
-class TlsError(GatewayError):
-    """Report certificates or keys that TLS cannot use; the start stops."""
-
-
 def server_context(
     certificate: Path,
     key: Path,
@@ -69,17 +67,21 @@ def server_context(
     """Make the context of our server.
 
     With ``client_ca``, a caller must show a certificate of those authorities; with ``optional`` it may, and
-    a wrong one is refused all the same.  ``crl`` lists which of them were revoked.  ``refused`` hears the
-    reason of each handshake that fails: the event loop drops such connections without a word.  Raises
-    `TlsError`.
+    a wrong one is refused all the same.  ``crl`` lists which of them were revoked, and is read again when
+    its file changes.  ``refused`` hears the reason of each handshake that fails: the event loop drops such
+    connections without a word.  Raises `TlsError`.
     """
     context = _plain(ssl.PROTOCOL_TLS_SERVER)
-    context.sslobject_class = _telling(refused)
+    revoked = None
     _load_pair(context, certificate, key)
     if client_ca is not None:
         _load_ca(context, client_ca)
-        _load_crl(context, crl)
+        revoked = None if crl is None else Revoked(crl, context)
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+        # Who takes an earlier connection up again shows no certificate, so that none could be refused.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+    context.sslobject_class = _watching(context, revoked, refused)
     return context
 
 
@@ -92,14 +94,16 @@ def client_context(
 ) -> ssl.SSLContext:
     """Make the context of our client: it checks chain and host name, and shows our certificate if any.
 
-    ``ca`` replaces the machine's list of authorities; ``crl`` lists what they revoked.  Raises `TlsError`.
+    ``ca`` replaces the machine's list of authorities; ``crl`` lists what they revoked, and is read again when
+    its file changes.  Raises `TlsError`.
     """
     context = _plain(ssl.PROTOCOL_TLS_CLIENT)
     if ca is not None:
         _load_ca(context, ca)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    _load_crl(context, crl)
+    if crl is not None:
+        context.sslobject_class = _watching(context, Revoked(crl, context))
     if certificate is not None and key is not None:
         _load_pair(context, certificate, key)
     return context
@@ -125,11 +129,15 @@ def peer_fingerprint(transport: asyncio.BaseTransport | None) -> str | None:
     return hashlib.sha256(der).hexdigest() if der else None
 
 
-def _telling(refused: Callable[[str], None]) -> type[ssl.SSLObject]:
-    """Make the class of connections that tell why their handshake failed."""
+def _watching(
+    context: ssl.SSLContext, revoked: Revoked | None, refused: Callable[[str], None] = lambda reason: None
+) -> type[ssl.SSLObject]:
+    """Make the class of connections that know the newest revocations, and tell why their handshake failed."""
 
-    class Telling(ssl.SSLObject):
+    class Watching(ssl.SSLObject):
         def do_handshake(self) -> None:
+            if revoked is not None:
+                revoked.look(context)
             try:
                 super().do_handshake()
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -138,7 +146,7 @@ def _telling(refused: Callable[[str], None]) -> type[ssl.SSLObject]:
                 refused(refusal(error) or "tls_failed")
                 raise
 
-    return Telling
+    return Watching
 
 
 def _plain(protocol: int) -> ssl.SSLContext:
@@ -164,22 +172,6 @@ def _load_ca(context: ssl.SSLContext, file: Path) -> None:
         context.load_verify_locations(file)
     except (ssl.SSLError, OSError):
         raise TlsError(f"{file}: holds no certificate in PEM form that can be used") from None
-
-
-def _load_crl(context: ssl.SSLContext, file: Path | None) -> None:
-    """Refuse certificates on a list of revoked ones, and all of an authority whose list is missing or old."""
-    if file is None:
-        return
-    before = context.cert_store_stats()["crl"]
-    try:
-        context.load_verify_locations(file)
-    except (ssl.SSLError, OSError):
-        raise TlsError(
-            f"{file}: holds no list of revoked certificates in PEM form that can be used"
-        ) from None
-    if context.cert_store_stats()["crl"] == before:
-        raise TlsError(f"{file}: holds no list of revoked certificates in PEM form that can be used")
-    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _why(error: ssl.SSLError) -> str:

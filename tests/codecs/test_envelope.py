@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -82,6 +83,30 @@ def test_garbage_is_refused_and_nothing_else_happens(garbage: bytes) -> None:
 def test_depth_without_end_is_refused_quickly() -> None:
     deep = b"\x30\x80" * 5000
     refused(Reason.MALFORMED, lambda: envelope.verify(deep, [], NOON))
+
+
+INNER = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b"\x30\x80" * 500_000,
+        b"\x30\x80" + INNER + b"\xa0\x80" + b"\x24\x80" * 100_000,
+        b"\x30\x84\x7f\xff\xff\xff" + INNER,
+        b"\x30\x88" + b"\xff" * 8 + INNER,
+        b"\x30\xff" + b"\xff" * 127,
+        b"\x30\x80" + INNER + b"\xa0\x80" + b"\x05\x00" * 500_000 + b"\x00" * 4,
+        b"\x30\x80" + INNER + b"\xa0\x80\x24\x80" + b"\x04\x01a" * 300_000 + b"\x00" * 6,
+        b"\x30\x80" + INNER + b"\xa0\x80" + b"\x04\x84\x7f\xff\xff\xffab",
+    ],
+    ids=["deep", "deep inside", "long", "longest", "long length", "many", "in pieces", "long inside"],
+)
+def test_bombs_are_refused_quickly(bomb: bytes) -> None:
+    us = identity("p256")
+    begun = time.process_time()
+    refused(Reason.MALFORMED, lambda: envelope.open_message(bomb, [us], [pin(us)], NOON))
+    assert time.process_time() - begun < 2
 
 
 class TestWhoMaySign:

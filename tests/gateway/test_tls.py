@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, Verdict
 from csenet.gateway.delivery.transports.base import Parcel
@@ -199,6 +200,7 @@ async def heard(url: str, tls: ssl.SSLContext) -> str:
     [
         (None, "tls_no_certificate"),
         (lambda files: files.issue("c", not_after=YESTERDAY), "tls_expired"),
+        (lambda files: files.issue("c", not_before=YESTERDAY + timedelta(days=9)), "tls_not_yet_valid"),
         (lambda files: files.issue("c", ca=files.other), "tls_untrusted"),
         (lambda files: files.by_hand("c", ec.generate_private_key(ec.SECP256R1())), "tls_self_signed"),
     ],
@@ -329,12 +331,14 @@ def test_other_failures_are_no_refusals() -> None:
     assert refusal(wrapped) == "tls_failed"
 
 
-def revoking(files: Files, *certificates: Path, until: datetime | None = None) -> Path:
+def revoking(files: Files, *certificates: Path, until: datetime | None = None, days: int = 2) -> Path:
     """Write the authority's list of what it revoked."""
     key = serialization.load_pem_private_key(files.authority.private_key_pem.bytes(), None)
     issuer = x509.load_pem_x509_certificate(files.authority.cert_pem.bytes()).subject
     now = datetime.now(UTC)
-    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now - timedelta(days=2))
+    builder = (
+        x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now - timedelta(days=days))
+    )
     builder = builder.next_update(until or now + timedelta(days=1))
     for each in certificates:
         number = x509.load_pem_x509_certificate(each.read_bytes()).serial_number
@@ -372,3 +376,42 @@ def test_a_list_of_revoked_certificates_must_be_one(files: Files) -> None:
     for file in (files.ca, files.folder / "none.pem"):
         with pytest.raises(TlsError, match="list of revoked certificates"):
             client_context(files.ca, crl=file)
+
+
+async def test_what_is_revoked_later_is_refused_without_a_restart(files: Files) -> None:
+    ours, theirs = files.issue("ours"), files.issue("server")
+    crl = revoking(files)
+    reasons: list[str] = []
+    server = server_context(*theirs, files.ca, crl=crl, refused=reasons.append)
+    client = client_context(files.ca, *ours)
+    async with serving(server) as (url, seen):
+        assert await deliver(url, client) == [DELIVERED]
+        revoking(files, ours[0], days=1)
+        await heard(url, client)
+    assert (set(reasons), len(seen.fingerprints)) == ({"tls_revoked"}, 1)
+    client = client_context(files.ca, crl=revoking(files))
+    async with serving(server_context(*theirs)) as (url, seen):
+        assert await deliver(url, client) == [DELIVERED]
+        revoking(files, theirs[0], days=1)
+        assert await heard(url, client) == "tls_revoked"
+    assert len(seen.fingerprints) == 1
+
+
+@pytest.mark.parametrize("wrong", ["rubbish", "", "certificate", None])
+async def test_a_wrong_list_leaves_the_earlier_one_in_force(files: Files, wrong: str | None) -> None:
+    good, bad, stranger = files.issue("good"), files.issue("bad"), files.issue("c", ca=files.other)
+    crl = revoking(files, bad[0])
+    reasons: list[str] = []
+    server = server_context(*files.issue("server"), files.ca, crl=crl, refused=reasons.append)
+    if wrong is None:
+        crl.unlink()
+    else:
+        crl.write_text(files.other_ca.read_text() + crl.read_text() if wrong == "certificate" else wrong)
+    with capture_logs() as lines:
+        async with serving(server) as (url, seen):
+            assert await deliver(url, client_context(files.ca, *good)) == [DELIVERED]
+            await heard(url, client_context(files.ca, *bad))
+            await heard(url, client_context(files.ca, *stranger))
+    assert [line["event"] for line in lines] == ["tls.crl_refused"]
+    assert set(reasons) == {"tls_revoked", "tls_untrusted"}
+    assert len(seen.fingerprints) == 1
