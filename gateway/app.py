@@ -236,6 +236,7 @@ class GatewayApp:
             max_delay_seconds=delivery.max_delay_seconds,
             give_up_after_seconds=delivery.give_up_after.total_seconds(),
             attempt_limit=delivery.attempt_limit,
+            retry=delivery.retry.classes(),
             breaker_after=delivery.breaker_after,
             probe_seconds=delivery.probe_seconds,
             windows=windows_of(delivery.windows, desk.agency.zone),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -50,6 +50,8 @@ class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_delay_seconds: float = patience.MAX_DELAY
     give_up_after_seconds: float = patience.GIVE_UP_AFTER
     attempt_limit: int | None = None
+    # What is otherwise for one class of failures.
+    retry: Mapping[str, patience.Patience] = {}
     breaker_after: int = patience.BREAKER_AFTER
     probe_seconds: float = patience.PROBE_INTERVAL
     framing: str = "lines"
@@ -107,6 +109,7 @@ class Courier:
                 max_delay=settings.max_delay_seconds,
                 give_up_after=settings.give_up_after_seconds,
                 attempt_limit=settings.attempt_limit,
+                classes=settings.retry,
             ),
             refusals=refusals,
             log=log.bind(),

@@ -97,9 +97,9 @@ class Flight:
 
         try:
             outcome = await self.attempt()
-            if outcome.verdict is Verdict.TRANSIENT and not schedule.exhausted(self._number, self.age()):
+            if self._goes_on(outcome):
                 # Only now: what arrives at once, as nearly everything does, needs no loop.
-                wait = schedule.wait(self._number, outcome.retry_after)
+                wait = schedule.wait(self._number, outcome.retry_after, outcome.error)
                 await self.settle_failed(self._number, outcome, wait)
                 await sleep(wait)
                 retrying = schedule.retrying(
@@ -113,6 +113,10 @@ class Flight:
             self._crew.delivered()
         else:
             await self.settle_dead(outcome)
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        over = self._crew.schedule.exhausted(self._number, self.age(), outcome.error)
+        return outcome.verdict is Verdict.TRANSIENT and not over
 
     def age(self) -> float:
         """Tell for how many seconds the batch has been tried."""
@@ -133,9 +137,10 @@ class Flight:
         self._log.debug("delivery.attempt", attempt=self._number)
         try:
             async with self._crew.claims.kept(self.batch.id):
-                return await self._crew.transport.deliver(self._parcel(), self._mark_spooled)
+                outcome = await self._crew.transport.deliver(self._parcel(), self._mark_spooled)
         except Exception as error:
-            return transient(type(error).__name__)
+            outcome = transient(type(error).__name__)
+        return self._crew.schedule.judge(outcome)
 
     async def _begin(self) -> None:
         """Write down that a try begins; raises `Shut`, or `Withdrawn`."""
@@ -209,7 +214,7 @@ class Flight:
                 error=outcome.error,
                 at=self._crew.clock.now(),
             )
-            if outcome.verdict is Verdict.PERMANENT:
+            if outcome.verdict is Verdict.PERMANENT and not outcome.by_rule:
                 await self._crew.gate.note_answer(conn)
             else:
                 await self._crew.gate.note(conn, outcome, self._ticket)

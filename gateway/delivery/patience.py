@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 FIRST_DELAY: Final = 1.0
 MAX_DELAY: Final = 300.0
 # How long after its first try a batch is given up.
@@ -14,3 +16,43 @@ GIVE_UP_AFTER: Final = 2 * 86_400.0
 # After so many failures in a row nothing but one probe an interval is tried.
 BREAKER_AFTER: Final = 5
 PROBE_INTERVAL: Final = 60.0
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold how patient we are with one class of failure, in seconds; None is as with any other.
+
+    ``permanent`` gives a batch up at the first such failure.
+    """
+
+    first_delay: float | None = None
+    max_delay: float | None = None
+    give_up_after: float | None = None
+    permanent: bool = False
+
+
+_BEGINNINGS: Final = (
+    ("http_429", "http_429"),
+    ("http_4", "http_4xx"),
+    ("http_5", "http_5xx"),
+    ("tls_", "tls"),
+    ("receipt_", "receipt"),
+)
+_NAMES: Final = {
+    "ClientConnectorError": "connect",
+    "ClientConnectorDNSError": "connect",
+    "ClientProxyConnectionError": "connect",
+    "ConnectionTimeoutError": "connect",
+    "ConnectionRefusedError": "connect",
+    "TimeoutError": "timeout",
+    "ServerTimeoutError": "timeout",
+    "SocketTimeoutError": "timeout",
+    "WriteTimeoutError": "timeout",
+}
+
+
+def class_of(error: str) -> str:
+    """Sort a failure into a class by its name, as ``[delivery.retry]`` has them; the unknown is other."""
+    for beginning, kind in _BEGINNINGS:
+        if error.startswith(beginning):
+            return kind
+    return _NAMES.get(error, "other")

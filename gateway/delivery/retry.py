@@ -6,7 +6,7 @@ senders who lost the same destination do not come back at the same moment.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -14,6 +14,7 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
 from csenet.gateway.delivery import patience
+from csenet.gateway.delivery.patience import Patience, class_of
 from csenet.gateway.store.receipts import Told
 
 # Client errors that say "later", not "never": time-out, concurrent duplicate, too early, too many.
@@ -42,7 +43,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ``error`` is a class of failure (``http_503``, ``ClientConnectorError``, ``receipt_digest``), never a text
     from outside, so it may stand in logs.  ``retry_after`` is in seconds, as the destination asked.
     ``mistaken`` says that a setting, a secret or a certificate is wrong: tried again, but told to a person.
-    ``receipt`` is what the destination stated about the batch, if it did.
+    ``receipt`` is what the destination stated about the batch, if it did.  ``by_rule`` says that a setting
+    made a failure final which another try might have mended.
     """
 
     verdict: Verdict
@@ -50,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
     mistaken: bool = False
     receipt: Told | None = None
+    by_rule: bool = False
 
 
 DELIVERED: Final = Outcome(verdict=Verdict.DELIVERED)
@@ -89,23 +92,44 @@ class Sleep(Protocol):
         ...
 
 
+_AS_ANY: Final = Patience()
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold the settings of the waits in seconds, and when to give up: by age, and by tries if set."""
+    """Hold the settings of the waits in seconds, and when to give up: by age, and by tries if set.
+
+    ``classes`` holds what is otherwise for failures of a class (`class_of`).
+    """
 
     first_delay: float = patience.FIRST_DELAY
     max_delay: float = patience.MAX_DELAY
     give_up_after: float = patience.GIVE_UP_AFTER
     attempt_limit: int | None = None
+    classes: Mapping[str, Patience] = {}
 
-    def wait(self, number: int, retry_after: float | None = None) -> float:
+    def judge(self, outcome: Outcome) -> Outcome:
+        """Make a failure final whose class is set to be."""
+        if outcome.verdict is Verdict.TRANSIENT and self._with(outcome.error).permanent:
+            return msgspec.structs.replace(outcome, verdict=Verdict.PERMANENT, by_rule=True)
+        return outcome
+
+    def _with(self, error: str) -> Patience:
+        return self.classes.get(class_of(error), _AS_ANY)
+
+    def wait(self, number: int, retry_after: float | None = None, error: str = "") -> float:
         """Draw the seconds to wait after failed try ``number``, never less than the destination asked for."""
-        jitter = wait_random_exponential(multiplier=self.first_delay, max=self.max_delay)
+        own = self._with(error)
+        first = self.first_delay if own.first_delay is None else own.first_delay
+        longest = max(self.max_delay, first) if own.max_delay is None else own.max_delay
+        jitter = wait_random_exponential(multiplier=first, max=longest)
         drawn = float(jitter(_state_at(number)))
         return max(drawn, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
-    def exhausted(self, number: int, age: float = 0.0) -> bool:
+    def exhausted(self, number: int, age: float = 0.0, error: str = "") -> bool:
         """Say whether failed try ``number``, ``age`` seconds after the first, was the last one allowed."""
-        return age >= self.give_up_after or (self.attempt_limit is not None and number >= self.attempt_limit)
+        own = self._with(error).give_up_after
+        limit = self.give_up_after if own is None else own
+        return age >= limit or (self.attempt_limit is not None and number >= self.attempt_limit)
 
     def retrying(
         self,
@@ -126,14 +150,15 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             return done + state.attempt_number
 
         def wait(state: RetryCallState) -> float:
-            return self.wait(number(state), _outcome(state).retry_after)
+            outcome = _outcome(state)
+            return self.wait(number(state), outcome.retry_after, outcome.error)
 
         async def report(state: RetryCallState) -> None:
             await before_sleep(number(state), _outcome(state), state.upcoming_sleep)
 
         return AsyncRetrying(
             retry=retry_if_result(_is_transient),
-            stop=lambda state: self.exhausted(number(state), age()),
+            stop=lambda state: self.exhausted(number(state), age(), _outcome(state).error),
             wait=wait,
             sleep=sleep,
             before_sleep=report,

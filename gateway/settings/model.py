@@ -45,6 +45,7 @@ from csenet.gateway.settings.observe import ObserveSection
 from csenet.gateway.settings.participant import ParticipantSection
 from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.settings.retention import RetentionSection
+from csenet.gateway.settings.retry import RetrySection
 from csenet.gateway.settings.sealing import SealingSection
 from csenet.gateway.settings.work import WorkSection
 
@@ -197,6 +198,7 @@ class DeliverySection(Section):
         seconds=patience.GIVE_UP_AFTER
     )
     attempt_limit: Annotated[int, Field(ge=1)] | None = None
+    retry: RetrySection = RetrySection()
     breaker_after: Annotated[int, Field(ge=1)] = patience.BREAKER_AFTER
     probe_seconds: Seconds = patience.PROBE_INTERVAL
     receipts_within: LengthOfTime | None = None

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
+from csenet.gateway.delivery.patience import Patience
 from csenet.gateway.delivery.retry import Outcome, mistaken, permanent, transient
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.store import destinations
@@ -104,6 +105,18 @@ async def test_a_batch_that_is_refused_for_itself_says_nothing_against_the_desti
     await courier(store, to, clock, breaker_after=2, batch_size=1).deliver_waiting()
     assert (await standing(store)).state == "closed"
     assert await statuses(store) == {1: "dead", 2: "dead", 3: "dead", 4: "delivered"}
+
+
+async def test_a_failure_made_final_by_a_setting_still_counts_against_the_destination(
+    store: Store, clock: ManualClock
+) -> None:
+    await queue(store, "A", "B")
+    to = Scripted(*[DOWN] * 2)
+    final = {"http_5xx": Patience(permanent=True)}
+    await courier(store, to, clock, breaker_after=5, batch_size=1, retry=final).deliver_waiting()
+    assert len(to.got) == 2
+    assert set((await statuses(store)).values()) == {"dead"}
+    assert (await standing(store)).failures == 2
 
 
 async def test_the_breaker_outlives_a_restart_and_binds_every_process(

@@ -4,16 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 
+from csenet.gateway.delivery.patience import Patience, class_of
 from csenet.gateway.delivery.retry import (
     DELIVERED,
     Outcome,
     Schedule,
     Verdict,
     classify_status,
+    mistaken,
     permanent,
     transient,
 )
 from csenet.gateway.delivery.transports.http import judge_receipt, parse_retry_after
+from csenet.gateway.settings.retry import RetrySection
 
 SHA = "ab" * 32
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -164,3 +167,75 @@ def test_patience_ends_by_age_and_by_tries_only_if_they_are_limited() -> None:
     assert not patient.exhausted(1_000_000, 2 * 86_400.0 - 1)
     assert patient.exhausted(1, 2 * 86_400.0)
     assert Schedule(attempt_limit=3).exhausted(3, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("ClientConnectorError", "connect"),
+        ("ClientConnectorDNSError", "connect"),
+        ("ConnectionTimeoutError", "connect"),
+        ("SocketTimeoutError", "timeout"),
+        ("TimeoutError", "timeout"),
+        ("tls_expired", "tls"),
+        ("http_429", "http_429"),
+        ("http_408", "http_4xx"),
+        ("http_503", "http_5xx"),
+        ("receipt_digest", "receipt"),
+        ("http_302", "other"),
+        ("SomethingNobodyHasSeen", "other"),
+    ],
+)
+def test_each_failure_has_a_class_that_can_be_set(error: str, kind: str) -> None:
+    assert class_of(error) == kind
+    assert kind in RetrySection.model_fields
+
+
+def test_a_class_has_waits_and_an_end_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    own = {"http_429": Patience(first_delay=600.0), "tls": Patience(max_delay=2.0, give_up_after=50.0)}
+    schedule = Schedule(first_delay=1.0, max_delay=300.0, give_up_after=100.0, classes=own)
+    assert [schedule.wait(3, error=error) for error in ("http_503", "http_429", "tls_expired")] == [4, 600, 2]
+    assert schedule.wait(3, 700.0, "http_429") == 700.0
+    assert not schedule.exhausted(1, 60.0, "http_503")
+    assert schedule.exhausted(1, 60.0, "tls_expired")
+
+
+def test_a_class_can_be_final_but_no_failure_becomes_a_success() -> None:
+    schedule = Schedule(classes={"tls": Patience(permanent=True)})
+    judged = schedule.judge(mistaken("tls_expired"))
+    assert (judged.verdict, judged.by_rule) == (Verdict.PERMANENT, True)
+    for outcome in (transient("http_503"), permanent("http_422"), DELIVERED):
+        assert schedule.judge(outcome) == outcome
+
+
+async def test_the_loop_asks_the_class_of_each_failure_anew() -> None:
+    failures = iter(["http_503", "http_503", "tls_expired"])
+
+    async def fail() -> Outcome:
+        return transient(next(failures))
+
+    async def pass_over(*_: object) -> None:
+        return None
+
+    schedule = Schedule(classes={"tls": Patience(give_up_after=5.0)})
+    retrying = schedule.retrying(done=0, sleep=pass_over, before_sleep=pass_over, age=lambda: 10.0)
+    assert await retrying(fail) == transient("tls_expired")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"http_5xx": {"first_delay_seconds": 9, "max_delay_seconds": 3}},
+        {"tls": {"permanent": True, "give_up_after": "1h"}},
+        {"http_500": {}},
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"permanent|less|permitted"):
+        RetrySection.model_validate(wrong)
+
+
+def test_settings_become_what_the_courier_takes() -> None:
+    section = RetrySection.model_validate({"tls": {"give_up_after": "12h"}, "other": {"permanent": True}})
+    assert section.classes() == {"tls": Patience(give_up_after=43_200.0), "other": Patience(permanent=True)}
