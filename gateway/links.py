@@ -111,6 +111,7 @@ def _http_transport(http: DeliveryHttp, clock: Clock, wrapper: Wrapper) -> Trans
         timeout_seconds=http.timeout_seconds,
         connect_seconds=http.connect_seconds,
         read_seconds=http.read_seconds,
+        write_seconds=http.write_timeout_seconds,
         tls=tls,
         now=clock.now,
         wrapper=wrapper,

@@ -116,7 +116,7 @@ class DeliveryHttp(Section):
 
     The secret comes from ``token_file`` or ``CSENET_DELIVERY__HTTP__TOKEN``, never from the settings file.
     ``ca`` names whose certificates the exchange may show, instead of the machine's list; ``certificate`` and
-    ``key`` are ours to show.  ``timeout_seconds`` bounds the whole of a try, writing included.
+    ``key`` are ours to show.  ``timeout_seconds`` bounds the whole of a try.
     """
 
     url: Annotated[str, AfterValidator(plain_url)]
@@ -125,6 +125,7 @@ class DeliveryHttp(Section):
     timeout_seconds: Seconds = 30.0
     connect_seconds: Seconds = 10.0
     read_seconds: Seconds = 30.0
+    write_timeout_seconds: Seconds = 30.0
     ca: ReadableFile | None = None
     crl: ReadableFile | None = None
     certificate: ReadableFile | None = None

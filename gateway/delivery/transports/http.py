@@ -26,6 +26,7 @@ from csenet.gateway.delivery.retry import (
 )
 from csenet.gateway.delivery.told import plain
 from csenet.gateway.delivery.transports.base import Parcel
+from csenet.gateway.delivery.transports.http_writing import PIECE, Upload
 from csenet.gateway.delivery.wrapping import PLAIN, NotWrapped, Wrapper, refused, told_of
 from csenet.gateway.tls import refusal
 
@@ -46,22 +47,24 @@ class HttpTransport:
         timeout_seconds: float = 30.0,
         connect_seconds: float | None = None,
         read_seconds: float | None = None,
+        write_seconds: float | None = None,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         wrapper: Wrapper | None = None,
     ) -> None:
         """Remember the destination.
 
-        ``timeout_seconds`` bounds a whole try, and so the writing; connecting and each wait for a part of the
-        answer may be bounded more closely.  ``tls`` says whom to trust and what to show, instead of the
-        machine's defaults.  ``now`` serves to read a ``Retry-After`` given as a date, and for the
-        times in envelopes, which ``wrapper`` makes where the partner demands them.
+        ``timeout_seconds`` bounds a whole try; connecting, each wait for a part of the batch to be taken and
+        each for a part of the answer may be bounded more closely.  ``tls`` says whom to trust and what to
+        show, instead of the defaults.  ``now`` serves to read a ``Retry-After`` given as a date, and
+        for the times in envelopes, which ``wrapper`` makes where the partner demands them.
         """
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, sock_connect=connect_seconds, sock_read=read_seconds
         )
+        self._write_seconds = write_seconds
         self._tls = tls
         self._now = now
         self._wrapper = wrapper
@@ -89,14 +92,26 @@ class HttpTransport:
 
     async def _post(self, parcel: Parcel) -> Outcome:
         await self.open()
-        assert self._session is not None  # noqa: S101 - made by open()
         try:
             data, kind = await self._wrapped(parcel)
         except NotWrapped as error:
             return mistaken(str(error))
         headers = {**self._headers, "Content-Type": kind, "Idempotency-Key": parcel.key}
+        if self._write_seconds is None or len(data) <= PIECE:
+            # One piece is in the machine's hands at once.
+            return await self._exchange(parcel, data, headers)
+        upload = Upload(data, self._write_seconds)
+        headers["Content-Length"] = str(len(data))
+        async with upload.watched():
+            return await self._exchange(parcel, upload.pieces(), headers, upload.answered)
+
+    async def _exchange(
+        self, parcel: Parcel, data: Any, headers: dict[str, str], answered: Callable[[], None] = lambda: None
+    ) -> Outcome:
+        assert self._session is not None  # noqa: S101 - made by open()
         # A redirect would take content to a host that nobody configured.
         async with self._session.post(self._url, data=data, headers=headers, allow_redirects=False) as answer:
+            answered()
             judged = classify_status(answer.status, self._retry_after(answer))
             if judged is not None:
                 return judged
