@@ -6,7 +6,7 @@ SECONDS ?= 600
 PEOPLE ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick browser-test stories check lint types layers dependencies licences format fuzz clean
+.PHONY: help run test coverage quick browser-test stories check lint types layers dependencies licences format fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ run: $(VENV)/.product ## install, then run two states and a simulated exchange; 
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/csenet demo --folder demo
 
 test: $(VENV)/.tools ## install what tests need and run them all
+	$(BIN)/pytest -n auto --dist worksteal
+
+coverage: $(VENV)/.tools ## the tests, and which lines none of them runs; fails below 95 percent
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=95
 
 quick: $(VENV)/.tools ## the tests without the slow ones
