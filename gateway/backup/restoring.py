@@ -105,7 +105,7 @@ async def _into(
         stream = frames.unpacked(form.pieces(source, header, bound, keys))
         store = store_at(store_url(location))
         try:
-            async with store.begin() as conn:
+            async with store.begin(long=True) as conn:
                 await conn.run_sync(_make_tables, header.schema)
                 back = _Back(conn, told)
                 for frame in stream:

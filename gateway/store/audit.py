@@ -35,12 +35,14 @@ _MOVE: Final = Prepared(update(audit_head).values(last=bindparam("to"), hash=bin
 @asynccontextmanager
 async def gathered(conn: AsyncConnection) -> AsyncIterator[None]:
     """Gather the records of a transaction that writes, and write them at its end."""
-    conn.info[_WAITING] = []
+    # Kept, as a connection that the server has closed tells nothing more and would hide why.
+    info = conn.info
+    info[_WAITING] = []
     try:
         yield
         await write(conn)
     finally:
-        del conn.info[_WAITING]
+        info.pop(_WAITING, None)
 
 
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

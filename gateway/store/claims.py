@@ -151,9 +151,16 @@ class BatchClaims:
             .outerjoin(lease, and_(lease.c.kind == leases.BATCH, lease.c.number == delivery_batch.c.id))
             .where(free)
             .limit(1)
-            .with_for_update(of=delivery_batch, skip_locked=True)
         )
-        return await self.take(conn, await outbox.read_batch(conn, query))
+        batch = await self.take(conn, await outbox.read_batch(conn, query))
+        if batch is None:
+            return None
+        # The lease comes first and the batch second, as for whoever settles it: perhaps just before us.
+        still_open = outbox.open_batches().where(delivery_batch.c.id == batch.id)
+        found = await outbox.read_batch(conn, still_open.with_for_update(of=delivery_batch))
+        if found is None:
+            await leases.finish(conn, *self._named(batch.id))
+        return found
 
     async def take(self, conn: AsyncConnection, batch: OpenBatch | None) -> OpenBatch | None:
         """Make a batch this courier's; None if there is none, or another was quicker."""

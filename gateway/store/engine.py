@@ -76,35 +76,38 @@ class Store:
         return self._committer.busy
 
     @asynccontextmanager
-    async def begin(self, *, alone: bool = True) -> AsyncIterator[AsyncConnection]:
+    async def begin(self, *, alone: bool = True, long: bool = False) -> AsyncIterator[AsyncConnection]:
         """Run the block as one transaction: committed, and on disk, when it ends; undone when it raises.
 
         Nobody else's block runs meanwhile, in this process or another, so what it reads stays true.  A block
         that locks the few rows it is about by itself need not be ``alone`` and does not wait for the others;
-        an embedded database takes one writer at a time all the same.
+        an embedded database takes one writer at a time all the same.  A server ends a transaction that is not
+        ``long`` after 15 seconds, as it is that of a process which was stopped.
         """
         if self.shared and not alone:
             if self.keyring.is_due():
                 async with self._turn:
                     await self._prepare_keys()
-            async with self._writer.begin() as connection, audit.gathered(connection):
-                yield connection
+            async with self._writer.begin() as connection:
+                await postgres.limit(connection)
+                async with audit.gathered(connection):
+                    yield connection
             return
         async with self._turn:
             if self.keyring.is_due():
                 await self._prepare_keys()
-            async with self._in_turn() as connection:
+            async with self._in_turn(long=long) as connection:
                 yield connection
 
     @asynccontextmanager
-    async def _in_turn(self) -> AsyncIterator[AsyncConnection]:
+    async def _in_turn(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
         if isinstance(self._writer, InPlaceEngine):
             async with self._writer.writing() as connection, audit.gathered(connection):
                 yield connection
             return
         async with self._writer.begin() as connection:
             if self.shared:
-                await postgres.wait_for_turn(connection)
+                await postgres.wait_for_turn(connection, long=long)
             async with audit.gathered(connection):
                 yield connection
 
@@ -245,7 +248,7 @@ async def open_store(
     try:
         if store.dialect == "postgresql":
             await postgres.check_server(store._writer, unsafe=unsafe_server)
-        async with store.begin() as connection:
+        async with store.begin(long=True) as connection:
             version = await connection.run_sync(_version)
             if version != SCHEMA_HEAD and migrate:
                 await connection.run_sync(_upgrade)

@@ -23,6 +23,8 @@ _CONNECT_SECONDS: Final = 10
 # Any number that other programs on the same database are unlikely to lock.
 _TURN: Final = 0x43534E_4554
 _TELLING: Final = _TURN + 1
+# The first version that can limit a whole transaction.
+_LIMITING: Final = (17,)
 # Each of these set to off confirms what a crash of the server may undo or tear.
 _PROMISES: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _SESSION: Final = {
@@ -59,9 +61,25 @@ def engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     return engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
-async def wait_for_turn(connection: AsyncConnection) -> None:
-    """Become the one writer until the transaction ends."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+async def wait_for_turn(connection: AsyncConnection, *, long: bool) -> None:
+    """Become the one writer until the transaction ends; from then on a ``long`` one alone has no limit."""
+    turn = f"SELECT pg_advisory_xact_lock(:turn){'' if long else _limit_of(connection, ', ')}"
+    await connection.execute(text(turn), {"turn": _TURN})
+
+
+async def limit(connection: AsyncConnection) -> None:
+    """Have the server end a transaction that takes too long.
+
+    A process that is stopped between the parts of a statement is not idle to the server, and would keep its
+    locks.  PostgreSQL has such a limit since 17; an older one waits until the process goes on or is gone.
+    """
+    if found := _limit_of(connection, "SELECT "):
+        await connection.execute(text(found))
+
+
+def _limit_of(connection: AsyncConnection, word: str) -> str:
+    version = connection.dialect.server_version_info or (0,)
+    return f"{word}set_config('transaction_timeout', '15s', true)" if version >= _LIMITING else ""
 
 
 async def wait_to_tell(connection: AsyncConnection) -> None:

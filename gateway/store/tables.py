@@ -146,12 +146,12 @@ case_file = Table(
     Column("role", String(16), nullable=False),
     Column("other_fips", String(7), nullable=False),
     Column("other_case_id", String(15)),
-    # Whose case it is, out of the facts; none: the agency's as a whole.
-    Column("office", String(32)),
     Column("facts", Sealed("written"), nullable=False),
     Column("state", Sealed("written"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Whose case it is, out of the facts; none: the agency's as a whole.
+    Column("office", String(32)),
     one_of("role", ("initiating", "responding"), "case_file_role"),
     info=content("case", "case_id"),
 )

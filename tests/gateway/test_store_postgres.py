@@ -13,6 +13,7 @@ from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.store import audit
 from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.store.engine import SCHEMA_HEAD, StoreError, open_store
+from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.tables import metadata
 
 from . import postgres
@@ -47,7 +48,7 @@ async def _schema_at(url: str, *, declared: bool = False) -> dict[str, Any]:
     engine = create_async_engine(url)
     async with engine.begin() as conn:
         if declared:
-            await conn.run_sync(metadata.create_all)
+            await conn.run_sync(metadata.create_all, every_table())
         told = await conn.run_sync(_schema)
     await engine.dispose()
     return told

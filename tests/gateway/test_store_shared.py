@@ -256,6 +256,7 @@ async def test_a_dead_couriers_batch_is_taken_over_by_one_that_waits_for_an_answ
     slow.hang = {"CSENET-27-000000000002.txt"}
     waiting = asyncio.create_task(courier(pair[1], slow, clock, parallel=2).deliver_waiting())
     await slow.hanging.wait()
+    await _until_asleep(clock)
     clock.advance(LEASE)
     await until(lambda: left(slow) == [1])
     for each in (stopped, slow):
