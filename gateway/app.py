@@ -25,6 +25,7 @@ from csenet.gateway.intake.folder import FolderIntake
 from csenet.gateway.intake.readiness import Signs
 from csenet.gateway.jobs import Jobs
 from csenet.gateway.links import (
+    bounds_of,
     partner_book_of,
     pressure_of,
     server_tls,
@@ -282,6 +283,7 @@ class GatewayApp:
         """Listen; the port is known afterwards even if 0 was set."""
         from aiohttp import web
 
+        from csenet.gateway.bounded import BoundedRunner
         from csenet.gateway.casework.api import build_app
         from csenet.gateway.console.part import add_pages
         from csenet.gateway.intake.http import add_exchange_routes
@@ -306,7 +308,8 @@ class GatewayApp:
         if self._pressure is not None:
             application.middlewares.insert(0, self._pressure.middleware())
         tls = server_tls(self.settings.http, log)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_WAYS_IN)
+        bounds = bounds_of(self.settings.limits)
+        self._runner = BoundedRunner(application, bounds, shutdown_timeout=_CLOSE_WAYS_IN)
         await self._runner.setup()
         host, port = self.settings.http.host, self.settings.http.port
         try:
@@ -324,7 +327,9 @@ class GatewayApp:
             return
         from csenet.gateway.participant.listening import ParticipantListener
 
-        self._participants = ParticipantListener(self.settings.participant, log)
+        self._participants = ParticipantListener(
+            self.settings.participant, log, bounds_of(self.settings.limits)
+        )
         await self._participants.open(application, desk, store, clock)
 
     @property

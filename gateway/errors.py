@@ -53,3 +53,7 @@ class Rejected(GatewayError):  # noqa: N818 - read by the API as an outcome
         """Keep the pairs in the order found."""
         self.problems: tuple[tuple[str, str], ...] = tuple(problems)
         super().__init__("; ".join(f"{path}: {text}" if path else text for path, text in self.problems))
+
+
+class SlowBody(TimeoutError):  # noqa: N818 - an answer, not an accident
+    """Report a body that has not come in its time, to whoever reads it."""

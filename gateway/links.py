@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from csenet.codecs.envelope import Identity
+    from csenet.gateway.bounded import Bounds
     from csenet.gateway.clock import Clock
     from csenet.gateway.delivery.probing import Probed
     from csenet.gateway.delivery.transports.base import Transport
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from csenet.gateway.intake.trust import Trust
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
+    from csenet.gateway.settings.limits import LimitsSection
     from csenet.gateway.settings.model import (
         DeliveryHttp,
         DeliveryWindows,
@@ -142,6 +144,15 @@ def pressure_of(settings: Settings, log: Any) -> Pressure:
         requests=limits.requests_at_once,
         size=limits.megabytes_at_once * 1024**2,
         retry_after=limits.retry_after_seconds,
+    )
+
+
+def bounds_of(limits: LimitsSection) -> Bounds:
+    """Say within what bounds connections are served."""
+    from csenet.gateway.bounded import Bounds
+
+    return Bounds(
+        connections=limits.connections, head_seconds=limits.head_seconds, body_seconds=limits.body_seconds
     )
 
 

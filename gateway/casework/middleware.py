@@ -21,7 +21,7 @@ from csenet.gateway.casework.problems import (
     wrongs,
 )
 from csenet.gateway.console import pages
-from csenet.gateway.errors import GatewayError
+from csenet.gateway.errors import GatewayError, SlowBody
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -96,6 +96,8 @@ def _problem_of(error: Exception) -> ApiProblem:
         return rejected(wrongs(error))
     elif isinstance(error, web.RequestPayloadError):
         return ApiProblem(Kind.MALFORMED, "The body breaks off or is not packed as its headers say.")
+    elif isinstance(error, SlowBody):
+        return ApiProblem(Kind.HTTP, "The body came too slowly; see limits.body_seconds.", status=408)
     log.error("http.failed", exc_info=error)
     return ApiProblem(Kind.INTERNAL, "Tell the operator the instance below: it finds the cause in the log.")
 

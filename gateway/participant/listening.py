@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from csenet.gateway.bounded import BoundedRunner, Bounds
 from csenet.gateway.casework import middleware
 from csenet.gateway.casework.requests import LIMITS, Limits
 from csenet.gateway.errors import GatewayError
@@ -47,8 +48,9 @@ def participant_app(site: Site) -> web.Application:
 class ParticipantListener:
     """Listen for participants, if the settings say so."""
 
-    def __init__(self, settings: ParticipantSection, log: Any) -> None:
+    def __init__(self, settings: ParticipantSection, log: Any, bounds: Bounds | None = None) -> None:
         """Take the settings; nothing is opened yet."""
+        self._bounds = bounds or Bounds()
         self._settings, self._log = settings, log
         self._runner: web.AppRunner | None = None
         self.port: int | None = None
@@ -62,7 +64,7 @@ class ParticipantListener:
         if self._settings.port is None:
             add_participants(app, site)
             return
-        runner = web.AppRunner(participant_app(site), access_log=None, shutdown_timeout=_CLOSE_SECONDS)
+        runner = BoundedRunner(participant_app(site), self._bounds, shutdown_timeout=_CLOSE_SECONDS)
         await runner.setup()
         self._runner = runner
         host, port = self._settings.host, self._settings.port

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from csenet.gateway.console import assets
 from csenet.gateway.console.sign_in import paragraphs
+from csenet.gateway.errors import SlowBody
 from csenet.gateway.participant.entering import EntryRefused, Visit
 from csenet.gateway.participant.site import PREFIX, SITE, Site, caller_of
 from csenet.gateway.people.cookies import Cookie
@@ -86,7 +87,7 @@ def _as_page(view: View) -> View:
             return await view(request)
         except web.HTTPNotFound:
             return _message(request, 404, "There is nothing here", "The address may be misspelt.")
-        except web.HTTPException:
+        except (web.HTTPException, SlowBody):
             raise
         except Exception as error:
             log.error("http.failed", exc_info=error)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from csenet.gateway.settings.kinds import Section
+from csenet.gateway.settings.kinds import Seconds, Section
 
 
 class LimitsSection(Section):
@@ -15,4 +15,7 @@ class LimitsSection(Section):
     disk_reserve_mb: Annotated[int, Field(ge=1)] = 256
     requests_at_once: Annotated[int, Field(ge=1, le=10_000)] = 256
     megabytes_at_once: Annotated[int, Field(ge=1, le=65_536)] = 256
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    head_seconds: Seconds = 20.0
+    body_seconds: Seconds = 300.0
     retry_after_seconds: Annotated[int, Field(ge=1, le=3600)] = 5

@@ -1,0 +1,162 @@
+"""Who sends slowly, without end, too often, or no HTTP, is told or cut off, and holds no place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from csenet.gateway.app import GatewayApp
+from csenet.gateway.headers import HEADERS
+from csenet.gateway.people import tokens
+from csenet.gateway.settings.model import Settings
+
+MARK = b"ZZMARKEDVALUE"
+
+
+@asynccontextmanager
+async def running(folder: Path, **limits: Any) -> AsyncIterator[tuple[GatewayApp, bytes]]:
+    app = GatewayApp(
+        Settings(
+            gateway={"jurisdiction": "27", "data_dir": folder / "data"},
+            delivery={"folder": {"path": folder / "out"}},
+            http={"port": 0},
+            participant={"enabled": True, "port": 0},
+            limits=limits,
+        )
+    )
+    await app.start()
+    try:
+        assert app.store is not None
+        assert app.clock is not None
+        async with app.store.begin() as conn:
+            secret = await tokens.create(conn, "exchange", "exchange", app.clock.now())
+        yield app, f"Authorization: Bearer {secret}\r\n".encode()
+    finally:
+        await app.stop()
+
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def sent(port: int | None, data: bytes) -> Connection:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    return reader, writer
+
+
+async def rest(connection: Connection) -> bytes:
+    """Read what comes until the other side closes, which must not take for ever."""
+    reader, writer = connection
+    found = b""
+    async with asyncio.timeout(10):
+        try:
+            while piece := await reader.read(4096):
+                found += piece
+        except ConnectionError:
+            pass
+    writer.close()
+    return found
+
+
+async def test_a_head_that_does_not_come_ends_the_connection(tmp_path: Path) -> None:
+    async with running(tmp_path, head_seconds=0.1) as (app, _):
+        for port in (app.port, app.participant_port):
+            for head in (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "):
+                with capture_logs() as lines:
+                    assert await rest(await sent(port, head)) == b""
+                assert [line["reason"] for line in lines if line["event"] == "http.connection_closed"] == [
+                    "slow_head"
+                ]
+        # A second request is waited for no longer than the first.
+        reader, writer = await sent(app.port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET /hea")
+        assert b"\r\n\r\n" in await rest((reader, writer))
+
+
+async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    async with running(tmp_path, body_seconds=0.1) as (app, bearer):
+        head = b"POST /v1/exchange/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n" + bearer + b"\r\n"
+        answer = await rest(await sent(app.port, head + b"half"))
+        assert answer.startswith(b"HTTP/1.1 408"), answer
+        assert b"Content-Security-Policy" in answer
+        form = b"POST /participant/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+        form += b"Content-Type: application/x-www-form-urlencoded\r\n\r\nnumber="
+        answer = await rest(await sent(app.participant_port, form))
+        assert answer.startswith((b"HTTP/1.1 408", b"HTTP/1.1 403")), answer
+
+
+async def test_a_body_without_end_is_cut_at_its_limit(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, bearer):
+        head = b"POST /v1/exchange/receipts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        reader, writer = await sent(app.port, head + bearer + b"\r\n")
+        chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+        first = asyncio.ensure_future(reader.readline())
+        pieces = 0
+        while not first.done() and pieces < 1000:
+            writer.write(chunk)
+            pieces += 1
+            await asyncio.wait({asyncio.ensure_future(writer.drain()), first}, timeout=1)
+            await asyncio.sleep(0)
+        assert (await first).startswith(b"HTTP/1.1 413")
+        assert pieces < 1000
+        writer.close()
+
+
+async def test_there_are_only_so_many_connections(tmp_path: Path) -> None:
+    ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with running(tmp_path, connections=2) as (app, _):
+        held = []
+        for _ in range(2):
+            reader, writer = await sent(app.port, ask)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            held.append((reader, writer))
+        assert await rest(await sent(app.port, ask)) == b""
+        held[0][1].close()
+        await held[0][1].wait_closed()
+        again = b""
+        for _ in range(1000):
+            again = again or await first_line(app.port, ask)
+        assert again.startswith(b"HTTP/1.1 200")
+        held[1][1].close()
+
+
+async def first_line(port: int | None, ask: bytes) -> bytes:
+    reader, writer = await sent(port, ask)
+    try:
+        return await reader.readline()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        MARK + b"\r\n\r\n",
+        b"GET /" + MARK + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + MARK + b": " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (n, MARK) for n in range(300)) + b"\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: " + MARK + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n" + MARK,
+    ],
+)
+async def test_what_is_no_request_is_refused_and_not_repeated(
+    tmp_path: Path, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as (app, _):
+        with capture_logs() as lines:
+            answer = await rest(await sent(app.port, request_))
+    assert answer.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400")), answer
+    for name in HEADERS:
+        assert name.encode() in answer
+    assert b"aiohttp" not in answer
+    for told in (answer, str(lines).encode(), caplog.text.encode()):
+        assert MARK not in told
