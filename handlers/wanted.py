@@ -28,6 +28,7 @@ STRUCTS: Mapping[str, type[Any]] = {
 }
 REQUIRED = "required"
 
+_REMEMBERED = 4096
 _EVERYTHING: Mapping[str, tuple[str, ...]] = {
     "CSI P FSINF": FACT_BLOCKS,
     "LO1 P LSOTH": ("ncp_locate",),
@@ -108,7 +109,7 @@ def _copying(struct: type[Any], names: Sequence[str]) -> Callable[[Any], Any]:
     return made
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
     """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
     return by_block(elements(code), _EVERYTHING.get(str(code), ()), _EDITED.get(str(code), {}))

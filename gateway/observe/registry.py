@@ -45,6 +45,7 @@ PARTS: Final = (
     "partners",
     "receipt",
     "store",
+    "tls",
 )
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 

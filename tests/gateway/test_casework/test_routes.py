@@ -189,7 +189,7 @@ async def test_an_unclear_wish_to_send_again_is_refused(api: Any, desk: Any, bod
 async def test_liveness_and_readiness_need_no_token(open_api: Any) -> None:
     client = await open_api(None)
     assert await (await client.get("/healthz")).json() == {"status": "alive"}
-    assert await (await client.get("/readyz")).json() == {"status": "ready"}
+    assert await (await client.get("/readyz")).json() == {"status": "ready", "notes": []}
     assert (await client.head("/readyz")).status == 200
 
 
