@@ -82,9 +82,7 @@ def _wanted(name: str, level: str, fields: Sequence[Element]) -> Wanted:
         names=names,
         needed=needed,
         copy=_copying(STRUCTS[name], names),
-        needs=attrgetter(*needed)
-        if len(needed) > 1
-        else lambda block: [getattr(block, each) for each in needed],
+        needs=_taking(needed),
         given=MappingProxyType(
             {
                 each.field: value_of(each.block, each.field, each.fixed)

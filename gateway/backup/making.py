@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.backup import frames
 from csenet.gateway.backup.errors import BackupError
 from csenet.gateway.backup.form import Header, Writer
+from csenet.gateway.durable import sync_folder
 from csenet.gateway.store import audit, ledger
 from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.engine import SCHEMA_HEAD, Store
@@ -73,7 +74,7 @@ async def create(
             file.flush()
             os.fsync(file.fileno())
         draft.rename(target)
-        sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise BackupError(f"{target}: cannot be written: {error.strerror}") from None
     finally:
@@ -153,12 +154,3 @@ def _private(draft: Path, target: Path) -> IO[bytes]:
         raise BackupError(f"{draft}: is being written by another command") from None
     os.ftruncate(handle, 0)
     return os.fdopen(handle, "wb")
-
-
-def sync(folder: Path) -> None:
-    """See to it that a folder's names are on disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.backup import form, frames
 from csenet.gateway.backup.errors import BackupError
 from csenet.gateway.backup.form import Header
-from csenet.gateway.backup.making import Told, read, sync
+from csenet.gateway.backup.making import Told, read
+from csenet.gateway.durable import sync_folder
 from csenet.gateway.people import anchors
 from csenet.gateway.store import audit, ledger, resealing
 from csenet.gateway.store.chain import Mark
@@ -78,7 +79,7 @@ async def restore(
         proof = await _into(backup, draft, target, keys, keyring, told)
         await asyncio.to_thread(_settle, draft)
         draft.rename(store)
-        sync(target)
+        sync_folder(target)
     except BaseException:
         _remove(target / ANCHORS)
         raise

@@ -65,8 +65,13 @@ CASE_ID: Final = Parameter(
     form={"type": "string", "minLength": 1, "maxLength": 15, "pattern": r"^[^ *\\][^*\\]*$"},
     required=True,
 )
-
-
+OUTBOUND_ID: Final = Parameter(
+    name="transaction_id",
+    place="path",
+    description="`out-` and a number.",
+    form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
+    required=True,
+)
 PURPOSE: Final = Parameter(
     name="X-Purpose",
     place="header",

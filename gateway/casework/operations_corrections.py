@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from csenet.gateway.casework import examples
-from csenet.gateway.casework.operation import IDEMPOTENCY_KEY, Answer, Operation, Parameter
+from csenet.gateway.casework.operation import IDEMPOTENCY_KEY, OUTBOUND_ID, Answer, Operation
 
 OPERATIONS: Final = (
     Operation(
@@ -20,16 +20,7 @@ OPERATIONS: Final = (
             "Objects in `changes` are merged into the transaction, lists and values replace what is there, "
             "null removes it. The same correction again changes nothing."
         ),
-        parameters=(
-            Parameter(
-                name="transaction_id",
-                place="path",
-                description="`out-` and a number.",
-                form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
-                required=True,
-            ),
-            IDEMPOTENCY_KEY,
-        ),
+        parameters=(OUTBOUND_ID, IDEMPOTENCY_KEY),
         body="Correction",
         body_examples={"another county": {"changes": {"header": {"other_fips_county": "173"}}}},
         answers={

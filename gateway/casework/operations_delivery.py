@@ -6,6 +6,7 @@ from typing import Final
 
 from csenet.gateway.casework.operation import (
     FLAT,
+    OUTBOUND_ID,
     Answer,
     Operation,
     Parameter,
@@ -88,15 +89,7 @@ OPERATIONS: Final = (
         tag="Operation",
         summary="Read all about one undelivered transaction, without its content",
         description="Why it could not leave, what to do, each try, its batch, what it answers, open work.",
-        parameters=(
-            Parameter(
-                name="transaction_id",
-                place="path",
-                description="`out-` and a number.",
-                form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
-                required=True,
-            ),
-        ),
+        parameters=(OUTBOUND_ID,),
         answers={200: Answer(description="All about it.", schema="DeadLetter")},
     ),
     Operation(
@@ -136,15 +129,7 @@ OPERATIONS: Final = (
             "answer is 409. Later ones of its case go on without it; a duty that it met is owed again. "
             "Taking it back again changes nothing."
         ),
-        parameters=(
-            Parameter(
-                name="transaction_id",
-                place="path",
-                description="`out-` and a number.",
-                form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
-                required=True,
-            ),
-        ),
+        parameters=(OUTBOUND_ID,),
         body="OperatorReason",
         body_examples=_WHY,
         answers={

@@ -57,7 +57,7 @@ def create(file: Path, passphrase: Path | None, config: Path, as_json: bool) -> 
 
     settings = load_settings(config)
     keys = _keys(settings, passphrase)
-    made = run(_create(settings, file, keys))
+    made = run(make_backup(settings, file, keys))
     if as_json:
         print_json(made)
     else:
@@ -67,7 +67,8 @@ def create(file: Path, passphrase: Path | None, config: Path, as_json: bool) -> 
         raise Refused("the copy is whole, but the ledger does not balance: see csenet ledger check")
 
 
-async def _create(settings: Settings, file: Path, keys: WrappingKeys) -> Made:
+async def make_backup(settings: Settings, file: Path, keys: WrappingKeys) -> Made:
+    """Copy the store that the settings name into a file, with a bar."""
     from datetime import UTC, datetime
 
     from csenet.gateway.backup import create as make

@@ -103,30 +103,15 @@ async def _copy(settings: Settings, target: str) -> Proof:
     import secrets
     from tempfile import TemporaryDirectory
 
-    from csenet.gateway.backup import create, restore
-    from csenet.gateway.backup.restoring import ANCHORS
-    from csenet.gateway.store.engine import open_store
+    from csenet.gateway.backup import restore
+    from csenet.gateway.cli.backup import make_backup
     from csenet.gateway.store.wrapping import HeldKeys
-    from csenet.gateway.wiring import keyring_of, refuse_missing
+    from csenet.gateway.wiring import keyring_of
 
-    refuse_missing(settings)
     keys = HeldKeys({"copy": secrets.token_bytes(32)})
     with TemporaryDirectory(prefix=".csenet-copy-", dir=settings.gateway.data_dir) as place:
         file = Path(place) / "copy"
-        store = await open_store(settings.store_location, migrate=False, keyring=keyring_of(settings))
-        try:
-            with progress("Reading the store") as bar:
-                await create(
-                    store,
-                    file,
-                    keys,
-                    jurisdiction=settings.gateway.jurisdiction,
-                    now=datetime.now(UTC),
-                    files={ANCHORS: settings.audit_anchors},
-                    told=bar,
-                )
-        finally:
-            await store.close()
+        await make_backup(settings, file, keys)
         into = target if "://" in target else Path(target)
         with progress("Writing the copy") as bar:
             return await restore(file, into, keys, keyring_of(settings), bar)

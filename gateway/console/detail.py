@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -29,14 +29,7 @@ async def get_transaction(request: web.Request) -> web.Response:
 
 async def post_clear(request: web.Request) -> web.Response:
     """Show a transaction in clear to those who may and say why; each time is on record."""
-    form = await request.post()
-    purpose = str(form.get("purpose", "")).strip()
-    asked = Asked(request)
-    if len(purpose) < SHORTEST_PURPOSE:
-        return await _show(
-            asked, Look(channel="console"), wrong=f"Say why, in {SHORTEST_PURPOSE} letters or more."
-        )
-    return await _show(asked, Look(unmask=True, purpose=purpose, channel="console"))
+    return await _in_clear(request, "console", _show)
 
 
 async def get_pdf(request: web.Request) -> web.Response:
@@ -46,14 +39,20 @@ async def get_pdf(request: web.Request) -> web.Response:
 
 async def post_pdf(request: web.Request) -> web.Response:
     """Give a transaction as a PDF in clear, to those who may and say why."""
+    return await _in_clear(request, "export pdf", _paper)
+
+
+async def _in_clear(
+    request: web.Request, channel: str, give: Callable[[Asked, Look], Awaitable[web.Response]]
+) -> web.Response:
+    """Give something in clear to those who say why; to others the masked page, which asks again."""
     form = await request.post()
     purpose = str(form.get("purpose", "")).strip()
     asked = Asked(request)
     if len(purpose) < SHORTEST_PURPOSE:
-        return await _show(
-            asked, Look(channel="console"), wrong=f"Say why, in {SHORTEST_PURPOSE} letters or more."
-        )
-    return await _paper(asked, Look(unmask=True, purpose=purpose, channel="export pdf"))
+        wrong = f"Say why, in {SHORTEST_PURPOSE} letters or more."
+        return await _show(asked, Look(channel="console"), wrong=wrong)
+    return await give(asked, Look(unmask=True, purpose=purpose, channel=channel))
 
 
 async def _paper(asked: Asked, look: Look) -> web.Response:

@@ -17,7 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from csenet.gateway.delivery.transports.folder import sync_folder, write_durably
+from csenet.gateway.durable import sync_folder, write_durably
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.store.wrapping import Wrapped, WrappingKeys
 

@@ -18,9 +18,9 @@ from structlog.typing import FilteringBoundLogger
 from watchfiles import awatch
 
 from csenet.gateway.clock import Clock
-from csenet.gateway.delivery.transports.folder import sync_folder, write_durably
 from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.receipts import NAMES
+from csenet.gateway.durable import sync_folder, write_durably
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.intake.archive import RECEIPT, SEALED, seal_in_place, unsealed
 from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt

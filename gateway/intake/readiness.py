@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from csenet.gateway.clock import Clock
-from csenet.gateway.delivery.transports.folder import sync_folder
+from csenet.gateway.durable import sync_folder
 
 
 class Signs(msgspec.Struct, frozen=True, kw_only=True):

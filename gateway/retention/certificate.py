@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from csenet.gateway.durable import replace_durably
 from csenet.gateway.errors import GatewayError
 
 FORM: Final = "csenet purge certificate 1"
@@ -81,7 +81,7 @@ class Signer:
         key = Ed25519PrivateKey.generate()
         data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write(self._file, data, 0o600)
+        replace_durably(self._file, data, 0o600)
         return key
 
 
@@ -105,22 +105,6 @@ def check(data: bytes) -> dict[str, Any]:
 def digest_of(data: bytes) -> str:
     """Return the digest under which the audit knows a certificate."""
     return hashlib.sha256(data).hexdigest()
-
-
-def write(file: Path, data: bytes, mode: int = 0o640) -> None:
-    """Write a file in one step, on disk when this returns."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    with os.fdopen(handle, "wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
-    draft.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import update
 
+from csenet.gateway.durable import replace_durably
 from csenet.gateway.intake.archive import RECEIPT
 from csenet.gateway.retention import certificate, space
 from csenet.gateway.retention.choosing import Rules, rules_of
@@ -134,4 +135,4 @@ async def _certify(
 
 def _put(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    certificate.write(file, data)
+    replace_durably(file, data, 0o640)

@@ -20,6 +20,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from csenet.gateway.durable import replace_durably
 from csenet.gateway.store.errors import SealingError
 
 CREDENTIAL: Final = "csenet-wrapping-key"
@@ -147,7 +148,7 @@ class KeyFile(HeldKeys):
         name = super().make()
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lines = [f"csenet-wrapping-key {each} {_text(key)}\n" for each, key in self.keys.items()]
-        _write_private(self.path, (_HEADER + "".join(lines)).encode("ascii"))
+        replace_durably(self.path, (_HEADER + "".join(lines)).encode("ascii"), 0o600)
         return name
 
     def _read(self) -> None:
@@ -252,19 +253,3 @@ def name_of(key: bytes) -> str:
 
 def _text(key: bytes) -> str:
     return base64.urlsafe_b64encode(key).decode("ascii")
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Replace a file in one step, readable for its owner alone at every moment."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -84,7 +84,7 @@ async def queue(store: Store, *cases: str | None, first: int = 1, status: str = 
 
 async def statuses(store: Store) -> dict[int, str]:
     async with store.read() as conn:
-        found = await conn.execute(select(outbound.c.serial, outbound.c.status))
+        found = await conn.execute(select(outbound.c.serial, outbound.c.status).order_by(outbound.c.serial))
         return {int(serial): str(status) for serial, status in found}
 
 

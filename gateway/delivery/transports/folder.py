@@ -8,7 +8,6 @@ how far it came: *spooled* without a spool file means that the rename happened.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import msgspec
 from csenet.gateway.delivery.probing import ProbeStep, Question, failed, well
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, permanent
 from csenet.gateway.delivery.transports.base import Parcel
+from csenet.gateway.durable import sync_folder, write_durably
 
 
 class FolderTransport:
@@ -110,21 +110,3 @@ def manifest_of(parcel: Parcel) -> bytes:
         "last_serial": f"{parcel.last_serial:012d}",
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a whole file and return when bytes and name are on disk."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Return when the names in a folder are on disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
