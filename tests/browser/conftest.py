@@ -132,7 +132,7 @@ def tab(chromium: Any, running: Running) -> Iterator[Tab]:
         viewport={"width": 1360, "height": 900},
         extra_http_headers={"Authorization": f"Bearer {running.keys['all']}"},
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     opened_tab = Tab(context, running.url)
     yield opened_tab
     context.close()

@@ -23,6 +23,7 @@ from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import outbound
 
 from .conftest import contents
+from .patience import BOUND
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -100,7 +101,7 @@ def courier(store: Store, transport: Any, clock: ManualClock, **more: Any) -> Co
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
     """Yield to the other tasks until something holds; the test's own time-out ends a wait in vain."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         while True:
             held = condition()
             if await held if isinstance(held, Awaitable) else held:

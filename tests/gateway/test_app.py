@@ -23,6 +23,8 @@ from csenet.gateway.people import tokens
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import open_desk
 
+from .patience import BOUND
+
 SETTINGS = """\
 [gateway]
 jurisdiction = "27"
@@ -35,7 +37,6 @@ path = "out"
 [http]
 port = 0
 """
-BOUND = 10.0
 
 
 def settings_file(folder: Path, more: str = "") -> Path:

@@ -16,6 +16,8 @@ from csenet.gateway.headers import HEADERS
 from csenet.gateway.people import tokens
 from csenet.gateway.settings.model import Settings
 
+from .patience import BOUND
+
 MARK = b"ZZMARKEDVALUE"
 
 
@@ -54,7 +56,7 @@ async def rest(connection: Connection) -> bytes:
     """Read what comes until the other side closes, which must not take for ever."""
     reader, writer = connection
     found = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         try:
             while piece := await reader.read(4096):
                 found += piece

@@ -17,6 +17,7 @@ from csenet.gateway.store.dead import DeadFilter
 from csenet.gateway.store.engine import Store
 
 from .couriers import Scripted, courier, queue, statuses, until
+from .patience import BOUND
 from .test_cli_examples import bury, folder, invoke, seat
 
 __all__ = ["folder"]
@@ -72,7 +73,7 @@ async def test_a_resend_is_paused_and_goes_on_where_it_was_and_takes_nothing_twi
     assert list((await statuses(store)).values()).count("queued") == 1
     await desk.set_resend("paused", actor="sam")
     clock.advance(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         paused = await going
     assert (paused.state, paused.count) == ("paused", 1)
     # What was sent again dies once more: behind the mark it is not taken again.
@@ -88,7 +89,7 @@ async def test_a_resend_is_paused_and_goes_on_where_it_was_and_takes_nothing_twi
     assert known is not None
     assert known.count == 2
     going = asyncio.create_task(desk.go_on_resending(known.id))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         while not going.done():
             clock.advance(1)
             await asyncio.sleep(0)

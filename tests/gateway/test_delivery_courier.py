@@ -22,6 +22,7 @@ from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import attempt, delivery_batch, outbound, work_item
 
 from .couriers import NOW, Scripted, courier, forbidding, queue, resend, statuses, table, until
+from .patience import BOUND
 
 
 @pytest.fixture
@@ -317,7 +318,7 @@ async def test_new_rows_wake_the_courier_without_any_time_passing(store: Store, 
     await until(lambda: clock.sleeping == 1)
     await queue(store, "A")
     ready.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await delivered.wait()
     assert await statuses(store) == {1: "delivered"}
     stop.set()
@@ -330,7 +331,7 @@ async def test_rows_queued_by_another_process_are_found_too(store: Store, clock:
     await until(lambda: clock.sleeping == 1)
     await queue(store, "A")
     clock.advance(5)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await delivered.wait()
     stop.set()
     await task
@@ -345,7 +346,7 @@ async def test_a_stop_ends_the_longest_wait_at_once_and_leaves_the_batch_open(
     task = asyncio.create_task(courier(store, transport, clock).run(stop))
     await until(lambda: clock.sleeping == 1)
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await task
     assert await statuses(store) == {1: "sending"}
 
@@ -384,7 +385,7 @@ async def test_a_destination_that_never_answers_does_not_hold_up_a_stop(
     task = asyncio.create_task(courier(store, Mute(), clock).run(stop))
     await started.wait()
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await task
     assert await statuses(store) == {1: "sending"}
     assert [made["outcome"] for made in await table(store, attempt)] == ["started"]
@@ -407,7 +408,7 @@ async def test_a_failing_store_stalls_the_courier_but_does_not_end_it(
     transport = Scripted()
     carrier = courier(store, transport, clock, first_delay_seconds=0.0, delivered=delivered.set)
     task = asyncio.create_task(carrier.run(stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await delivered.wait()
     stop.set()
     await task

@@ -22,6 +22,8 @@ from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import attempt, outbound
 
+from .patience import BOUND
+
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Misbehaviour = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 
@@ -257,7 +259,7 @@ async def test_a_destination_that_is_down_is_tried_until_it_is_back(
     await destination.stop()
     carrier = courier(store, destination.url, breaker_after=1_000_000)
     task = asyncio.create_task(carry(carrier))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(BOUND):
         while len(await ends(store)) < 3:  # noqa: ASYNC110 - nothing tells of a failed try
             await asyncio.sleep(0)
     await destination.start()

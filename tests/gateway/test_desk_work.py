@@ -23,9 +23,9 @@ from csenet.handlers.decision import WorkItem
 from csenet.handlers.policy.work_rules import WorkRule
 
 from .conftest import NOON, QUIET, arriving, facts, lines
+from .patience import BOUND
 
 ASK = "MSC R GRPOC"
-BOUND = 30.0
 
 
 async def take(desk: Desk, *transactions: bytes) -> None:

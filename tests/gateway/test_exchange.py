@@ -20,6 +20,8 @@ from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.exchange.tables import open_exchange_store
 
+from .patience import BOUND
+
 # Noon in Greenwich is seven in the morning in Washington.
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -145,7 +147,7 @@ async def post(
 
 async def until(condition: Callable[[], Any]) -> None:
     """Yield to the other tasks until something holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(BOUND):
         while True:
             held = condition()
             if await held if asyncio.iscoroutine(held) else held:

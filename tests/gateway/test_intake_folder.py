@@ -19,6 +19,8 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.intake.folder import FolderIntake
 from csenet.gateway.intake.readiness import Signs
 
+from .patience import BOUND
+
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -249,7 +251,7 @@ async def test_a_file_replaced_while_it_was_read_is_not_put_away_unread(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(BOUND):
         while not condition():  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0)
 
@@ -275,7 +277,7 @@ async def test_a_new_file_is_noticed_before_the_clock_turns(
     task = asyncio.create_task(intake(desk, folder, clock, watch=True).run(stop))
     await until(lambda: clock.sleeping == 1)
     number = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(BOUND):
         # The watch starts in a thread: files dropped before it listens are not told of.
         while not desk.accepted:
             number += 1

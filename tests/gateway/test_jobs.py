@@ -20,9 +20,9 @@ from csenet.gateway.store.engine import Store
 from csenet.gateway.store.timed_runs import TimedRun
 
 from .conftest import NOON, QUIET
+from .patience import BOUND
 
 MINUTE = timedelta(minutes=1)
-BOUND = 5.0
 
 
 def counting(counts: dict[str, int], name: str) -> Callable[[Turn], Awaitable[Mapping[str, Any]]]:

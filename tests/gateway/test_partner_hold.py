@@ -19,6 +19,7 @@ from csenet.gateway.store.tables import audit, outbound, serial_counter
 
 from .conftest import facts
 from .couriers import Scripted, courier, queue, statuses, table, until
+from .patience import BOUND
 from .test_cli_examples import examples, folder, invoke, play, seat
 
 __all__ = ["folder"]
@@ -77,7 +78,7 @@ async def test_a_hold_takes_rows_out_of_a_batch_that_cannot_have_arrived_and_of_
     await until(lambda: clock.sleeping > 0)
     await desk.hold_partner("19", "Iowa moves house", actor="pat")
     clock.advance(2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await going
     assert await statuses(store) == {1: "delivered", 2: "queued" if kept else "delivered"}
     keys = [parcel.key for parcel in way.got]
@@ -118,7 +119,7 @@ async def test_what_has_been_tried_is_not_taken_back(desk: Desk, store: Store, c
     await until(lambda: clock.sleeping > 0)
     assert (await desk.recall([1], "changed our mind", actor="pat")).left == {1: "sending"}
     clock.advance(600)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         await going
     assert await statuses(store) == {1: "delivered"}
 

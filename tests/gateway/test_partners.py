@@ -25,6 +25,7 @@ from csenet.gateway.partners_book import PartnerBook
 from csenet.handlers.policy.agreements import load_agreements
 
 from ..codecs.envelope_people import NOON, YEAR, certificate_pem, certify, identity, usage
+from .patience import BOUND
 
 TODAY = NOON.date()
 HEAD = "version = 1\nissued = 2026-11-21\n"
@@ -301,7 +302,7 @@ class TestTheBook:
         book, stop = self.book(folder, clock), asyncio.Event()
         task = asyncio.create_task(book.run(stop))
         write(folder, KANSAS.replace("version = 1", "version = 2") + ROW)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(BOUND):
             while not clock.sleeping:  # noqa: ASYNC110 - nothing else tells that it waits
                 await asyncio.sleep(0)
             assert book.current.version == 1

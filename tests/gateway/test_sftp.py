@@ -20,9 +20,10 @@ from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.sftp import SftpPlace, SftpTransport
 from csenet.gateway.intake.sftp import SftpIntake
 
+from .patience import BOUND
+
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PAYLOAD = b"".join(b"transaction %06d\n" % number for number in range(60_000))
-BOUND = 20.0
 Hook = Callable[[str, str], Awaitable[None]]
 
 

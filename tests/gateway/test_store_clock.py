@@ -7,6 +7,8 @@ import pytest
 
 from csenet.gateway.clock import ManualClock, SystemClock
 
+from .patience import BOUND
+
 EVENING = datetime(2026, 11, 21, 4, 30, tzinfo=UTC)
 """Half past ten in the evening of 20 November in Minnesota, already the 21st in Greenwich."""
 
@@ -36,10 +38,10 @@ async def test_sleepers_wake_when_their_moment_is_reached_and_not_before() -> No
     await asyncio.sleep(0)
     assert woken == []
     clock.advance(0.1)
-    await asyncio.wait_for(tasks[1], 5)
+    await asyncio.wait_for(tasks[1], BOUND)
     assert woken == ["early"]
     clock.advance(days=1)
-    await asyncio.wait_for(tasks[0], 5)
+    await asyncio.wait_for(tasks[0], BOUND)
     assert clock.now() == EVENING + timedelta(seconds=10, days=1)
     assert clock.sleeping == 0
 

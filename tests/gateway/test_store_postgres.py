@@ -18,6 +18,7 @@ from csenet.gateway.store.tables import metadata
 
 from . import postgres
 from .conftest import QUIET, arriving, lines
+from .patience import BOUND
 
 pytestmark = pytest.mark.slow
 
@@ -175,7 +176,7 @@ async def test_writers_of_two_processes_take_turns(postgres_url: str) -> None:
 async def _until_somebody_waits(url: str) -> None:
     """Ask the server until a lock is waited for."""
     engine = create_async_engine(url)
-    async with asyncio.timeout(10), engine.connect() as conn:
+    async with asyncio.timeout(BOUND), engine.connect() as conn:
         while not (await conn.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))).scalar_one():
             await conn.rollback()
     await engine.dispose()

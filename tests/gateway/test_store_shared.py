@@ -21,6 +21,7 @@ from csenet.gateway.store.engine import Store, open_store
 
 from .conftest import LEDGER, NOON, QUIET, arriving, facts, lines
 from .couriers import NOW, Scripted, queue, statuses, until
+from .patience import BOUND
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def desks(pair: tuple[Store, Store], clock: ManualClock) -> tuple[Desk, Desk]:
 
 
 async def _until_asleep(clock: ManualClock) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(BOUND):
         while clock.sleeping == 0:  # noqa: ASYNC110 - the clock has nothing to wait for
             await asyncio.sleep(0)
 
@@ -65,7 +66,7 @@ async def test_two_desks_settle_each_transaction_once_and_number_without_gaps(
         *(both[number % 2].accept(raw, source="test", name="a") for number, raw in enumerate(arrivals))
     )
     decided = 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(BOUND):
         while (await both[0].ledger_check()).files_waiting:
             counts = await asyncio.gather(*(desk.settle_pending() for desk in both))
             decided += sum(count.decided for count in counts)
@@ -154,7 +155,7 @@ async def test_what_another_gateway_could_not_settle_is_looked_for(
     await asyncio.sleep(0)
     assert not waiting.done()
     clock.advance(5)
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, BOUND)
     assert (await two.settle_pending()).files == 1
 
 

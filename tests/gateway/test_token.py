@@ -20,6 +20,8 @@ from csenet.gateway.store.errors import SealingError
 from csenet.gateway.store.token import Pin, TokenKeys
 from csenet.gateway.store.wrapping import Following, HeldKeys, Wrapped
 
+from .patience import BOUND
+
 MODULES = [
     Path(each)
     for each in (
@@ -79,7 +81,7 @@ def init_token(label: str) -> None:
         "--so-pin",
         "3141592",
     ]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=BOUND)
 
 
 @pytest.fixture

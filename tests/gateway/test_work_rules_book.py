@@ -14,6 +14,7 @@ from csenet.gateway.desk import Desk
 from csenet.gateway.work_rules_book import WorkRulesBook
 
 from .conftest import arriving, case_block, facts, lines
+from .patience import BOUND
 
 RULE = '[[rule]]\noffice = "{}"\n'
 
@@ -52,12 +53,12 @@ async def test_it_looks_until_it_is_stopped(desk: Desk, clock: ManualClock, tmp_
     file, stop = tmp_path / "rules.toml", asyncio.Event()
     file.write_text(RULE.format("NORTH"))
     running = asyncio.create_task(WorkRulesBook(file, desk, clock, log).run(stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         while not desk.agency.work_rules:
             await asyncio.sleep(0.001)
             clock.advance(5)
     stop.set()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, BOUND)
 
 
 async def test_the_office_of_a_case_goes_before_all_but_a_rule_for_the_kind_of_work(

@@ -21,9 +21,9 @@ from csenet.gateway.delivery.retry import DELIVERED, Outcome
 from csenet.gateway.store import outbox
 
 from ..conftest import NOON, facts
+from ..patience import BOUND
 from .conftest import Series, scrape
 
-BOUND = 10.0
 OUTCOMES = ("delivered", "failed", "dead")
 MORE = """\
 oldest_outbox = "30h"

@@ -14,9 +14,8 @@ import pytest
 
 from csenet.gateway.observe.notify import ServiceManager
 
+from ..patience import BOUND
 from ..test_app import clean_environment, settings_file
-
-BOUND = 20.0
 
 
 @pytest.fixture

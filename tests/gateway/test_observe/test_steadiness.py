@@ -19,6 +19,7 @@ from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store.errors import out_of_reach
 
 from ..conftest import NOON, arriving, lines
+from ..patience import BOUND
 from .conftest import Running
 
 
@@ -187,7 +188,7 @@ async def test_a_gateway_whose_database_is_gone_for_a_while_goes_on_by_itself(
         assert "out of reach" in app.observed.health.notes()[0]
         assert app.observed.health.not_alive() == []
         await cable.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(BOUND):
             while app.observed.health.not_ready():
                 await sampler.sample()
                 await asyncio.sleep(0.05)

@@ -15,6 +15,7 @@ from csenet.gateway.observe import traces
 from csenet.gateway.observe.traces import Tracing, trace_id
 
 from ..conftest import LEDGER, arriving, facts, lines
+from ..patience import BOUND
 from .conftest import Running, scrape
 
 DELIVERED = 'csenet_delivery_attempts_total{outcome="delivered"}'
@@ -37,7 +38,7 @@ async def test_intake_and_delivery_of_the_answer_are_one_trace(
         await desk.put_case("MN1", facts(ledger=LEDGER))
         receipt = await desk.accept(lines(arriving("MSC R GRINT", 1)), source="test", name="x")
         await desk.settle(receipt.file_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(BOUND):
             while not (await scrape(app))[DELIVERED]:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
     intake, delivery = exported.get_finished_spans()
