@@ -88,12 +88,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Hold why something asked for from our own side is not done: every problem at once.
 
-    `task` says what a person does instead where the other state must be told all the same.
+    `task` says what a person does instead where the other state must be told all the same; `work` is that as
+    an item, where whoever asked may be a machine that nobody reads the answers of.
     """
 
     problems: tuple[Problem, ...]
     reasons: tuple[Why, ...] = ()
     task: str = ""
+    work: WorkItem | None = None
 
 
 def merge(first: Decision, second: Decision) -> Decision:

@@ -292,7 +292,8 @@ def _information(event: Event, send: Send, code: FarCode) -> tuple[Information |
 def _refused(ground: _Ground, code: FarCode, refusal: Refusal) -> tuple[Line, Decision]:
     """Tell what policy withholds from what the facts lack, and from what is told in another way."""
     if refusal.task:
-        return _otherwise(ground, str(code), refusal.task, refusal.reasons)
+        details = refusal.work.details if refusal.work is not None else None
+        return _otherwise(ground, str(code), refusal.task, refusal.reasons, details)
     lacks = [problem for problem in refusal.problems if not problem.code.startswith(_BY_POLICY)]
     whys = tuple(_as_why(each) for each in refusal.problems if each.code.startswith(_BY_POLICY))
     if lacks:

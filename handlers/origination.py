@@ -1,6 +1,8 @@
 """Decide on transactions our own side asks to send: all checks first, then the transaction and its effects.
 
-What may not go is a `Refusal` with every problem, for the person who asked; it never becomes work.
+What may not go is a `Refusal` with every problem, for the person who asked. It becomes work only where all
+was well but that federal tax information may not go to the other state: no change of the asker's would mend
+that, and the other state has to be told all the same.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from csenet.handlers.policy.agreements import Permission
 from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.progress import reached
-from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission, task_of
+from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission, task_of, way_of
 from csenet.handlers.work import due_by, open_of_kind
 
 GRINT = FarCode(function="MSC", action="R", reason="GRINT")
@@ -72,7 +74,7 @@ def originate(
         return Refusal(problems=lacking.problems, reasons=(reason("replies.not_composed"),))
     taxed = tax_permission(tx, context)
     if not taxed.allowed:
-        return Refusal(problems=tuple(_refused(taxed)), reasons=taxed.reasons, task=task_of(taxed))
+        return _told_by_a_person(code, taxed, record, context)
     said = disclosure_reasons(reviewed(code, record, context.today), record)
     return merge(_sent(tx, code, context), Decision(notes=left_out(tx, record), reasons=said))
 
@@ -85,10 +87,34 @@ def originate_written(tx: Transaction, context: Context) -> Decision | Refusal:
     partner = tx.header.other_fips_state or ""
     objections = _objections(tx.far, context)
     objections += _refused(permission(tx.far, context, partner))
-    objections += _refused(tax_permission(tx, context))
+    taxed = tax_permission(tx, context)
+    if not objections and not taxed.allowed and context.record is not None:
+        return _told_by_a_person(tx.far, taxed, context.record, context)
+    objections += _refused(taxed)
     if objections:
         return Refusal(problems=tuple(objections))
     return _sent(tx, tx.far, context)
+
+
+def _told_by_a_person(code: FarCode, taxed: Permission, record: CaseRecord, context: Context) -> Refusal:
+    """Refuse what holds federal tax information, and make the work of telling it in another way.
+
+    The work says neither an amount nor a source. It is due as the duty says that the code would fulfil, from
+    today: when the money came, whoever asks does not say.
+    """
+    duty = deadlines.answered_with(str(code))
+    due, timing = due_by(duty.id if duty is not None else None, context, context.today)
+    work = WorkItem(
+        kind="send_otherwise",
+        title=f"{code} may not go through the exchange: {task_of(taxed)}",
+        case_id=record.case_id,
+        due=due,
+        duty=duty.id if duty is not None else None,
+        reasons=(*taxed.reasons, *timing),
+        details={"far": str(code), **way_of(taxed)},
+    )
+    problems = tuple(_refused(taxed))
+    return Refusal(problems=problems, reasons=taxed.reasons, task=task_of(taxed), work=work)
 
 
 def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:

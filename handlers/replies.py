@@ -240,8 +240,10 @@ def task_of(refused: Permission) -> str:
 
 
 def way_of(refused: Permission) -> dict[str, str]:
-    """Name for a work item the way by which the other state is told instead."""
-    return {"instead": refused.instead.id} if refused.instead is not None else {}
+    """Name for a work item the way by which the other state is told instead, and mark it where tax is why."""
+    way = {"instead": refused.instead.id} if refused.instead is not None else {}
+    taxed = any(why.rule == "tax_information" for why in refused.reasons)
+    return {**way, "federal_tax_information": "yes"} if taxed else way
 
 
 def _instead(answer: Answer, record: CaseRecord, kind: str, title: str, whys: tuple[Why, ...]) -> WorkItem:

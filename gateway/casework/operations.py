@@ -113,7 +113,9 @@ OPERATIONS: Final = (
             "Either a case ID and a code, from which the gateway builds all blocks out of the facts of the "
             "case, or a whole transaction. Our FIPS code, serial number and dates are filled in. Every check "
             "that the exchange would make is made first, with all problems in one answer. What disclosure "
-            "rules withhold cannot be released here; a refusal says what goes instead."
+            "rules withhold cannot be released here; a refusal says what goes instead. Where only federal "
+            "tax information without an agreement is in the way, it names the work item by which a person "
+            "tells the other state."
         ),
         parameters=(IDEMPOTENCY_KEY,),
         body="Submission",

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from csenet.codecs.layout import python_name
-from csenet.gateway.desk.results import Conflict
+from csenet.gateway.desk.results import Conflict, TransactionRejected
 from csenet.gateway.errors import GatewayError, NotFound, Rejected
 from csenet.gateway.people.reading import ReadRefused, Unrecorded
 from csenet.handlers.facts import BLOCKS, REPEATED
@@ -149,7 +149,7 @@ def from_gateway_error(error: GatewayError) -> ApiProblem | None:
     if isinstance(error, Conflict):
         return ApiProblem(Kind.CONFLICT, str(error) or f"{Kind.CONFLICT.title}.")
     if isinstance(error, Rejected):
-        return rejected(wrongs(error))
+        return rejected(wrongs(error), work_of(error))
     if isinstance(error, ReadRefused):
         return ApiProblem(Kind.UNAVAILABLE if isinstance(error, Unrecorded) else Kind.FORBIDDEN, str(error))
     return None
@@ -165,14 +165,22 @@ def about_facts(error: Rejected, body: Container[str]) -> ApiProblem:
             fact = place if top in BLOCKS else None
             wrong = msgspec.structs.replace(wrong, pointer=None, fact=fact)
         found.append(wrong)
-    return rejected(found)
+    return rejected(found, work_of(error))
 
 
-def rejected(errors: Iterable[Wrong]) -> ApiProblem:
-    """Refuse a request that was understood, with every reason."""
+def work_of(error: Rejected) -> int | None:
+    """Give the number of the work that takes the place of what was refused."""
+    return error.work_item if isinstance(error, TransactionRejected) else None
+
+
+def rejected(errors: Iterable[Wrong], work_item: int | None = None) -> ApiProblem:
+    """Refuse a request that was understood, with every reason, and name the work that takes its place."""
     found = tuple(errors)
     count = "One thing is" if len(found) == 1 else f"{len(found)} things are"
-    return ApiProblem(Kind.REJECTED, f"{count} wrong; nothing was changed.", found)
+    follows = "nothing was changed"
+    if work_item is not None:
+        follows = f"nothing was queued, and work item {work_item} has a person do it instead"
+    return ApiProblem(Kind.REJECTED, f"{count} wrong; {follows}.", found)
 
 
 def wrongs(error: Exception) -> tuple[Wrong, ...]:

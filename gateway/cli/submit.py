@@ -50,7 +50,11 @@ def submit(file: str, config: Path, key: str | None, as_json: bool) -> None:
     try:
         result: Any = run(call(config, order))
     except Rejected as error:
-        raise Refused("\n".join(f"{file}: {sentence(problem)}" for problem in error.problems)) from None
+        lines = [f"{file}: {sentence(problem)}" for problem in error.problems]
+        instead = getattr(error, "work_item", None)
+        if instead is not None:
+            lines.append(f"{file}: work item {instead} has a person do it instead")
+        raise Refused("\n".join(lines)) from None
     if as_json:
         print_json(result)
         return

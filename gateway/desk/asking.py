@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.desk import annual, correcting, events, requests
+from csenet.gateway.desk import annual, correcting, events, instead, requests
 from csenet.gateway.desk.annual import AnnualPage
 from csenet.gateway.desk.base import CHUNK, DeskBase
 from csenet.gateway.desk.event_results import EventResult
@@ -17,10 +17,12 @@ from csenet.gateway.desk.events import Told
 from csenet.gateway.desk.results import (
     CaseView,
     SubmitResult,
+    TransactionRejected,
     WorkItemView,
 )
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError, NotFound
+from csenet.handlers.decision import WorkItem
 
 
 class Asking(DeskBase):
@@ -41,7 +43,8 @@ class Asking(DeskBase):
     ) -> SubmitResult:
         """Queue a transaction, given whole or as ``{"case_id", "far"[, "information", "header"]}``.
 
-        Raises ``Rejected`` with every problem, ``Conflict`` for a key used for another request.
+        Raises ``Rejected`` with every problem, ``Conflict`` for a key used for another request.  What only a
+        person can tell the other state has then become work, in a commit of its own.
         """
 
         async def queue(conn: AsyncConnection) -> tuple[SubmitResult, WorkingSet | None]:
@@ -49,10 +52,24 @@ class Asking(DeskBase):
             result, plan = await requests.submit(conn, workset, obj, idempotency_key, actor)
             return result, None if plan is None else workset
 
-        result, workset = await self.store.together(queue)
+        try:
+            result, workset = await self.store.together(queue)
+        except TransactionRejected as refused:
+            if refused.work is not None:
+                refused.work_item = await self._told_instead(refused.work, actor)
+            raise
         if workset is not None:
             self._told(workset)
         return self._with_window(result)
+
+    async def _told_instead(self, item: WorkItem, actor: str) -> int:
+        async def keep(conn: AsyncConnection) -> tuple[int, WorkingSet]:
+            workset = self._workset()
+            return await instead.open_work(conn, workset, item, actor), workset
+
+        number, workset = await self.store.together(keep)
+        self._told(workset)
+        return number
 
     def _with_window(self, result: SubmitResult) -> SubmitResult:
         """Say when it may leave, by the moment at which it was queued: a repetition is told the same."""

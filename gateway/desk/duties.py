@@ -161,6 +161,17 @@ class DutyBook:
         """Give the day on which the first duty of ours ends that a cause has just opened."""
         return min((each.due for each in self._open() if each.is_ours_by(cause)), default=None)
 
+    def answered_by(self, far: str, case_id: str | None) -> date | None:
+        """Give the day on which the first of our open duties on a case ends that a code would answer."""
+        due = (
+            each.due
+            for each in self._open()
+            if each.rule.side == "we-owe"
+            and each.case_id == case_id
+            and each.rule.outcome(each.opener, "sent", far) == "answered"
+        )
+        return min(due, default=None)
+
     def close(self, number: int, on: date, by: str, outcome: Outcome) -> None:
         """Close one duty that was loaded."""
         for held in self._open():

@@ -149,7 +149,7 @@ async def _asked_before(
 def planned(workset: WorkingSet, decided: Decision | Refusal, cause: Cause) -> Plan:
     """Work out what was asked; unlike an automatic answer, what the exchange would refuse is refused here."""
     if isinstance(decided, Refusal):
-        raise TransactionRejected(decided.problems)
+        raise TransactionRejected(decided.problems, decided.work)
     serial = workset.next_serial
     for reply in decided.replies:
         _, wrong, _ = queue(reply, cause, workset.agency, serial, workset.today)

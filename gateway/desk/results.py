@@ -11,6 +11,7 @@ import msgspec
 from csenet.codecs.errors import Problem
 from csenet.gateway.errors import GatewayError, NotFound, Rejected
 from csenet.gateway.store.ledger import LedgerReport
+from csenet.handlers.decision import WorkItem
 from csenet.handlers.facts import problem_path
 
 __all__ = [
@@ -245,10 +246,15 @@ class Conflict(GatewayError):  # noqa: N818 - read by the API as an outcome
 
 
 class TransactionRejected(Rejected):
-    """Report a transaction that may not be sent, with the codecs' and handlers' problems as they are."""
+    """Report a transaction that may not be sent, with the codecs' and handlers' problems as they are.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``work`` is what a person has to do instead, ``work_item`` its number once it is kept.
+    """
+
+    def __init__(self, problems: Iterable[Problem], work: WorkItem | None = None) -> None:
         """Keep the problems in the order found."""
+        self.work = work
+        self.work_item: int | None = None
         found = tuple(problems)
         super().__init__((problem_path(problem), problem.message) for problem in found)
         # Readers of problems take pairs as well as these, which say more: code, field and citation.

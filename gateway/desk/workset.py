@@ -240,6 +240,14 @@ class WorkingSet:
         told = due.isoformat() if due else None
         self.note(item.case_id, "work.opened", {"kind": item.kind, "due": told}, cause)
 
+    def open_or_join(self, item: WorkItem, cause: Cause, alike: Collection[str]) -> None:
+        """Open a work item, or add to open work of its kind on its case with these details equal."""
+        for view in self.open_work(item.case_id):
+            if view.kind == item.kind and all(view.details.get(n) == item.details.get(n) for n in alike):
+                self._join(view, item, item.due, cause)
+                return
+        self.open_item(item, cause)
+
     def _join(self, view: WorkView, item: WorkItem, due: date | None, cause: Cause) -> None:
         """Add a message to open work, which is due no later than the message wants it."""
         sooner = due if due is not None and (view.due is None or due < view.due) else None

@@ -113,7 +113,7 @@ def _hidden(found: Any) -> Any:
 def _item(item: WorkItemView) -> WorkItemView:
     if MARK not in item.details:
         return item
-    reasons = [each for each in item.reasons if each.get("rule") != "tax_information"]
+    reasons = [each for each in item.reasons if not str(each.get("rule")).startswith("tax_information")]
     details = {name: MASK if name in _ITEM else value for name, value in item.details.items()}
     return msgspec.structs.replace(item, details=details, reasons=reasons)
 

@@ -153,6 +153,11 @@ def opened_by(far: str, received_on: date, calendar: Calendar) -> tuple[Opened, 
     )
 
 
+def answered_with(far: str) -> Duty | None:
+    """Find the first duty that a transaction ("COL P CITAX") of its own fulfils; None where there is none."""
+    return next((row for row in duties().values() if far in row.answered_by), None)
+
+
 def _due_or_none(row: Duty, start: date, calendar: Calendar) -> Due | None:
     return due(row.id, start, calendar) if in_force(row.limits, start) is not None else None
 

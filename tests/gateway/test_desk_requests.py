@@ -15,11 +15,14 @@ from csenet.gateway.desk import (
     NotFound,
     Rejected,
     TransactionFilter,
+    TransactionRejected,
     WorkFilter,
     agency_of,
 )
 from csenet.gateway.desk.disclosing import may_leave
+from csenet.gateway.people import tax_masking
 from csenet.gateway.store import audit, claims
+from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import outbound
 from csenet.handlers.policy.agreements import Agreements, load_agreements
@@ -248,6 +251,38 @@ async def test_federal_tax_information_without_an_agreement_is_refused_with_the_
     assert problem.code == "policy.tax_information_agreement"  # type: ignore[attr-defined]
     assert "on paper" in problem.message  # type: ignore[attr-defined]
     assert await count_outbound(store) == 0
+    assert isinstance(refused.value, TransactionRejected)
+    (item,) = (await desk.list_work_items(WorkFilter(case_id="MN1"))).items
+    assert (item.id, item.kind, item.duty) == (refused.value.work_item, "send_otherwise", "TX1")
+    assert item.due == date(2026, 12, 7)
+    assert "50" not in item.title + str(item.details)
+    covered = str(tax_masking.hidden(item))
+    assert "tax_information" in str(item.reasons)
+    assert "refund" not in covered
+    assert "federal tax information" not in covered.lower()
+
+
+async def test_tax_information_refused_again_is_one_work_that_ends_the_duty(desk: Desk) -> None:
+    await desk.put_case("MN1", facts())
+    money = citax("I")["collections"]
+    event = {"kind": "tax_offset_received", "id": "e1", "on": "2026-11-16", "collections": money}
+    await desk.happened("MN1", event)
+    for _ in range(2):
+        with pytest.raises(Rejected):
+            await desk.submit(citax("I"), "one key")
+    (item,) = (await desk.list_work_items(WorkFilter(case_id="MN1"))).items
+    assert (item.messages, item.due) == (3, date(2026, 12, 1))
+    await desk.complete_work(item.id, TODAY)
+    (duty,) = (await desk.list_duties(DutyFilter(case_id="MN1", open_only=False))).duties
+    assert (duty.duty, duty.outcome) == ("TX1", "done")
+
+
+async def test_what_is_wrong_besides_is_for_the_one_who_asked_alone(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding"))
+    with pytest.raises(Rejected) as refused:
+        await desk.submit(citax("I"))
+    assert len(refused.value.problems) == 2
+    assert (await desk.list_work_items(WorkFilter(case_id="MN1"))).items == []
 
 
 async def test_an_agreement_that_ended_while_tax_information_waited_keeps_it_back(

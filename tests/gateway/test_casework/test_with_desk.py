@@ -160,6 +160,16 @@ async def test_a_code_and_a_case_are_enough_to_send_and_a_key_makes_it_once(chec
     assert first["transactions"][0]["serial"] == "000000000001"
     await checked("POST", path, path, 409, json=wish | {"far": "MSC P GSC17"}, headers=headers)
     assert len((await checked("GET", path, path, 200))["transactions"]) == 1
+    money = {"date_of_collection": "2026-11-01", "payment_amount": "61.25", "payment_source": "I"}
+    event = {
+        "functional_type_code": "COL",
+        "action_code": "P",
+        "action_reason": "CITAX",
+        "case_id": "MN0000123",
+    }
+    taxed = {"header": event, "case": facts["case"], "collections": [money]}
+    refused = await checked("POST", path, path, 422, json=taxed)
+    assert refused["detail"].endswith("nothing was queued, and work item 1 has a person do it instead.")
 
 
 @pytest.mark.parametrize(
