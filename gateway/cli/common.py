@@ -152,7 +152,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal while something takes long; give what is told how much of all is done.
 
     What is all may be unknown: 0.  On a pipe nothing is shown: what is printed belongs to whoever reads it.
@@ -166,10 +166,12 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f}"),
+        TextColumn(f"{{task.completed:,.0f}} {unit}".rstrip()),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # What is printed meanwhile goes where it would go without a bar, also past a terminal into a pipe.
+    redirected = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=redirected) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +19,7 @@ from csenet.gateway.cli.common import (
     example,
     machine_today,
     open_binary,
+    progress,
     read_json,
     stdout_bytes,
     today_option,
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
         "csenet replay fixtures/stories/collections.toml",
     )
 )
-@click.argument("file", metavar="FILE")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--facts",
     metavar="FACTS.json",
@@ -54,7 +59,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def replay(
     ctx: click.Context,
-    file: str,
+    files: tuple[str, ...],
     facts: str | None,
     today: date | None,
     jurisdiction: str | None,
@@ -64,33 +69,70 @@ def replay(
     encoding: str | None,
     quiet: bool,
 ) -> None:
-    """Print what FILE would cause, without causing it.
+    """Print what the transactions of FILE... would cause, without causing it.
 
     One JSON object a transaction holds the decision; nothing is stored or sent. A later transaction sees
-    the changes that earlier ones made to their case. "-" is standard input. Exit 1 if a transaction
-    cannot be read.
+    the changes that earlier ones made to their case, also in a file before its own. "-" is standard input.
+    What they add up to is told on standard error. Exit 1 if a transaction cannot be read.
 
     Of a file of stories (.toml), or a folder of them, each story is told with what follows and why; the last
     line counts them. Exit 1 if one does not go as told.
     """
-    if file.endswith(".toml") or Path(file).is_dir():
+    if any(_tells(file) for file in files):
         from csenet.gateway.cli.replay_stories import tell_stories
 
-        ctx.exit(tell_stories(Path(file), quiet=quiet))
+        if not all(_tells(file) for file in files):
+            raise click.UsageError("Stories are replayed by themselves: they bring their own facts.")
+        ctx.exit(tell_stories([Path(file) for file in files], quiet=quiet))
     if facts is None:
         raise click.UsageError("Missing option '--facts': transactions are about cases.")
+    player = _Player(_records_of(facts), today or machine_today(), jurisdiction, agreements)
+    sums: Counter[str] = Counter()
+    bad = _play(player, files, (direction, framing, encoding), sums)
+    told = ", ".join(f"{count:,} {word}" for word, count in sorted(sums.items())) or "none"
+    click.echo(f"{sum(sums.values()):,} transactions replayed: {told}", err=True)
+    ctx.exit(1 if bad else 0)
+
+
+def _tells(file: str) -> bool:
+    """Say whether a file or folder holds stories."""
+    return file.endswith(".toml") or Path(file).is_dir()
+
+
+def _play(
+    player: _Player, files: Sequence[str], form: tuple[str | None, str | None, str | None], sums: Counter[str]
+) -> bool:
+    """Play file after file, count what would become of each transaction, and say whether one is bad."""
     from csenet.gateway.cli.reading import records, tell
 
-    player = _Player(_records_of(facts), today or machine_today(), jurisdiction, agreements)
-    out = stdout_bytes()
-    bad = False
-    with open_binary(file) as stream:
-        for record in records(stream, direction, framing, encoding):
-            bad = tell(file, record.position, record.offset, record.problems) or bad
-            if record.transaction is not None:
-                out.write(as_json_bytes(player.play(record.position, record.transaction)) + b"\n")
-                out.flush()
-    ctx.exit(1 if bad else 0)
+    out, bad = stdout_bytes(), False
+    sizes = [Path(file).stat().st_size if Path(file).is_file() else 0 for file in files]
+    # What is printed on a terminal shows by itself how far it is.
+    with nullcontext(_hear_nothing) if sys.stdout.isatty() else progress("Replaying", "bytes") as bar:
+        for number, file in enumerate(files):
+            with open_binary(file) as stream:
+                for record in records(stream, *form):
+                    bad = tell(file, record.position, record.offset, record.problems) or bad
+                    bar(sum(sizes[:number]) + record.offset, sum(sizes) if all(sizes) else 0)
+                    if record.transaction is None:
+                        sums["unreadable"] += 1
+                        continue
+                    played = player.play(record.position, record.transaction)
+                    sums[_becomes(played["decision"])] += 1
+                    out.write(as_json_bytes(played if len(files) == 1 else {"file": file, **played}) + b"\n")
+                    out.flush()
+    return bad
+
+
+def _hear_nothing(done: int, total: int) -> None:
+    """Show no bar."""
+
+
+def _becomes(decision: dict[str, Any]) -> str:
+    """Say in a word what a decision comes to."""
+    if decision.get("replies"):
+        return "answered"
+    return "to be worked on" if decision.get("work_items") else "noted"
 
 
 def _records_of(name: str) -> dict[str, CaseRecord]:

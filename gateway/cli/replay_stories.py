@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
 
-from csenet.gateway.cli.common import Unusable
+from csenet.gateway.cli.common import Unusable, progress
 
 if TYPE_CHECKING:
-    from csenet.gateway.stories import Played, Story
+    from collections.abc import Callable
+
+    from csenet.gateway.stories import Cast, Played, Story
     from csenet.handlers.decision import Decision
 
 _WIDTH = 80
 
 
-def tell_stories(path: Path, *, quiet: bool) -> int:
-    """Play a file of stories or all files of a folder, and count them last; give the exit code."""
-    from csenet.gateway.stories import StoryError, play, read_stories
+def tell_stories(paths: Sequence[Path], *, quiet: bool) -> int:
+    """Play files of stories, or all files of folders, and count them last; give the exit code."""
+    from csenet.gateway.stories import StoryError, read_stories
 
-    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-    if not files:
-        raise Unusable(f"{path}: holds no stories")
-    count = wrong = 0
-    for each in files:
+    read = []
+    for each in _files(paths):
         try:
-            cast, stories = read_stories(each)
+            read.append((each, *read_stories(each)))
         except StoryError as error:
             raise Unusable(str(error)) from None
+    count = sum(len(stories) for _, _, stories in read)
+    # Stories told on a terminal show by themselves how far it is.
+    telling = not quiet and sys.stdout.isatty()
+    with nullcontext(lambda done, total: None) if telling else progress("Playing stories") as bar:
+        wrong = _play(read, quiet, lambda done: bar(done, count))
+    click.echo(f"{_count(count)}: {count - wrong} went as told, {wrong} did not")
+    return 1 if wrong else 0
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found = []
+    for path in paths:
+        files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+        if not files:
+            raise Unusable(f"{path}: holds no stories")
+        found += files
+    return found
+
+
+def _play(
+    read: Sequence[tuple[Path, Cast, Sequence[Story]]], quiet: bool, told: Callable[[int], None]
+) -> int:
+    """Play story after story and count those that do not go as told."""
+    from csenet.gateway.stories import play
+
+    done = wrong = 0
+    for file, cast, stories in read:
         for number, story in enumerate(stories, 1):
             played = play(cast, story)
-            count, wrong = count + 1, wrong + bool(played.differences)
+            done, wrong = done + 1, wrong + bool(played.differences)
             if played.differences or not quiet:
-                click.echo("\n".join(_told(f"{each.name} {number}", story, played)) + "\n")
-    click.echo(f"{count} stories: {count - wrong} went as told, {wrong} did not")
-    return 1 if wrong else 0
+                click.echo("\n".join(_told(f"{file.name} {number}", story, played)) + "\n")
+            told(done)
+    return wrong
+
+
+def _count(number: int) -> str:
+    return "1 story" if number == 1 else f"{number} stories"
 
 
 def _told(name: str, story: Story, played: Played) -> Iterator[str]:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 def status(ctx: click.Context, config: Path, as_json: bool) -> None:
     """Say in a sentence whether all is well, what is not and what to do, and show what came, went and waits.
 
-    It reads the store, beside a gateway that may be running or not.  Exit 0 if nothing needs a person, 1 if
-    something does.
+    It reads the store, and asks the gateway how it is if one runs: clock jumps, slow commits, a store out of
+    reach, the disk's reserve.  Exit 0 if nothing needs a person, 1 if something does.
     """
     from csenet.gateway.cli.store import call
 
@@ -72,12 +72,22 @@ async def _summary(config: Path, desk: Desk) -> Summary:
 
 
 def _figures(config: Path, desk: Desk) -> Any:
-    from csenet.gateway.console.today import Figures
+    from csenet.gateway.console.today import Concern, Figures
     from csenet.gateway.links import windows_of
+    from csenet.gateway.observe.doctoring import standing
     from csenet.gateway.settings.loading import load_settings
 
-    windows = windows_of(load_settings(config).delivery.windows, desk.agency.zone)
-    return Figures(desk, desk.clock, windows)
+    settings = load_settings(config)
+
+    async def health() -> list[Concern]:
+        return [
+            Concern(what=f"{each.what[:1].upper()}{each.what[1:]}.", do=each.do, urgent=each.state == "bad")
+            for each in await standing(settings)
+            if each.state != "well"
+        ]
+
+    windows = windows_of(settings.delivery.windows, desk.agency.zone)
+    return Figures(desk, desk.clock, windows, health)
 
 
 async def _live(config: Path, desk: Desk, every: float, once: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from csenet.gateway.clock import Clock
@@ -21,7 +23,7 @@ def add_console(
 ) -> None:
     """Add Today and the files; ``windows`` says when batches leave, which is always if left out."""
     pages.set_up(app, clock=clock, jurisdiction_name=jurisdiction_name)
-    app[FIGURES] = Figures(desk, clock, windows)
+    app[FIGURES] = Figures(desk, clock, windows, partial(today.own_health, app))
     app.router.add_get("/", today.get_today)
     app.router.add_get(assets.ROUTE, assets.get_asset)
 

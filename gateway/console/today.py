@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
 
+from csenet.gateway.casework.ports import HEALTH
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import menu, pages
 from csenet.gateway.console.words import FUNCTIONS, count, duration
@@ -68,12 +69,22 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return any(concern.urgent for concern in self.concerns)
 
 
+Asking = Callable[[], Awaitable[Sequence[Concern]]]
+"""What is not well with the gateway itself, whatever the store says."""
+
+
+async def _nothing() -> Sequence[Concern]:
+    return ()
+
+
 class Figures:
     """Give the figures, counted anew only when the last ones are old."""
 
-    def __init__(self, desk: FiguresDesk, clock: Clock, windows: Windows | None = None) -> None:
-        """Take whom to ask, and when batches may leave."""
-        self._desk, self._clock = desk, clock
+    def __init__(
+        self, desk: FiguresDesk, clock: Clock, windows: Windows | None = None, health: Asking = _nothing
+    ) -> None:
+        """Take whom to ask, when batches may leave, and who knows how the gateway itself is."""
+        self._desk, self._clock, self._health = desk, clock, health
         self._windows = windows or Windows()
         self._turn = asyncio.Lock()
         self._last: Summary | None = None
@@ -104,8 +115,9 @@ class Figures:
             balanced=self._balanced,
             window=self._window(now),
             next_window=following,
-            concerns=tuple(
-                _concerns(figures, now, balanced=self._balanced, open_=self._windows.is_open(now))
+            concerns=(
+                *await self._health(),
+                *_concerns(figures, now, balanced=self._balanced, open_=self._windows.is_open(now)),
             ),
         )
 
@@ -116,6 +128,19 @@ class Figures:
         if self._windows.by_hand:
             return "by hand only"
         return "open now" if self._windows.is_open(now) else "closed now"
+
+
+async def own_health(app: web.Application) -> Sequence[Concern]:
+    """Say what is not well with the gateway that shows the page."""
+    book = app.get(HEALTH)
+    if book is None:
+        return ()
+    do = "Nothing is taken in until that is mended: runbook, CsenetNotReady."
+    found = [Concern(what=f"{each[:1].upper()}{each[1:]}.", do=do) for each in book.not_ready()]
+    for note in book.notes():
+        what, _, do = note.partition(". ")
+        found.append(Concern(what=f"{what}.", do=do, urgent=False))
+    return found
 
 
 def _concerns(figures: Today, now: datetime, *, balanced: bool, open_: bool) -> Iterator[Concern]:

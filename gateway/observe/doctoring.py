@@ -218,14 +218,25 @@ async def asked(settings: Settings) -> AsyncIterator[Finding]:
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return
     if answer.status != 200:
-        what = str(told.get("detail", f"answers {answer.status}")) if isinstance(told, dict) else "not ready"
+        detail = told.get("detail") if isinstance(told, dict) else None
+        why = str(detail or f"it answers {answer.status}").removeprefix("Not now: ").rstrip(".")
+        what = f"the gateway on port {http.port} is not ready: {why}"
         yield Finding(part="gateway", state="bad", what=what, do="See the runbook: CsenetNotReady.")
         return
     yield Finding(part="gateway", state="well", what=f"runs on port {http.port} and is ready")
     for note in told.get("notes", ()):
-        yield Finding(
-            part="gateway", state="look", what=note, do="csenet logs --level warning says since when."
-        )
+        what, _, do = str(note).partition(". ")
+        yield Finding(part="gateway", state="look", what=what, do=do)
+
+
+async def standing(settings: Settings) -> list[Finding]:
+    """Say how the gateway that runs by these settings is, if one does, and its disk."""
+    found = [finding async for finding in asked(settings)]
+    if not found:
+        what = f"no gateway answers on port {settings.http.port}: nothing is taken in or sent"
+        do = "Start it if it should run: systemctl start csenet-gateway, or csenet serve."
+        found = [Finding(part="gateway", state="look", what=what, do=do)]
+    return [*found, *_disk(settings)]
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:

@@ -54,7 +54,10 @@ class Health:
         return [f"the part {name} does not run any more" for name in self.ended()]
 
     def not_ready(self) -> list[str]:
-        """Say what has to be mended before work may come; nothing if the gateway is ready."""
+        """Say what has to be mended before work may come; nothing if the gateway is ready.
+
+        What to do about each stands in the runbook under CsenetNotReady.
+        """
         found = self.not_alive()
         if self._written is not None and not self._written[0]:
             found.append("the store cannot be written")

@@ -60,13 +60,18 @@ class Steadiness:
             self._log.error("store.lost", error_type=type(error).__name__)
 
     def notes(self) -> list[str]:
-        """Say what is not as it should be, in sentences that a page or a command can show."""
+        """Say what is not as it should be, a sentence each, and in a second one what to do about it."""
         found = []
         if self._lost_at is not None:
             gone = self._monotonic() - self._lost_at
-            found.append(f"the store has been out of reach for {gone:.0f} s; it is tried again and again")
+            what = f"The store has been out of reach for {gone:.0f} s; it is tried again and again."
+            found.append(f"{what} See that its disk or server is up: runbook, CsenetStoreUnwritable.")
         if self._slow_by is not None:
-            found.append(f"a commit takes {self._slow_by:.1f} s; the disk or the database is slow")
+            what = f"A commit takes {self._slow_by:.1f} s: the disk or the database is slow."
+            found.append(
+                f"{what} See what else keeps it busy; csenet logs --event store.slow says since when."
+            )
         if self._jumped is not None and self._monotonic() - self._jumped[1] < _TOLD_FOR:
-            found.append(f"the clock jumped by {self._jumped[0]:+.0f} s; due dates follow the new time")
+            what = f"The clock jumped by {self._jumped[0]:+.0f} s; due dates follow the new time."
+            found.append(f"{what} See what sets the clock of this machine: runbook, CsenetClockOff.")
         return found

@@ -206,6 +206,16 @@ class TestReplay:
         # 100.00 unpaid; Minnesota charges nothing since August 2022; as of the day of the answer.
         assert line == "000000010000" + "000000000000" + "20261121"
 
+    def test_several_files_are_added_up_beside_the_results(self, tmp_path: Path) -> None:
+        (tmp_path / "facts.json").write_text(json.dumps({"2701": self.FACTS}), "utf-8")
+        files = [write(tmp_path, GRINT), str(tmp_path / "damaged.txt")]
+        (tmp_path / "damaged.txt").write_text(f"{GRINT}\nno transaction\n")
+        options = ("--facts", str(tmp_path / "facts.json"), "--today", "2026-11-21")
+        result = invoke("replay", *files, *options)
+        assert result.exit_code == 1
+        assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == files
+        assert result.stderr.splitlines()[-1] == "3 transactions replayed: 2 answered, 1 unreadable"
+
     def test_a_request_on_an_unknown_case_would_be_rejected(self, tmp_path: Path) -> None:
         (reply,) = json.loads(self.replay(tmp_path, {}).stdout)["decision"]["replies"]
         assert reply["transaction"]["header"]["action_reason"] == "REJCT"

@@ -27,9 +27,12 @@ SETTINGS = """\
 [gateway]
 jurisdiction = "27"
 data_dir = "data"
+[http]
+port = 9
 [delivery.folder]
 path = "out"
 """
+"""Nobody listens on port 9, whatever else runs on this machine."""
 FACTS = {
     "role": "initiating",
     "other_fips": "2000000",

@@ -46,12 +46,18 @@ def test_status_says_in_a_sentence_whether_all_is_well(busy: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.startswith("All is well; something is worth a look:")
     assert "Kansas" in shown.stdout
+    assert "No gateway answers on port 9: nothing is taken in or sent." in shown.stdout
     found = json.loads(invoke("status", "--json").stdout)
     assert found["well"] is True
+    assert [each["urgent"] for each in found["concerns"]] == [False, False]
     assert found["figures"]["waiting"]["queued"] == 2
 
 
 def test_status_ends_with_1_when_somebody_should_look(busy: Path) -> None:
+    settings = busy / "gateway.toml"
+    settings.write_text(settings.read_text() + "[limits]\ndisk_reserve_mb = 999999999\n")
+    assert "Make room; the gateway takes nothing in meanwhile." in invoke("status").stdout
+    settings.write_text(SETTINGS)
     invoke("delivery", "hold", "--reason", "exchange migrates")
     shown = invoke("status")
     assert shown.exit_code == 1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 from sqlalchemy import insert
 
-from csenet.gateway.console.today import Figures
+from csenet.gateway.casework.ports import HEALTH
+from csenet.gateway.console.today import Figures, own_health
 from csenet.gateway.console.words import duration
 from csenet.gateway.desk.results import LedgerReport
 from csenet.gateway.desk.views_today import Today, WorkLine
@@ -204,6 +207,27 @@ async def test_a_ledger_that_does_not_add_up_comes_first(counting: Any, clock: A
     counting.figures = msgspec.structs.replace(counting.figures, waiting={"dead": 1})
     first, _ = (await Figures(counting, clock).summary()).concerns
     assert first.what == "The ledger does not add up."
+
+
+async def test_the_gateway_s_own_health_comes_before_all_else(counting: Any, clock: Any) -> None:
+    class Book:
+        def not_ready(self) -> list[str]:
+            return ["the disk has less left than its reserve"]
+
+        def notes(self) -> list[str]:
+            return ["A commit takes 3.5 s: the disk is slow. See what else keeps it busy."]
+
+    app = web.Application()
+    app[HEALTH] = Book()  # type: ignore[assignment]
+    summary = await Figures(counting, clock, health=partial(own_health, app)).summary()
+    assert [(each.what, each.do, each.urgent) for each in summary.concerns] == [
+        (
+            "The disk has less left than its reserve.",
+            "Nothing is taken in until that is mended: runbook, CsenetNotReady.",
+            True,
+        ),
+        ("A commit takes 3.5 s: the disk is slow.", "See what else keeps it busy.", False),
+    ]
 
 
 async def test_a_hold_is_told_and_ends(look: Any, store: Any, clock: Any) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from csenet.gateway.app import GatewayApp
 from csenet.gateway.clock import ManualClock
+from csenet.gateway.observe.doctoring import standing
 from csenet.gateway.observe.steadiness import Steadiness
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store.errors import out_of_reach
@@ -111,8 +112,13 @@ async def test_readiness_names_what_somebody_should_look_at(running: Running) ->
         session.get(f"http://127.0.0.1:{app.port}/readyz") as answer,
     ):
         told = await answer.json()
+        here = app.settings.http.model_copy(update={"port": app.port})
+        found = await standing(app.settings.model_copy(update={"http": here}))
     assert (answer.status, told["status"]) == (200, "ready")
     assert "slow" in told["notes"][0]
+    assert ("look", "See what else keeps it busy; csenet logs --event store.slow says since when.") in [
+        (each.state, each.do) for each in found
+    ]
 
 
 class Wire:
