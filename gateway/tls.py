@@ -11,10 +11,11 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from csenet.gateway.tls_revoked import Revoked, TlsError
+from csenet.gateway.tls_revoked import Revoked, TlsError, check_again
 
 __all__ = ["TlsError", "client_context", "peer_fingerprint", "refusal", "server_context"]
 
@@ -78,7 +79,8 @@ def server_context(
         _load_ca(context, client_ca)
         revoked = None if crl is None else Revoked(crl, context)
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
-        # Who takes an earlier connection up again shows no certificate, so that none could be refused.
+        # Tickets would outlive this process. Sessions of TLS 1.2 that OpenSSL remembers by itself cannot be
+        # turned off from here: who takes one up again is looked at anew (`_watching`).
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     context.sslobject_class = _watching(context, revoked, refused)
@@ -129,24 +131,57 @@ def peer_fingerprint(transport: asyncio.BaseTransport | None) -> str | None:
     return hashlib.sha256(der).hexdigest() if der else None
 
 
+class _Watching(ssl.SSLObject):
+    """Be a connection that knows the newest revocations, and tells why it was refused.
+
+    Who is revoked comes in neither by a new handshake nor by an earlier session, and what is open ends.
+    """
+
+    watched: ssl.SSLContext
+    revoked: Revoked | None
+    refused: Callable[[str], None]
+    looked_at = 0
+    """Which list of revocations its certificate was put before."""
+
+    def do_handshake(self) -> None:
+        """Shake hands, and put a session that is taken up again before the list: it shows no certificate."""
+        self._look()
+        with self._telling():
+            super().do_handshake()
+            if self.session_reused:
+                check_again(self.getpeercert(binary_form=True), self.revoked)
+
+    def read(self, *args: Any) -> Any:
+        """Read unless the certificate of the connection has been revoked since."""
+        if self._look():
+            with self._telling():
+                check_again(self.getpeercert(binary_form=True), self.revoked)
+        return super().read(*args)
+
+    def _look(self) -> bool:
+        if self.revoked is None:
+            return False
+        self.revoked.look(self.watched)
+        before, self.looked_at = self.looked_at, self.revoked.version
+        return before != self.looked_at
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self.refused(refusal(error) or "tls_failed")
+            raise
+
+
 def _watching(
     context: ssl.SSLContext, revoked: Revoked | None, refused: Callable[[str], None] = lambda reason: None
 ) -> type[ssl.SSLObject]:
-    """Make the class of connections that know the newest revocations, and tell why their handshake failed."""
-
-    class Watching(ssl.SSLObject):
-        def do_handshake(self) -> None:
-            if revoked is not None:
-                revoked.look(context)
-            try:
-                super().do_handshake()
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                raise
-            except ssl.SSLError as error:
-                refused(refusal(error) or "tls_failed")
-                raise
-
-    return Watching
+    """Make the class of the connections of a context."""
+    held = {"watched": context, "revoked": revoked, "refused": staticmethod(refused)}
+    return type("Watching", (_Watching,), held)
 
 
 def _plain(protocol: int) -> ssl.SSLContext:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
+from csenet.gateway import tls_revoked
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, Verdict
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.http import HttpTransport
@@ -415,3 +417,76 @@ async def test_a_wrong_list_leaves_the_earlier_one_in_force(files: Files, wrong:
     assert [line["event"] for line in lines] == ["tls.crl_refused"]
     assert set(reasons) == {"tls_revoked", "tls_untrusted"}
     assert len(seen.fingerprints) == 1
+
+
+def taken_up(
+    url: str, client: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[bool, Any, bool]:
+    """Ask once; give whether an answer came, the session, and whether it is the one given."""
+    ask = b"POST /batches HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+        client.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+    ):
+        try:
+            connection.sendall(ask)
+            answered = b" 202 " in connection.recv(100)
+        except OSError:
+            answered = False
+        return answered, connection.session, connection.session_reused
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("optional", [False, True])
+async def test_who_is_revoked_does_not_come_back_by_an_earlier_session(
+    files: Files, version: ssl.TLSVersion, optional: bool
+) -> None:
+    ours, theirs, reasons = files.issue("ours"), files.issue("server"), list[str]()
+    crl = revoking(files)
+    server = server_context(*theirs, files.ca, crl=crl, optional=optional, refused=reasons.append)
+    client = client_context(files.ca, *ours)
+    client.minimum_version = client.maximum_version = version
+    async with serving(server) as (url, seen):
+        answered, session, _ = await asyncio.to_thread(taken_up, url, client)
+        assert (answered, session.has_ticket) == (True, False)
+        answered, _, again = await asyncio.to_thread(taken_up, url, client, session)
+        assert (answered, again) == (True, version is ssl.TLSVersion.TLSv1_2)
+        assert len(set(seen.fingerprints)) == 1
+        revoking(files, ours[0], days=1)
+        answered, _, _ = await asyncio.to_thread(taken_up, url, client, session)
+        assert (answered, reasons, len(seen.fingerprints)) == (False, ["tls_revoked"], 2)
+
+
+async def test_an_open_connection_ends_once_its_certificate_is_revoked(files: Files) -> None:
+    ours, other, theirs = files.issue("ours"), files.issue("other"), files.issue("server")
+    crl, reasons = revoking(files), list[str]()
+    server = server_context(*theirs, files.ca, crl=crl, refused=reasons.append)
+    async with serving(server) as (url, seen), aiohttp.ClientSession() as session:
+
+        async def asked(pair: tuple[Path, Path]) -> int:
+            async with session.post(url, data=PAYLOAD, ssl=contexts[pair]) as answer:
+                return answer.status
+
+        contexts = {pair: client_context(files.ca, *pair) for pair in (ours, other)}
+        assert [await asked(ours), await asked(other)] == [202, 202]
+        revoking(files, ours[0], days=1)
+        with pytest.raises(aiohttp.ClientError):
+            await asked(ours)
+        assert await asked(other) == 202
+    assert set(reasons) == {"tls_revoked"}
+    assert (len(seen.fingerprints), len(seen.connections)) == (3, 2)
+
+
+async def test_an_expired_certificate_does_not_come_back_by_an_earlier_session(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = datetime.now(UTC) + timedelta(days=1)
+    server = server_context(*files.issue("server"), files.ca, refused=(reasons := list[str]()).append)
+    client = client_context(files.ca, *files.issue("ours", not_after=soon))
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with serving(server) as (url, _):
+        _, session, _ = await asyncio.to_thread(taken_up, url, client)
+        monkeypatch.setattr(tls_revoked, "now", lambda: soon + timedelta(hours=1))
+        answered, _, _ = await asyncio.to_thread(taken_up, url, client, session)
+    assert (answered, reasons) == (False, ["tls_expired"])
