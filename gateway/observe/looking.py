@@ -14,7 +14,7 @@ from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.store import audit, destinations, leases, outbox
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tables import delivery_batch, inbound, inbound_file, outbound, work_item
+from csenet.gateway.store.tables import PARKED, delivery_batch, inbound, inbound_file, outbound, work_item
 from csenet.gateway.store.tables_duties import duty
 
 _PROBE_SECONDS = 60.0
@@ -42,7 +42,7 @@ async def look(conn: AsyncConnection, today: date) -> Seen:
     counts = select(outbound.c.status, func.count()).where(outbox.IN_INDEX).group_by(outbound.c.status)
     waiting = await _counted(conn, counts)
     leaving = select(func.min(outbound.c.created_at)).where(outbox.IN_INDEX, outbound.c.status != "dead")
-    parked = select(func.count()).select_from(inbound).where(text("status = 'parked'"))
+    parked = select(func.count()).select_from(inbound).where(PARKED)
     files = select(func.count(), func.min(inbound_file.c.received_at)).where(
         inbound_file.c.state == "received"
     )

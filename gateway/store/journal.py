@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
-from csenet.gateway.store.tables import inbound, inbound_file, inbound_problem, transaction_key, work_item
+from csenet.gateway.store.tables import (
+    PARKED,
+    inbound,
+    inbound_file,
+    inbound_problem,
+    transaction_key,
+    work_item,
+)
 
 Key = tuple[str, str]
 """A transaction's key: two-digit FIPS code of the sending state and serial number."""
@@ -220,14 +227,11 @@ async def parked(
     conn: AsyncConnection, case_id: str | None = None, *, after: int = 0, limit: int = 100
 ) -> list[dict[str, Any]]:
     """List parked transactions in order of arrival, of one case or of all, from number ``after`` on."""
-    query = (
-        select(inbound)
-        .where(inbound.c.status == "parked", inbound.c.id > after)
-        .order_by(inbound.c.id)
-        .limit(limit)
-    )
-    if case_id is not None:
-        query = query.where(inbound.c.case_id == case_id)
+    query = select(inbound).where(inbound.c.id > after).order_by(inbound.c.id).limit(limit)
+    if case_id is None:
+        query = query.where(PARKED)
+    else:
+        query = query.where(text("inbound.status = 'parked'"), inbound.c.case_id == case_id)
     return await opened(conn, inbound, (await conn.execute(query)).mappings())
 
 

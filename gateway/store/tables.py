@@ -109,6 +109,9 @@ Index(
     postgresql_where=_is_unusual,
 )
 
+PARKED = text("inbound.status <> 'decided' AND inbound.status = 'parked'")
+"""Choose what is parked, by the index of unusual rows: without its own condition SQLite reads them all."""
+
 # The codes of the problems found in a transaction, to search by: what the problems say is content.
 inbound_problem = Table(
     "inbound_problem",
