@@ -91,7 +91,11 @@ def unlock(number: str, config: Path) -> None:
 @click.option("--case", "case_id", help="Only this case; without it, the number is of no use ever again.")
 @config_option
 def revoke(number: str, case_id: str | None, config: Path) -> None:
-    """Let participant NUMBER see a case no more, or nothing ever again."""
+    """Let participant NUMBER see a case no more, or nothing ever again.
+
+    A number that opens cases of other offices, too, is revoked, given another PIN, or unlocked after an
+    office locked it, by a supervisor only; each office takes its own cases from it with --case.
+    """
     from csenet.gateway.cli.acting import actor
     from csenet.gateway.desk.requests import case_key
 

@@ -24,6 +24,10 @@ _BLANKS: Final = str.maketrans("", "", " -")
 
 _NO_CASE: Final = "there is no such case; the case system has to tell its facts first"
 _NOT_SEEN: Final = "this participant does not see that case"
+_WHOLE: Final = (
+    "this number opens cases of other offices, too: a supervisor {does} it; "
+    "csenet participant revoke NUMBER --case CASE takes a case of your own office from it"
+)
 _NOBODY: Final = "there is no such participant, or they were revoked"
 
 
@@ -143,11 +147,17 @@ class Enrolling:
         return Enrolled(number=number, pin=pin, case_id=case_id, role=role)
 
     async def reset_pin(self, number: str, *, actor: str) -> Enrolled:
-        """Give a participant another PIN, take locks for failures off, and end their sign-ins."""
+        """Give a participant another PIN, take locks for failures off, and end their sign-ins.
+
+        Raises ParticipantError for a number that opens cases of other offices; so do `unlock` of what an
+        office locked, and `revoke` of the whole number.
+        """
         pin = _new_pin()
         kept = await hashed_pin(pin)
         async with self._store.begin() as conn:
             row = await self._row(conn, number)
+            # Whoever gives a PIN out knows it, and would see with it what is another office's.
+            await self._must_see_all(conn, row, "resets")
             await participants.change_pin(conn, row, kept)
             await participants.change(conn, row["id"], failures=0, locked_until=None)
             await participants.end(conn, self._clock.now(), row_id=row["id"])
@@ -167,6 +177,8 @@ class Enrolling:
         """Take every lock off, the agency's own and that for wrong PINs."""
         async with self._store.begin() as conn:
             row = await self._row(conn, number)
+            if row["locked_at"] is not None:
+                await self._must_see_all(conn, row, "unlocks")
             await participants.change(conn, row["id"], locked_at=None, locked_until=None, failures=0)
             await self._note(conn, "participant.unlocked", row, actor)
 
@@ -176,6 +188,7 @@ class Enrolling:
             row = await self._row(conn, number)
             now = self._clock.now()
             if case_id is None:
+                await self._must_see_all(conn, row, "revokes")
                 await participants.change(conn, row["id"], revoked_at=now)
                 await self._note(conn, "participant.revoked", row, actor)
             elif await self._may_take(conn, row, case_id):
@@ -215,6 +228,12 @@ class Enrolling:
         """Take a case from a participant; they may have others, of other offices, that are not ours."""
         await self._must_see(conn, [case_id], _NOT_SEEN)
         return await participants.take_case(conn, row["id"], case_id)
+
+    async def _must_see_all(self, conn: AsyncConnection, row: dict[str, Any], does: str) -> None:
+        """Keep an act on a whole number from those for whom not all of its cases are there."""
+        for each in await participants.cases_of(conn, row["id"]):
+            if not await self._sees(conn, [each["case_id"]]):
+                raise OutOfSight(_WHOLE.format(does=does), [name_of(row)])
 
     async def _must_see(self, conn: AsyncConnection, case_ids: Sequence[str], text: str) -> None:
         if not await self._sees(conn, case_ids):

@@ -59,7 +59,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         await desk.settle_pending()
 
     with_desk(fill)
-    for name, role in (("ada", "caseworker"), ("aud", "auditor")):
+    for name, role in (("ada", "caseworker"), ("aud", "auditor"), ("sue", "supervisor")):
         assert invoke("people", "add", name, "--role", role, "--office", "NORTH").exit_code == 0
 
     async def own(store: Store, _: Any) -> None:
@@ -176,10 +176,30 @@ def test_participants_of_another_office_are_not_there_and_the_try_is_recorded(pl
     ]
     for words in tries:
         assert invoke("participant", *words).exit_code == 1, words
+    # What of the number is another office's stays: only a supervisor, who sees all, acts on the whole of it.
+    assert invoke("participant", "lock", both).exit_code == 0
+    for word in ("reset-pin", "unlock", "revoke"):
+        refused = invoke("participant", word, both)
+        assert (refused.exit_code, "a supervisor" in refused.output) == (1, True)
+        assert "MN2" not in refused.output
+        tries.append((word, both))
+    assert invoke("participant", "revoke", both, "--case", "MN1").exit_code == 0
+    assert invoke("participant", "revoke", both, "--case", "MN1").exit_code == 1, "not theirs any more"
+    tries.append(("revoke", both, "--case", "MN1"))
     kept = [
         row["action"] for row in record() if row["detail"] and row["detail"].get("outcome") == "out of scope"
     ]
     assert sorted(kept) == sorted(f"participant.{words[0]}" for words in tries)
+    assert signed_in("sue").exit_code == 0
+    assert invoke("participant", "unlock", both).exit_code == 0
+    assert {one["case_id"] for one in numbered_cases(both)} == {"MN2"}
+    assert numbered("reset-pin", both) == both
+    assert invoke("participant", "revoke", both).exit_code == 0
+
+
+def numbered_cases(number: str) -> list[dict[str, Any]]:
+    listed = json.loads(invoke("participant", "list", "--json").stdout)
+    return [one for each in listed if each["number"] == number for one in each["cases"]]
 
 
 def test_a_wrong_password_or_code_lets_nobody_in(place: Path) -> None:
