@@ -25,6 +25,7 @@ from csenet.handlers.work import LINE_WIDTH
 
 _ID = re.compile(r"[!-~]{1,64}")
 _CASE_ID_LENGTH = 15
+_NO_CASE_ID = re.compile(r"[^ -~]|[*\\]")
 _OWN = ("id", "kind", "on", "of")
 _BLOCKS = (*BLOCKS, "collections")
 _NO_DAY = "must be a date such as 2026-01-31"
@@ -75,7 +76,7 @@ def event_from_json(obj: Any, today: date) -> Event:
         "date": _day(obj, "date", problems),
         "text": _text(obj, problems),
         "criterion": _word(obj, "criterion", LINE_WIDTH, problems),
-        "new_case_id": _word(obj, "new_case_id", _CASE_ID_LENGTH, problems),
+        "new_case_id": _case_id(obj, problems),
         "collections": _collections(obj, row, on, problems),
     }
     if problems:
@@ -161,7 +162,15 @@ def _word(obj: Mapping[str, Any], name: str, longest: int, problems: Problems) -
     if not isinstance(value, str) or not value.strip() or len(value.strip()) > longest:
         problems.append((name, f"must be a text of 1 to {longest} characters"))
         return ""
-    return value.strip().upper() if name == "new_case_id" else value.strip()
+    return value.strip()
+
+
+def _case_id(obj: Mapping[str, Any], problems: Problems) -> str:
+    """Read the new ID of our case; one that no transaction could hold must not become one."""
+    found = _word(obj, "new_case_id", _CASE_ID_LENGTH, problems).upper()
+    if found and (_NO_CASE_ID.search(found) or not found.strip("0 ")):
+        problems.append(("new_case_id", "must be plain characters without * or \\, and not only zeros"))
+    return found
 
 
 def _text(obj: Mapping[str, Any], problems: Problems) -> tuple[str, ...]:

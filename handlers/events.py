@@ -67,6 +67,7 @@ class _Ground(msgspec.Struct, frozen=True, kw_only=True):
     told: Told
     context: Context
     closed_before: bool = False
+    named: str = ""
 
     @property
     def row(self) -> EventKind:
@@ -91,10 +92,14 @@ class _Ground(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def happened(event: Event, context: Context) -> Happened:
-    """Decide what an event causes; pure. Raises `FactsError` for what the facts of the case cannot take."""
+def happened(event: Event, context: Context, named: str = "") -> Happened:
+    """Decide what an event causes; pure. Raises `FactsError` for what the facts of the case cannot take.
+
+    `named` is the ID of ours under which the event was told, which may be a former one.
+    """
     after = told(event, record_of(context))
     check_own_locality(after.record.facts, context.our_state)
+    _check_new_id(event, after.record)
     changes = _state_changes(event, after)
     record = after.record
     if changes:
@@ -105,6 +110,7 @@ def happened(event: Event, context: Context) -> Happened:
         told=after,
         context=msgspec.structs.replace(context, record=record),
         closed_before=record_of(context).state.closed_on is not None,
+        named=named,
     )
     decision = Decision(reasons=(event.row.why(),), case_changes=(changes,) if changes else ())
     lines: list[Line] = []
@@ -120,12 +126,10 @@ def happened(event: Event, context: Context) -> Happened:
 
 
 def _state_changes(event: Event, after: Told) -> CaseChange | None:
-    """Say what of the case's state an event changes beyond the facts: closing, opening again, a new ID."""
+    """Say what of the case's state an event changes beyond the facts: closing, opening again."""
     becomes, values = event.row.becomes, dict[str, Any]()
     if becomes:
         values = {"status": becomes, "closed_on": event.on.isoformat() if becomes == "closed" else None}
-    if event.new_case_id:
-        values["new_case_id"] = event.new_case_id
     if not values:
         return None
     return CaseChange(case_id=after.record.case_id, set=values, why=event.row.why())
@@ -257,11 +261,25 @@ def _built(ground: _Ground, send: Send, code: FarCode) -> tuple[Line, Decision]:
     day = {"on": event.on, "date": event.date}.get(send.resolved)
     asked = Header(action_resolution_date=day) if day is not None else None
     insist = _what_it_is_about(ground, code)
-    made = originate(code, context, information=information, header=asked, insist=insist)
+    named = _known_as(ground)
+    made = originate(code, context, information=information, header=asked, insist=insist, named=named)
     if isinstance(made, Decision):
         line = Line(far=str(code), outcome="sent", why=(ground.row.why(), *made.reasons))
         return line, merge(made, Decision(notes=notes))
     return _refused(ground, code, made)
+
+
+def _check_new_id(event: Event, record: CaseRecord) -> None:
+    """Refuse a new ID that is none."""
+    if event.new_case_id == record.case_id and not record.state.former_case_ids:
+        raise FactsError([("new_case_id", "is the ID that the case has already")])
+
+
+def _known_as(ground: _Ground) -> str:
+    """Give the ID of ours by which the other state knows a case that has another one from now on."""
+    new, record = ground.event.new_case_id, ground.record
+    ids = (record.case_id, ground.named, *reversed(record.state.former_case_ids))
+    return next((each for each in ids if each and each != new), "") if new else ""
 
 
 def _what_it_is_about(ground: _Ground, code: FarCode) -> frozenset[str]:

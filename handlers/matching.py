@@ -78,9 +78,16 @@ def _related(tx: Transaction, context: Context) -> Context:
 
 
 def is_ours(record: CaseRecord, case_id: str | None) -> bool:
-    """Tell whether an ID is that of a case of ours, or the one that we told the other state to use for it."""
+    """Tell whether an ID is that of a case of ours, or one that it had."""
     wanted = bare(case_id)
-    return wanted != "" and wanted in (bare(record.case_id), bare(record.state.new_case_id))
+    return wanted != "" and wanted in map(bare, own_ids(record))
+
+
+def own_ids(record: CaseRecord) -> tuple[str, ...]:
+    """List our own case IDs of a case: the one in use, all former ones, and one that was announced."""
+    state = record.state
+    named = (record.case_id, state.new_case_id, *state.former_case_ids)
+    return tuple(dict.fromkeys(each for each in named if each is not None))
 
 
 def other_ids(record: CaseRecord) -> tuple[str, ...]:

@@ -51,12 +51,13 @@ def originate(
     information: Information | None = None,
     header: Header | None = None,
     insist: Set[str] = frozenset(),
+    named: str = "",
 ) -> Decision | Refusal:
     """Build a transaction on a case from its facts, with everything it changes, or refuse with every problem.
 
     `information` is the text block where the code has one; of `header` only what the case side may decide is
     taken: the other office, the other case ID, and the resolution, due and response dates. Blocks of `insist`
-    may not be left out.
+    may not be left out. `named` is a former ID of ours, under which the other state knows the case.
     """
     objections, record = _objections(code, context), context.record
     if record is not None:
@@ -68,7 +69,13 @@ def originate(
     try:
         request = _prepared(Request(code=code, information=information, header=header), record, context)
         tx = compose(
-            code, record, context, information=request.information, header=request.header, insist=insist
+            code,
+            record,
+            context,
+            information=request.information,
+            header=request.header,
+            insist=insist,
+            named=named,
         )
     except ComposeError as lacking:
         return Refusal(problems=lacking.problems, reasons=(reason("replies.not_composed"),))
@@ -118,7 +125,7 @@ def _told_by_a_person(code: FarCode, taxed: Permission, record: CaseRecord, cont
 
 
 def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:
-    case_id = tx.header.case_id or ""
+    case_id = context.record.case_id if context.record is not None else tx.header.case_id or ""
     allowed = permission(code, context, tx.header.other_fips_state or "")
     decision = Decision(
         replies=(Reply(transaction=tx, case_id=case_id, in_reply_to=False),),

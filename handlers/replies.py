@@ -52,11 +52,13 @@ def compose(
     other_case_id: str | None = None,
     header: Header | None = None,
     insist: Set[str] = frozenset(),
+    named: str = "",
 ) -> Transaction:
     """Build a transaction of a core code on a case, without a serial number, dated today.
 
     `header` gives values the case side asked for; only those it may decide are taken. Blocks of `insist` may
-    not be left out, even where the code only recommends them. Raises `ComposeError`
+    not be left out, even where the code only recommends them. `named` is the ID of ours under which the other
+    state knows the case, where that is not the one in use. Raises `ComposeError`
     naming each element that is required and missing, and everything the federal edits would refuse.
     """
     if not VALID[code].core:
@@ -66,7 +68,7 @@ def compose(
         code,
         context,
         other_fips=record.other_fips,
-        case_id=record.case_id or None,
+        case_id=named or record.case_id or None,
         other_case_id=other_case_id or record.other_case_id,
         action_resolution_date=action_resolution_date,
         our_fips=record.facts.our_fips,

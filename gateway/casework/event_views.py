@@ -10,6 +10,7 @@ from aiohttp import web
 from csenet.gateway.casework import requests
 from csenet.gateway.casework.ports import DESK
 from csenet.gateway.casework.views import View, reply
+from csenet.gateway.desk.facts_in import FORMERLY
 from csenet.gateway.people.person import PERSON
 from csenet.handlers.event_table import MEMBERS, kinds
 from csenet.handlers.facts import BLOCKS
@@ -50,7 +51,7 @@ def event_schema(
         "collections": {"type": "array", "items": collection},
     }
     assert set(MEMBERS) < own.keys()  # noqa: S101 - the two lists are one
-    said = {name: form for name, form in facts.items() if name != "role"}
+    said = {name: form for name, form in facts.items() if name not in ("role", FORMERLY)}
     return {
         "type": "object",
         "description": "Something that happened on a case. What is null is erased from the facts. "

@@ -79,7 +79,10 @@ OPERATIONS: Final = (
         summary="Tell the gateway the facts of an interstate case",
         description=(
             "The body is a whole snapshot and replaces the one before; what it leaves out is forgotten. "
-            "What the gateway has learnt from transactions stays. Sending the same again changes nothing."
+            "What the gateway has learnt from transactions stays. Sending the same again changes nothing. "
+            "An ID that a case had means that case, as long as the facts can be of it; the answer names the "
+            "ID in use. `formerly` says which IDs it had: their records become one, or work `same_case` "
+            "asks a person where they contradict."
         ),
         parameters=(CASE_ID,),
         body="CaseFacts",

@@ -14,6 +14,7 @@ from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
 from csenet.gateway.delivery.probing import ProbeAnswer, ProbeReport
 from csenet.gateway.desk import dead_letters, duty_views, event_results, operating, receipts, results
+from csenet.gateway.desk.facts_in import FORMERLY
 from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
 from csenet.gateway.store.tables import WORK_STATUSES
@@ -22,6 +23,7 @@ from csenet.handlers.decision import Why
 from csenet.handlers.work import LINE_WIDTH
 
 _TEMPLATE: Final = "#/components/schemas/{name}"
+_A_CASE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 15}
 _ANSWERS: Final = (
     answers.TransactionPage,
     answers.WorkItemPage,
@@ -201,6 +203,11 @@ def _case_facts() -> Schema:
             "description": "The other agency: state, county, and two more characters that may be blank.",
         },
         "other_case_id": {"type": "string", "minLength": 1, "maxLength": 15},
+        FORMERLY: {
+            "oneOf": [_A_CASE_ID, {"type": "array", "minItems": 1, "maxItems": 20, "items": _A_CASE_ID}],
+            "description": "IDs of ours that the case had: what names one of them reaches the case.",
+            "examples": ["MN0000122"],
+        },
         "withholding_active": flag | {"description": "Whether our income withholding is in force."},
         "family_violence": flag | {"description": "If true, everybody of the case is protected."},
         "protected": {

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.desk import annual, correcting, events, instead, requests
+from csenet.gateway.desk import annual, correcting, events, facts_in, instead, requests
 from csenet.gateway.desk.annual import AnnualPage
 from csenet.gateway.desk.base import CHUNK, DeskBase
 from csenet.gateway.desk.event_results import EventResult
@@ -31,10 +31,12 @@ class Asking(DeskBase):
     async def put_case(self, case_id: str, obj: Any, *, actor: str = "case system") -> CaseView:
         """Take a snapshot of a case's facts; raises ``Rejected`` naming every wrong field."""
 
-        async def put(conn: AsyncConnection) -> CaseView:
-            return await requests.put_case(conn, self._workset(), case_id, obj, actor)
+        async def put(conn: AsyncConnection) -> tuple[CaseView, WorkingSet]:
+            workset = self._workset()
+            return await facts_in.put_case(conn, workset, case_id, obj, actor), workset
 
-        view = await self.store.together(put)
+        view, workset = await self.store.together(put)
+        self._told(workset)
         self.log.info("case.put", version=view.version)
         return view
 

@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.desk.agency import Agency
+from csenet.gateway.desk.facts_in import case_key
 from csenet.gateway.desk.results import SettleCount
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.log import gathered
+from csenet.gateway.store import aliases
 from csenet.gateway.store.engine import Store
 
 CHUNK: Final = 100
@@ -43,6 +45,11 @@ class DeskBase:
     def _leaves(self, at: datetime) -> datetime | None:
         """Say when what was taken in or queued at a moment may leave; None where there are no hours."""
         return None if self.windows is None else self.windows.leaves(at)
+
+    async def case_named(self, case_id: str) -> str:
+        """Give the ID in use of the case that an ID names, however it is written."""
+        async with self.store.read() as conn:
+            return await aliases.named(conn, case_key(case_id))
 
     def _workset(self) -> WorkingSet:
         return WorkingSet(self.agency, self.clock.now(), self.clock.today())

@@ -113,6 +113,12 @@ class DutyBook:
             number=row["id"],
         )
 
+    def rename(self, former: str, case_id: str) -> None:
+        """Put the duties of a case under its new ID."""
+        for held in self._held:
+            if held.case_id == former:
+                held.case_id = case_id
+
     def received(
         self, far: str, case_id: str | None, partner: str, on: date, cause: Cause, *, rejected: bool = False
     ) -> None:

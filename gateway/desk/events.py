@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.model import BLOCKS
 from csenet.gateway.desk.event_results import EventLine, EventResult, EventWork
+from csenet.gateway.desk.facts_in import case_key
 from csenet.gateway.desk.plan import Cause, Plan, make_plan
-from csenet.gateway.desk.requests import CASE_INFORMATION, case_key
+from csenet.gateway.desk.requests import CASE_INFORMATION
 from csenet.gateway.desk.results import Conflict, NotFound, Rejected
 from csenet.gateway.desk.settling import describe
 from csenet.gateway.desk.views import outbound_view
@@ -22,11 +23,13 @@ from csenet.gateway.errors import GatewayError
 from csenet.gateway.store import outgoing
 from csenet.gateway.store.sealing import opened, sealed
 from csenet.gateway.store.tables import idempotency
-from csenet.handlers.context import SentTransaction
+from csenet.handlers.context import CaseRecord, SentTransaction
 from csenet.handlers.event_closing import CLOSURES
 from csenet.handlers.event_form import Event, event_from_json
 from csenet.handlers.events import Happened, Line, happened
 from csenet.handlers.facts import FactsError
+from csenet.handlers.joining import differences
+from csenet.handlers.matching import own_ids
 
 _SAID_ONCE: Final = frozenset({*CASE_INFORMATION, *CLOSURES})
 _NOT_AGAIN: Final = frozenset({"case_information_wanted", "payment_after_closing"})
@@ -74,7 +77,7 @@ async def happen(
     """
     known = await _answered(conn, [_key(each.obj) for each in events])
     cases = {case_key(each.case_id) for each in events}
-    await workset.load(conn, cases)
+    await workset.load(conn, cases | {new for each in events if (new := _new_id(each.obj))})
     answers: list[_Answer | EventResult | GatewayError] = []
     waiting = set(stuck)
     sent = await _sent_before(conn, workset, events)
@@ -96,7 +99,7 @@ async def _sent_before(
 ) -> dict[str, tuple[SentTransaction, ...]]:
     """Return what was sent on the cases of events of kinds that may not say again what was said."""
     about = {
-        case_key(each.case_id)
+        workset.names.of(case_key(each.case_id))
         for each in events
         if isinstance(each.obj, dict) and str(each.obj.get("kind")) in _NOT_AGAIN
     }
@@ -136,29 +139,55 @@ def _one(
     actor: str,
     dry_run: bool,
 ) -> _Answer | EventResult | GatewayError:
-    case_id, key = case_key(told.case_id), _key(told.obj)
-    digest = hashlib.sha256(msgspec.json.encode([case_id, told.obj], order="sorted")).hexdigest()
+    named, key = case_key(told.case_id), _key(told.obj)
+    record, digest = workset.record(named), _digest(named, told.obj)
+    ids = {named, *(own_ids(record) if record is not None else ())}
     if key in known:
         first, result = known[key]
-        if first != digest:
+        if first not in {_digest(each, told.obj) for each in ids}:
             return Conflict("this event id was used for another event")
         return msgspec.structs.replace(result, repeated=True)
-    if case_id in stuck:
+    if ids & stuck:
         return Rejected([("", AFTER_REFUSED)])
-    if not workset.knows(case_id):
+    if record is None:
         return NotFound("there is no such case: put its facts first")
+    case_id = record.case_id
     cause = Cause(f"evt-{digest[:16]}", workset.now, actor)
     try:
         event = event_from_json(told.obj, workset.today)
         before = (*sent.get(case_id, ()), *queued_before(workset, case_id))
         context = msgspec.structs.replace(workset.context(case_id, event.on), sent_before=before)
-        found = happened(event, context)
+        _check_new_id(workset, event, record)
+        found = happened(event, context, named)
         return _taken(workset, event, found, cause, key=key, digest=digest, dry_run=dry_run)
     except FactsError as error:
         return Rejected(error.problems)
     except Exception as error:
         # One event's mistake must not stop the others; nothing of it has taken effect.
         return EventFault(error)
+
+
+def _digest(case_id: str, obj: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode([case_id, obj], order="sorted")).hexdigest()
+
+
+def _new_id(obj: Any) -> str:
+    """Give the new case ID that an event may tell, whether or not all of it is right."""
+    said = obj.get("new_case_id") if isinstance(obj, dict) else None
+    return case_key(said) if isinstance(said, str) else ""
+
+
+def _check_new_id(workset: WorkingSet, event: Event, record: CaseRecord) -> None:
+    """Refuse a new ID that is, or was, that of another case."""
+    other = workset.record(event.new_case_id) if event.new_case_id else None
+    if other is None or other.case_id == record.case_id:
+        return
+    if other.case_id != event.new_case_id:
+        raise FactsError([("new_case_id", "is one that another case of ours had")])
+    differs = differences(record, other)
+    if differs:
+        text = f"is that of another case of ours: the facts differ in {', '.join(differs)}"
+        raise FactsError([("new_case_id", text)])
 
 
 def _taken(
@@ -188,9 +217,11 @@ def _taken(
     if found.duty:
         workset.duties.happened(found.duty, event.kind, case_id, record.facts.other_state, event.on, cause)
     workset.adopt(plan)
+    if event.new_case_id and event.new_case_id != case_id:
+        workset.rename(case_id, event.new_case_id, cause)
     lines, serials = _lines(found, plan)
     result = EventResult(
-        case_id=case_id,
+        case_id=event.new_case_id or case_id,
         event_id=event.id,
         kind=event.kind,
         on=event.on,

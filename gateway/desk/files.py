@@ -148,9 +148,7 @@ class FileSettling:
         workset = WorkingSet(agency, self._clock.now(), self._clock.today())
         settler = Settler(agency, workset)
         fresh = [(file, record) for file, records in files for record in records]
-        await settler.load(
-            conn, [record.transaction for _, record in fresh if record.transaction is not None]
-        )
+        await _load(conn, settler, [record for _, record in fresh])
         for file, record in fresh:
             settler.take(file, record)
             await give_way(conn, DECISION)
@@ -202,7 +200,7 @@ class FileSettling:
         async with self._working(last) as (conn, workset):
             settler = Settler(workset.agency, workset)
             fresh = await _not_settled(conn, file, records)
-            await settler.load(conn, [each.transaction for each in fresh if each.transaction is not None])
+            await _load(conn, settler, fresh)
             for record in fresh:
                 settler.take(file, record)
                 await give_way(conn, DECISION)
@@ -249,6 +247,12 @@ class FileSettling:
         if fence is None:
             raise leases.Fenced("another gateway is settling files")
         return fence
+
+
+async def _load(conn: AsyncConnection, settler: Settler, records: Sequence[Record]) -> None:
+    transactions = [each.transaction for each in records if each.transaction is not None]
+    damaged = [each.header for each in records if each.transaction is None and each.header is not None]
+    await settler.load(conn, transactions, {each.case_id for each in damaged if each.case_id})
 
 
 def _chunks(records: Iterable[T], size: int) -> Iterator[tuple[list[T], bool]]:

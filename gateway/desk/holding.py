@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk.base import DeskBase
-from csenet.gateway.desk.requests import case_key
+from csenet.gateway.desk.facts_in import case_key
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import NotFound
-from csenet.gateway.store import audit, holds
+from csenet.gateway.store import aliases, audit, holds
 
 SHORTEST_REASON: Final = 8
 LONGEST_REASON: Final = 500
@@ -39,9 +39,10 @@ class Holding(DeskBase):
 
         The case need not be known: what came on it without our having its facts is kept as well.
         """
-        key, text = case_key(case_id), reason.strip()
+        text = reason.strip()
 
         async def hold(conn: AsyncConnection) -> HoldView:
+            key = await aliases.named(conn, case_key(case_id))
             known = await holds.of_case(conn, key)
             if known is not None:
                 raise Conflict(f"the case is held since {known['held_at']:%Y-%m-%d} by {known['held_by']}")
@@ -54,9 +55,10 @@ class Holding(DeskBase):
 
     async def release_case(self, case_id: str, reason: str, *, actor: str) -> HoldView:
         """End the hold on a case: its time runs as if it had not been; raises ``NotFound`` if not held."""
-        key, text = case_key(case_id), reason.strip()
+        text = reason.strip()
 
         async def release(conn: AsyncConnection) -> HoldView:
+            key = await aliases.named(conn, case_key(case_id))
             known = await holds.of_case(conn, key)
             if known is None:
                 raise NotFound("no hold on such a case")

@@ -13,15 +13,14 @@ from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import case_file, inbound, outbound
 from csenet.handlers.context import CaseRecord
 from csenet.handlers.kept import kept_record
-from csenet.handlers.matching import other_ids
+from csenet.handlers.matching import other_ids, own_ids
 
 _AT_ONCE: Final = 500
 
 
 def words_of_case(record: CaseRecord) -> set[search.Word]:
-    """List what a case can be found by; the other state's IDs stay good when they are replaced."""
-    new = record.state.new_case_id
-    ids: set[search.Word] = {("case_id", each) for each in (*other_ids(record), new) if each is not None}
+    """List what a case can be found by; IDs, ours and the other state's, stay good when they are replaced."""
+    ids: set[search.Word] = {("case_id", each) for each in (*other_ids(record), *own_ids(record))}
     return search.words_of_facts(record.facts) | ids
 
 

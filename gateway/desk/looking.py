@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import TypeVar
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.desk import duty_views, requests, views, views_today
+from csenet.gateway.desk import duty_views, views, views_today
 from csenet.gateway.desk.base import DeskBase
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
+from csenet.gateway.desk.facts_in import case_key
 from csenet.gateway.desk.results import (
     CaseView,
     LedgerReport,
@@ -19,7 +21,7 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.store import dead, ledger, work
+from csenet.gateway.store import aliases, dead, ledger, work
 from csenet.gateway.store.dead import DeadFilter, DeadRow
 from csenet.gateway.store.duties import DutyFilter
 
@@ -30,14 +32,13 @@ class Looking(DeskBase):
     async def get_case(self, case_id: str) -> CaseView | None:
         """Return a case with its timeline and work, or None."""
         async with self.store.read() as conn:
-            return await views.case_view(conn, requests.case_key(case_id))
+            return await views.case_view(conn, await aliases.named(conn, case_key(case_id)))
 
     async def list_transactions(self, wanted: TransactionFilter | None = None) -> Page:
         """List transactions without their content, oldest first."""
         chosen = wanted or TransactionFilter()
-        if chosen.case_id is not None:
-            chosen = _with_key(chosen)
         async with self.store.read() as conn:
+            chosen = await _with_key(conn, chosen)
             return await views.transactions(conn, chosen, self.agency.state)
 
     async def transaction(self, view_id: str) -> TransactionDetail | None:
@@ -48,9 +49,8 @@ class Looking(DeskBase):
     async def list_work_items(self, wanted: WorkFilter | None = None) -> Page:
         """List work items, oldest first."""
         chosen = wanted or WorkFilter()
-        if chosen.case_id is not None:
-            chosen = _with_key(chosen)
         async with self.store.read() as conn:
+            chosen = await _with_key(conn, chosen)
             return await views.work_items(conn, chosen)
 
     async def work_item(self, item_id: int) -> WorkItemView | None:
@@ -62,9 +62,8 @@ class Looking(DeskBase):
     async def list_duties(self, wanted: DutyFilter | None = None) -> DutyPage:
         """List duties, first due first."""
         chosen = wanted or DutyFilter()
-        if chosen.case_id is not None:
-            chosen = _with_key(chosen)
         async with self.store.read() as conn:
+            chosen = await _with_key(conn, chosen)
             return await duty_views.listed(conn, chosen, self.clock.today())
 
     async def compliance(
@@ -93,5 +92,8 @@ class Looking(DeskBase):
 _Filter = TypeVar("_Filter", TransactionFilter, WorkFilter, DutyFilter)
 
 
-def _with_key(wanted: _Filter) -> _Filter:
-    return msgspec.structs.replace(wanted, case_id=requests.case_key(wanted.case_id or ""))
+async def _with_key(conn: AsyncConnection, wanted: _Filter) -> _Filter:
+    """Ask for the case by the ID in use."""
+    if wanted.case_id is None:
+        return wanted
+    return msgspec.structs.replace(wanted, case_id=await aliases.named(conn, case_key(wanted.case_id)))

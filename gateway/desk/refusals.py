@@ -72,6 +72,10 @@ class RefusalSettler:
         arrival = Arrival(cause, error_row(file, line, cause))
         self.workset.arrivals.append(arrival)
         row, serial = arrival.row, serial_of(line)
+        ours = self.sent.get(serial or 0)
+        if ours is not None and ours["case_id"]:
+            # Its case may have got another ID since it left.
+            row["case_id"] = ours["case_id"]
         if line.reading.record is None:
             row.update(status="malformed", problems=problems_json(line.reading.problems))
             self._open(arrival, "malformed", _UNREADABLE)
@@ -80,7 +84,7 @@ class RefusalSettler:
         else:
             self.seen.add(row["fingerprint"])
             row["status"] = "decided"
-            await self._refused(conn, arrival, line, self.sent.get(serial or 0))
+            await self._refused(conn, arrival, line, ours)
         self.workset.record_change(
             f"refusal.{row['status']}", cause.correlation, cause, {"serial": row["serial"], "far": row["far"]}
         )

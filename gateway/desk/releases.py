@@ -73,8 +73,9 @@ async def ask(
     tx = addressed(wish.transaction, record)
     if not withheld(tx, record, workset.today):
         raise Rejected([("transaction", "tells nothing that is withheld: send it without a release")])
+    case_id = workset.case_of(wish.case_id)
     values = {
-        "case_id": wish.case_id,
+        "case_id": case_id,
         "far": str(wish.far),
         "partner": tx.header.other_fips_state or "",
         "content": codec.to_json(tx),
@@ -85,7 +86,7 @@ async def ask(
         "until": workset.now + lasts,
     }
     number = await releases.add(conn, values)
-    await _note(conn, workset, "release.asked", number, wish.case_id, actor)
+    await _note(conn, workset, "release.asked", number, case_id, actor)
     return await shown(conn, number, workset.now)
 
 
@@ -109,7 +110,7 @@ async def approve(
     sent = min(each["id"] for each in rows.values())
     decided = {"decided_by": actor, "decided_at": workset.now, "outbound_id": sent}
     await _decide(conn, number, state="sent", **decided)
-    await _note(conn, workset, "release.approved", number, wish.case_id, actor)
+    await _note(conn, workset, "release.approved", number, row["case_id"], actor)
     return await shown(conn, number, workset.now), plan
 
 

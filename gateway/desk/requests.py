@@ -22,10 +22,9 @@ from csenet.gateway.desk import duty_cases
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.duties import INSTEAD
-from csenet.gateway.desk.indexing import words_of_case
+from csenet.gateway.desk.facts_in import are_one, case_key
 from csenet.gateway.desk.plan import Cause, Plan, queue
 from csenet.gateway.desk.results import (
-    CaseView,
     Conflict,
     NotFound,
     Rejected,
@@ -33,9 +32,9 @@ from csenet.gateway.desk.results import (
     TransactionRejected,
     WorkItemView,
 )
-from csenet.gateway.desk.views import case_view, outbound_view, work_item_view
+from csenet.gateway.desk.views import outbound_view, work_item_view
 from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
-from csenet.gateway.store import audit, cases, journal, outgoing, search, work
+from csenet.gateway.store import aliases, cases, journal, outgoing, work
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import idempotency
 from csenet.handlers import router
@@ -44,71 +43,13 @@ from csenet.handlers.context import (
     Context,
     SentTransaction,
     WorkView,
-    facts_from_json,
-    facts_to_json,
-    initial_state,
 )
 from csenet.handlers.decision import Decision, Refusal
-from csenet.handlers.facts import FactsError, check_own_locality
-from csenet.handlers.kept import kept_state
 from csenet.handlers.policy.disclosure_review import Release
 
 _LONGEST_CASE_ID = 15
 CASE_INFORMATION = ("CSI R FRINF", "CSI R FRNNF")
 _DONE = {None: True, "": True, "done": True, "completed": True, "declined": False}
-
-
-def case_key(case_id: str) -> str:
-    """Write a case ID the way it stands in transactions: upper case, no blanks around it."""
-    return case_id.strip().upper()
-
-
-async def put_case(
-    conn: AsyncConnection, workset: WorkingSet, case_id: str, obj: Any, actor: str
-) -> CaseView:
-    """Replace the facts of a case; what was learnt from transactions stays."""
-    key = case_key(case_id)
-    try:
-        facts = facts_from_json(key, obj)
-        check_own_locality(facts, workset.agency.state)
-    except FactsError as error:
-        raise Rejected(error.problems) from None
-    known = (await cases.load(conn, [key])).get(key)
-    written = facts_to_json(facts)
-    if known is not None and msgspec.json.decode(known["facts"]) == written:
-        return await _shown(conn, key)
-    before = None if known is None else kept_state(known["state"])
-    state = initial_state(facts, before, None if known is None else known["other_fips"])
-    row = {
-        "case_id": key,
-        "role": facts.role.value,
-        "other_fips": facts.other_fips,
-        "other_case_id": facts.other_case_id,
-        "facts": written,
-        "state": state,
-        "version": 1 if known is None else known["version"] + 1,
-        "updated_at": workset.now,
-    }
-    if known is None:
-        await cases.add(conn, row)
-    else:
-        await cases.save(conn, [row])
-    record = CaseRecord(facts=facts, state=state)
-    await search.put_case(conn, key, words_of_case(record))
-    await duty_cases.became_known(conn, workset, record, actor)
-    detail = {"version": row["version"]}
-    event = {"case_id": key, "at": workset.now, "event": "facts.received", "detail": detail}
-    await cases.add_events(conn, [{**event, "inbound_id": None, "outbound_id": None}])
-    line = {"at": workset.now, "actor": actor, "action": "case.put", "object": f"case {key}"}
-    await audit.add(conn, [{**line, "detail": detail}])
-    return await _shown(conn, key, created=known is None)
-
-
-async def _shown(conn: AsyncConnection, case_id: str, *, created: bool = False) -> CaseView:
-    view = await case_view(conn, case_id, created=created)
-    if view is None:
-        raise NotFound("no such case")
-    return view
 
 
 async def submit(
@@ -142,7 +83,8 @@ async def _asked_before(
     """Return what of our own requests bears on this one: case information is not asked twice a month."""
     if wish.case_id is None or (wish.far.function, wish.far.action) != ("CSI", "R"):
         return ()
-    rows = await outgoing.asked_before(conn, wish.case_id, CASE_INFORMATION)
+    case_id = workset.case_of(wish.case_id) or wish.case_id
+    rows = await outgoing.asked_before(conn, case_id, CASE_INFORMATION)
     return tuple(sent_transaction(row, workset.agency) for row in rows)
 
 
@@ -325,6 +267,7 @@ async def complete_work(
     plan = workset.plan(decided, cause)
     if about != row["case_id"] and about is not None:
         await work.put_to_case(conn, item_id, about)
+    await are_one(conn, workset, row, cause, done=_DONE[outcome])
     workset.close_work(item_id, on, cause, "done" if _DONE[outcome] else "declined")
     workset.adopt(plan)
     if _is_last(row, siblings, plan):
@@ -349,7 +292,7 @@ async def _case_of_work(conn: AsyncConnection, opened_for: str | None, named: st
     """Return the case of a work item: the one it was opened for if we know it, else the one that is named."""
     if named is None:
         return opened_for
-    key = case_key(named)
+    key = await aliases.named(conn, case_key(named))
     if opened_for is not None and opened_for != key and await cases.with_ids(conn, {opened_for}):
         raise Rejected([("case_id", "this work belongs to another case")])
     if not await cases.with_ids(conn, {key}):

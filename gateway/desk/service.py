@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import errorfile
 from csenet.gateway.clock import Clock
-from csenet.gateway.desk import parking, requests
+from csenet.gateway.desk import parking
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.asking import Asking
 from csenet.gateway.desk.base import CHUNK
@@ -156,7 +156,7 @@ class Desk(Asking, Looking, Operating, WorkActs, Releasing, Holding):
 
         One that fails again stays parked and keeps the later ones of its case waiting.
         """
-        key = None if case_id is None else requests.case_key(case_id)
+        key = None if case_id is None else await self.case_named(case_id)
         resumed, after = 0, 0
         async with self._settling:
             stuck: set[str] = set()

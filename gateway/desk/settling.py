@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,13 @@ class Settler:
         self.candidates: dict[Key, tuple[str, ...]] = {}
         self.earlier: dict[Key, EarlierRequest] = {}
 
-    async def load(self, conn: AsyncConnection, transactions: Sequence[Transaction]) -> None:
-        """Read all that the decisions on these transactions can need."""
-        cases = {tx.header.case_id for tx in transactions if tx.header.case_id}
-        await self.workset.load(conn, cases)
+    async def load(
+        self, conn: AsyncConnection, transactions: Sequence[Transaction], also: Collection[str] = ()
+    ) -> None:
+        """Read all that the decisions on these transactions can need; ``also`` are cases of damaged ones."""
+        named = {tx.header.case_id for tx in transactions if tx.header.case_id}
+        await self.workset.load(conn, named.union(also))
+        cases = {self.workset.names.of(each) for each in named}
         self.keys = await journal.known_keys(conn, {key for tx in transactions if (key := key_of(tx))})
         found = await finding.candidates(conn, transactions, self.workset.knows)
         self.candidates = {
@@ -227,7 +230,7 @@ class Settler:
         row = arrival.row
         about = {"far": row["far"], "serial": row["serial"], "from": row["sender"]}
         named = {name: value for name, value in about.items() if value}
-        known = row["case_id"] if self.workset.knows(row["case_id"]) else None
+        known = self.workset.case_of(row["case_id"]) if self.workset.knows(row["case_id"]) else None
         item = WorkItem(kind=kind, title=title, case_id=known, details={**named, **details})
         self.workset.open_item(item, arrival.cause)
 

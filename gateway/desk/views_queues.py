@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import WorkItemView
-from csenet.gateway.store import outbox
+from csenet.gateway.store import aliases, outbox
 from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.tables import PARKED, audit, case_file, inbound, outbound, work_item
@@ -46,6 +46,7 @@ async def stuck(
     limit: int = 1000,
 ) -> list[Stuck]:
     """List dead, held or parked transactions, oldest first; ``offices`` leaves out others."""
+    case_id = None if case_id is None else await aliases.named(conn, case_id)
     if status == "parked":
         return await _parked(conn, partner=partner, code=code, case_id=case_id, offices=offices, limit=limit)
     query = (
@@ -183,7 +184,7 @@ async def work_queue(
     if kind is not None:
         conditions.append(work_item.c.kind == kind)
     if case_id is not None:
-        conditions.append(work_item.c.case_id == case_id)
+        conditions.append(work_item.c.case_id == await aliases.named(conn, case_id))
     if partner is not None:
         # By an alias, as the query reads the table of cases itself; asked case by case of the work there is.
         other = case_file.alias("case_with_partner")

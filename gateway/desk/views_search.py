@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs import codes
 from csenet.gateway.desk.results import TransactionView
 from csenet.gateway.desk.views import by_numbers
+from csenet.gateway.store import aliases
 from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.tables import (
     INBOUND_STATUSES,
@@ -70,6 +71,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 async def search(conn: AsyncConnection, wanted: Search, *, state: str, zone: tzinfo) -> Found:
     """Find one page; ``state`` is our own two-digit code, ``zone`` that of the days asked for."""
+    if wanted.case_id is not None:
+        wanted = msgspec.structs.replace(wanted, case_id=await aliases.named(conn, wanted.case_id))
     marks = _marks(wanted.before)
     keys: list[tuple[datetime, int, int]] = []
     for way in (IN, OUT):

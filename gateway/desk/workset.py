@@ -21,8 +21,9 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.assigning import assignment, due_of, given_to, office_of, same_thing
 from csenet.gateway.desk.duties import DutyBook
 from csenet.gateway.desk.indexing import record_of, words_of_case
+from csenet.gateway.desk.names import Move, Names
 from csenet.gateway.desk.plan import Cause, Plan, Queued, make_plan
-from csenet.gateway.store import audit, cases, journal, outgoing, search, work
+from csenet.gateway.store import audit, cases, duties, journal, outgoing, search, work
 from csenet.gateway.store.sealing import Row
 from csenet.handlers.context import (
     CaseRecord,
@@ -32,6 +33,7 @@ from csenet.handlers.context import (
 )
 from csenet.handlers.decision import Decision, WorkItem
 from csenet.handlers.facts import CaseFacts, facts_to_json
+from csenet.handlers.joining import joined, known_as, renamed
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.policy.work_rules import WorkRule
 
@@ -102,6 +104,7 @@ class WorkingSet:
     _records: dict[str, CaseRecord] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
+    _created: set[str] = field(default_factory=set)
     _renamed: set[str] = field(default_factory=set)
     _work: dict[int, WorkView] = field(default_factory=dict)
     _words: dict[str, Set[search.Word]] = field(default_factory=dict)
@@ -115,6 +118,7 @@ class WorkingSet:
     timeline: list[Event] = field(default_factory=list)
     audit: list[Event] = field(default_factory=list)
     duties: DutyBook = field(init=False)
+    names: Names = field(default_factory=Names)
 
     def __post_init__(self) -> None:
         """Open an empty book of duties."""
@@ -124,8 +128,10 @@ class WorkingSet:
         """Read the serial counter, the cases and their open work; hold the counter."""
         self.next_serial = self._first_serial = await outgoing.next_serial(conn, self.agency.state)
         self._rows = await cases.load(conn, case_ids)
+        meant = await self.names.load(conn, [each for each in case_ids if each not in self._rows])
+        self._rows |= await cases.load(conn, meant)
         self._work = {row["id"]: work_view(row) for row in await work.open_of(conn, self._rows)}
-        await self.duties.load(conn, case_ids)
+        await self.duties.load(conn, {*case_ids, *meant})
 
     async def load_more(self, conn: AsyncConnection, case_ids: Collection[str]) -> None:
         """Read further cases and their open work."""
@@ -134,12 +140,17 @@ class WorkingSet:
         self._work |= {row["id"]: work_view(row) for row in await work.open_of(conn, more)}
         await self.duties.load(conn, more)
 
+    def case_of(self, case_id: str | None) -> str | None:
+        """Give the ID in use of the case that an ID names."""
+        return None if case_id is None else self.names.of(case_id)
+
     def knows(self, case_id: str | None) -> bool:
-        """Tell whether the case is one of ours."""
-        return case_id in self._rows
+        """Tell whether the case is one of ours, by the ID in use or one that it had."""
+        return self.case_of(case_id) in self._rows
 
     def record(self, case_id: str | None) -> CaseRecord | None:
         """Return the case as it is by now; read from its row only when first asked for."""
+        case_id = self.case_of(case_id)
         if case_id is None or case_id not in self._rows:
             return None
         if case_id not in self._records:
@@ -151,6 +162,43 @@ class WorkingSet:
         self._records[record.case_id] = record
         self._changed.add(record.case_id)
         self._told.add(record.case_id)
+
+    def put(self, record: CaseRecord) -> None:
+        """Take in the facts of a case that may not have been known."""
+        if record.case_id not in self._rows:
+            self._rows[record.case_id] = {"case_id": record.case_id, "version": 0}
+            self._created.add(record.case_id)
+        self.tell(record)
+
+    def version(self, case_id: str) -> int:
+        """Say which version of a case this commit writes."""
+        return int(self._rows[case_id]["version"]) + 1
+
+    def rename(self, former: str, case_id: str, cause: Cause) -> None:
+        """Give a case another ID, or join it to the one that has that ID; all that belongs to it follows.
+
+        One of which we never had the facts is renamed as well: what came on it may wait for its case.
+        """
+        old = self.record(former)
+        # An ID that the case had already is no other record.
+        new = None if self.case_of(case_id) == former else self.record(case_id)
+        row = self._rows.pop(former, None)
+        self._records.pop(former, None)
+        self._changed -= {former}
+        self.names.add(Move(former, case_id, cause.actor, row, joins=old is not None and new is not None))
+        self._work = {
+            number: msgspec.structs.replace(view, case_id=self.case_of(view.case_id))
+            for number, view in self._work.items()
+        }
+        self.duties.rename(former, case_id)
+        if row is not None:
+            self._rows.setdefault(case_id, row)
+        if old is not None:
+            self.tell(renamed(old, case_id) if new is None else joined(old, new))
+        elif new is not None:
+            self.tell(known_as(new, former))
+        self.note(case_id, "case.id_changed", {"former": former}, cause)
+        self.record_change("case.id_changed", f"case {case_id}", cause, {"former": former})
 
     def context(
         self,
@@ -176,6 +224,7 @@ class WorkingSet:
 
     def open_work(self, case_id: str | None) -> tuple[WorkView, ...]:
         """Return the open work of a case, oldest first; numbers below zero are not written yet."""
+        case_id = self.case_of(case_id)
         if case_id is None:
             return ()
         return tuple(view for view in self._work.values() if view.case_id == case_id)
@@ -219,6 +268,7 @@ class WorkingSet:
 
     def open_item(self, item: WorkItem, cause: Cause, outbound_id: int | None = None) -> None:
         """Open a work item, numbered below zero until it is written; or add to one about the same thing."""
+        item = msgspec.structs.replace(item, case_id=self.case_of(item.case_id))
         view = same_thing(item, self.open_work(item.case_id))
         due = due_of(self.agency, item, self.today, self.duties.owed_by(cause))
         if view is not None:
@@ -308,11 +358,14 @@ class WorkingSet:
 
     async def flush(self, conn: AsyncConnection) -> None:
         """Write everything; what refers to a new row comes after it."""
+        moved = await self.names.flush(conn, self.now)
         await self._write_arrivals(conn)
         await self._write_cases(conn)
         await self._write_queued(conn)
         await self._write_work(conn)
         await self.duties.flush(conn, self._office_of)
+        for case_id in sorted(moved):
+            await duties.give_office(conn, case_id, self._office_of(case_id, ""))
         await cases.add_events(conn, [self._timeline_row(event) for event in self.timeline])
         await audit.add(conn, [self._audit_row(event) for event in self.audit])
 
@@ -321,6 +374,8 @@ class WorkingSet:
 
     async def _write_arrivals(self, conn: AsyncConnection) -> None:
         fresh = [each for each in self.arrivals if each.cause.inbound_id is None]
+        for each in fresh:
+            each.row["case_id"] = self.case_of(each.row["case_id"])
         numbers = await journal.add_inbound(conn, [{**each.row, "replies": each.replies} for each in fresh])
         for each in fresh:
             each.cause.inbound_id = numbers[each.cause.correlation]
@@ -339,7 +394,10 @@ class WorkingSet:
             for case_id, row in rows.items()
             if case_id in self._told
         ]
-        await cases.save(conn, told)
+        await cases.save(conn, [row for row in told if row["case_id"] not in self._created])
+        for row in told:
+            if row["case_id"] in self._created:
+                await cases.add(conn, row)
         for case_id in sorted((self._told | self._renamed) & self._changed):
             await search.put_case(conn, case_id, words_of_case(self._records[case_id]))
 
@@ -347,7 +405,7 @@ class WorkingSet:
         return {
             "case_id": case_id,
             "state": self._records[case_id].state,
-            "version": self._rows[case_id]["version"] + 1,
+            "version": self.version(case_id),
             "updated_at": self.now,
         }
 
@@ -400,7 +458,7 @@ class WorkingSet:
         return {
             "serial": queued.serial,
             "partner": queued.partner,
-            "case_id": queued.case_id or None,
+            "case_id": self.case_of(queued.case_id) or None,
             "far": queued.far,
             "status": "queued",
             "raw": queued.raw,
@@ -417,7 +475,7 @@ class WorkingSet:
         return {
             "kind": item.kind,
             "title": item.title,
-            "case_id": item.case_id,
+            "case_id": self.case_of(item.case_id),
             "group": item.group,
             "duty": item.duty,
             "due": opened.due,
@@ -438,7 +496,7 @@ class WorkingSet:
 
     def _timeline_row(self, event: Event) -> Mapping[str, Any]:
         return {
-            "case_id": event.about,
+            "case_id": self.names.of(event.about),
             "at": self.now,
             "event": event.name,
             "detail": event.detail,
@@ -490,5 +548,5 @@ def queued_before(workset: WorkingSet, case_id: str) -> tuple[SentTransaction, .
             status="queued",
         )
         for queued in workset.queued
-        if queued.case_id == case_id
+        if workset.names.of(queued.case_id) == case_id
     )

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.clock import Clock
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.people import passwords
-from csenet.gateway.store import audit, cases, participants
+from csenet.gateway.store import aliases, audit, cases, participants
 from csenet.gateway.store.engine import Store
 
 NUMBER_DIGITS: Final = 10
@@ -120,6 +120,7 @@ class Enrolling:
         pin = _new_pin() if number is None else None
         kept = None if pin is None else await hashed_pin(pin)
         async with self._store.begin() as conn:
+            case_id = await aliases.named(conn, case_id)
             if not await cases.load(conn, [case_id]):
                 raise ParticipantError(_NO_CASE)
             await self._must_see(conn, [case_id], _NO_CASE)
@@ -187,6 +188,7 @@ class Enrolling:
         async with self._store.begin() as conn:
             row = await self._row(conn, number)
             now = self._clock.now()
+            case_id = None if case_id is None else await aliases.named(conn, case_id)
             if case_id is None:
                 await self._must_see_all(conn, row, "revokes")
                 await participants.change(conn, row["id"], revoked_at=now)
@@ -202,6 +204,7 @@ class Enrolling:
         """List participants, of one case or all, in the order in which they were enrolled."""
         now = self._clock.now()
         async with self._store.read() as conn:
+            case_id = None if case_id is None else await aliases.named(conn, case_id)
             rows, given = await participants.everybody(conn), await participants.all_cases(conn)
             named = {each["case_id"] for each in given}
             seen = {each for each in named if await self._sees(conn, [each])}

@@ -27,6 +27,10 @@ from csenet.gateway.errors import GatewayError
 FORM: Final = "csenet purge certificate 1"
 
 
+FORMER: Final = "former ID"
+"""The kind of a row that only names an ID that a case had."""
+
+
 class CertificateError(GatewayError):
     """Report a certificate, or the key that signs them, that is not what it should be."""
 
@@ -43,7 +47,7 @@ def build(rows: Sequence[Mapping[str, Any]], **about: Any) -> dict[str, Any]:
         "from": rows[0]["at"] if rows else None,
         "to": rows[-1]["at"] if rows else None,
         "steps": [row["id"] for row in rows],
-        "cases": len(subjects),
+        "cases": sum(1 for row in rows if row["subject"] and row["kind"] != FORMER),
         "records": dict(sorted(records.items())),
         "subjects": subjects,
     }

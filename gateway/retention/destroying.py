@@ -27,6 +27,7 @@ from csenet.gateway.store.tables import (
     transaction_key,
     work_item,
 )
+from csenet.gateway.store.tables_aliases import case_alias
 from csenet.gateway.store.tables_corrections import correction
 from csenet.gateway.store.tables_duties import duty
 from csenet.gateway.store.tables_participants import participant_case
@@ -40,6 +41,7 @@ TREATMENT: Final[Mapping[str, str]] = {
     "outbound": "emptied",
     "correction": "emptied",
     "case_file": "deleted",
+    "case_alias": "deleted",
     "timeline": "deleted",
     "work_item": "deleted",
     "work_change": "deleted",
@@ -130,7 +132,7 @@ async def destroy_case(conn: AsyncConnection, case_id: str, now: datetime) -> Go
     await destroy_traffic(conn, inbound.c.case_id == case_id, outbound.c.case_id == case_id, now, gone)
     items = select(work_item.c.id).where(work_item.c.case_id == case_id)
     await remove(conn, work_change, work_change.c.item_id.in_(items), gone)
-    for table in (timeline, work_item, release, participant_case, search_case, case_file):
+    for table in (timeline, work_item, release, participant_case, search_case, case_alias, case_file):
         await remove(conn, table, table.c.case_id == case_id, gone)
     done = await conn.execute(update(duty).where(duty.c.case_id == case_id).values(case_id=None))
     gone.records["duty"] += done.rowcount

@@ -18,9 +18,10 @@ from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, inser
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.retention import destroying
+from csenet.gateway.retention.certificate import FORMER
 from csenet.gateway.retention.choosing import UNDECIDED, UNDELIVERED, Rules, candidates, why_kept
 from csenet.gateway.retention.destroying import Gone
-from csenet.gateway.store import audit, resealing
+from csenet.gateway.store import aliases, audit, holds, resealing
 from csenet.gateway.store.keyring import FILES, SEARCH
 from csenet.gateway.store.sealing import keys_of
 from csenet.gateway.store.tables import (
@@ -32,7 +33,7 @@ from csenet.gateway.store.tables import (
     outbound,
     work_item,
 )
-from csenet.gateway.store.tables_retention import legal_hold, purged
+from csenet.gateway.store.tables_retention import purged
 from csenet.gateway.store.tables_work import work_change
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Purge:
                 self._judge(case_id, why)
                 if why is None:
                     gone.subject = subject_of(conn, case_id)
+                    former = await aliases.family(conn, [case_id]) - {case_id}
+                    gone.formerly = [subject_of(conn, each) for each in sorted(former)]
                     gone.take(await destroying.destroy_case(conn, case_id, self._desk.clock.now()))
             self._told("cases", len(self._found.cases))
         self._found.keys_destroyed = await self._destroy_keys()
@@ -117,7 +120,7 @@ class Purge:
     def _spent(self) -> list[tuple[Table, ColumnElement[bool]]]:
         """Name whole files and batches whose transactions are kept one by one; held cases keep theirs."""
         before = self._rules.spent_before
-        in_force = select(legal_hold.c.case_id).where(legal_hold.c.released_at.is_(None))
+        in_force = holds.in_force()
         came = exists().where(inbound.c.file_id == inbound_file.c.id, inbound.c.case_id.in_(in_force))
         went = exists().where(outbound.c.batch_id == delivery_batch.c.id, outbound.c.case_id.in_(in_force))
         waits = exists().where(outbound.c.batch_id == delivery_batch.c.id, outbound.c.status.in_(UNDELIVERED))
@@ -232,6 +235,9 @@ class Purge:
 
     async def _note(self, conn: AsyncConnection, kind: str, step: _Step) -> None:
         now, records = self._desk.clock.now(), dict(step.records)
+        for each in step.formerly:
+            known = {"at": now, "kind": FORMER, "subject": each, "records": {}}
+            await conn.execute(insert(purged).values(**known))
         values = {"at": now, "kind": kind, "subject": step.subject, "records": records}
         made = await conn.execute(insert(purged).values(**values).returning(purged.c.id))
         about = f"purged {int(made.scalar_one())}"
@@ -243,6 +249,12 @@ class _Step(Gone):
     """Gather what one commit destroys."""
 
     subject: str | None = None
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        super().__init__()
+        self.formerly: list[str] = []
+        """The case's former IDs, written like its own."""
 
     def take(self, gone: Gone) -> None:
         """Add what went."""

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import aliases
 from csenet.gateway.store.chain import START, Checker, Fault, Mark, chained
 from csenet.gateway.store.errors import SealBroken, StoreError
 from csenet.gateway.store.prepared import Prepared, adding
@@ -117,10 +118,14 @@ async def found(
     newest_first: bool = False,
     limit: int = 1_000,
 ) -> list[dict[str, Any]]:
-    """Find records, oldest first: of cases or objects as seen, of one who acted, of a kind, of a time."""
+    """Find records, oldest first: of cases or objects as seen, of one who acted, of a kind, of a time.
+
+    A case is meant by any ID that it has or had.
+    """
     query = select(audit).order_by(audit.c.id.desc() if newest_first else audit.c.id).limit(limit)
     if cases is not None:
-        of_cases = select(audit_case.c.audit_id).where(audit_case.c.case_id.in_(sorted(cases)))
+        names = await aliases.family(conn, cases)
+        of_cases = select(audit_case.c.audit_id).where(audit_case.c.case_id.in_(sorted(names)))
         others = select(audit.c.id).where(audit.c.object.in_(sorted(objects)))
         query = query.where(audit.c.id.in_(of_cases.union(others) if objects else of_cases))
     if actor is not None:

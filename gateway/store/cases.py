@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, exists, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import aliases
 from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.sealing import opened, sealed, sealed_one
 from csenet.gateway.store.tables import case_file, timeline
@@ -48,11 +49,14 @@ def _with_office(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 async def offices(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, str | None]:
-    """Return whose cases these are; a case that is not known is left out."""
+    """Return whose cases these are, also by IDs that they had; a case that is not known is left out."""
     if not case_ids:
         return {}
-    query = select(case_file.c.case_id, case_file.c.office).where(case_file.c.case_id.in_(sorted(case_ids)))
-    return {row.case_id: row.office for row in await conn.execute(query)}
+    former = await aliases.current(conn, case_ids)
+    wanted = {*case_ids, *former.values()}
+    query = select(case_file.c.case_id, case_file.c.office).where(case_file.c.case_id.in_(sorted(wanted)))
+    found = {row.case_id: row.office for row in await conn.execute(query)}
+    return found | {each: found[now] for each, now in former.items() if now in found}
 
 
 def in_scope(case_id: ColumnElement[Any], offices: Collection[str]) -> ColumnElement[bool]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store import aliases
 from csenet.gateway.store.sealing import opened, opened_one, sealed_one
 from csenet.gateway.store.tables_retention import legal_hold
 
@@ -30,9 +30,15 @@ async def release(conn: AsyncConnection, hold: dict[str, Any], reason: str, *, b
 
 
 async def of_case(conn: AsyncConnection, case_id: str) -> dict[str, Any] | None:
-    """Return the hold on a case that is in force, or None."""
-    found = await conn.execute(select(legal_hold).where(legal_hold.c.case_id == case_id, _IN_FORCE))
-    return await opened_one(conn, legal_hold, found.mappings().one_or_none())
+    """Return the oldest hold in force on a case, also one on an ID that it had, or None."""
+    its = or_(legal_hold.c.case_id == case_id, legal_hold.c.case_id.in_(aliases.ids_of(case_id)))
+    query = select(legal_hold).where(its, _IN_FORCE).order_by(legal_hold.c.id).limit(1)
+    return await opened_one(conn, legal_hold, (await conn.execute(query)).mappings().first())
+
+
+def in_force() -> Select[Any]:
+    """Ask for the IDs of all held cases, for use within another question."""
+    return aliases.with_current(select(legal_hold.c.case_id).where(_IN_FORCE))
 
 
 async def every(conn: AsyncConnection, *, ended: bool = False) -> list[dict[str, Any]]:
@@ -40,11 +46,3 @@ async def every(conn: AsyncConnection, *, ended: bool = False) -> list[dict[str,
     query = select(legal_hold).order_by(legal_hold.c.id)
     found = await conn.execute(query if ended else query.where(_IN_FORCE))
     return await opened(conn, legal_hold, found.mappings())
-
-
-async def held(conn: AsyncConnection, case_ids: Collection[str]) -> set[str]:
-    """Return those of the cases that are held."""
-    if not case_ids:
-        return set()
-    query = select(legal_hold.c.case_id).where(legal_hold.c.case_id.in_(sorted(case_ids)), _IN_FORCE)
-    return set((await conn.execute(query)).scalars())

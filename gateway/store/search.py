@@ -204,6 +204,16 @@ async def put_case(conn: AsyncConnection, case_id: str, words: Iterable[Word]) -
     await _ADD_CASE.many(conn, [{"case_id": case_id, "digest": each, "former": False} for each in new])
 
 
+async def take_over(conn: AsyncConnection, former: str, case_id: str) -> None:
+    """Let the transactions that were found through one case be found through another."""
+    theirs = select(search_case.c.digest).where(search_case.c.case_id == former)
+    ours = select(search_case.c.digest).where(search_case.c.case_id == case_id)
+    had = set((await conn.execute(theirs)).scalars()) - set((await conn.execute(ours)).scalars())
+    await conn.execute(delete(search_case).where(search_case.c.case_id == former))
+    rows = [{"case_id": case_id, "digest": each, "former": True} for each in sorted(had)]
+    await _ADD_CASE.many(conn, rows)
+
+
 async def find(
     conn: AsyncConnection, kind: Kind, value: str, *, among: Sequence[Way] = WAYS, limit: int = _MOST
 ) -> list[str]:

@@ -113,10 +113,10 @@ async def test_a_fault_of_ours_stops_one_event_and_quotes_nobody(
     await desk.put_case("MN1", facts())
     real = events.happened
 
-    def broken(event: Any, context: Any) -> Any:
+    def broken(event: Any, *context: Any) -> Any:
         if event.id == "E1":
             raise RuntimeError("NEWMAN")
-        return real(event, context)
+        return real(event, *context)
 
     monkeypatch.setattr(events, "happened", broken)
     await desk.put_case("MN2", facts())

@@ -310,3 +310,28 @@ def test_less_than_the_law_wants_is_refused_with_its_paragraph(tmp_path: Path, n
     with pytest.raises(SettingsError, match=r"at least 3 years: 45 CFR 303\.11\(e\); 75\.361"):
         settings_at(tmp_path, f"{name} = 2")
     assert getattr(settings_at(tmp_path, f"{name} = 7").retention, name) == 7
+
+
+async def test_a_hold_on_a_former_id_keeps_the_case_and_a_purge_takes_all_its_ids(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings
+) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    await ask(desk, range(1, 2))
+    await deliver(store, clock)
+    await desk.hold_case("MN1", "Subpoena of last week", actor="sue")
+    await desk.put_case("MN10", closed(formerly="MN1"))
+    clock.advance(YEARS.total_seconds())
+    await desk.put_case("MN90", facts(ledger=LEDGER))
+    await ask(desk, range(90, 91))
+    assert (await running.look(desk, settings)).kept == {"held": 1}
+    assert (await purge(desk, settings)).cases == 0
+    await desk.release_case("MN10", "The court is done", actor="sue")
+    done = await purge(desk, settings)
+    assert (done.cases, done.records["case_alias"]) == (1, 1)
+    assert done.certificate is not None
+    document = certificate.check(done.certificate.read_bytes())
+    assert (document["cases"], len(document["subjects"])) == (1, 2)
+    for case_id in ("MN1", "MN10"):
+        assert await desk.get_case(case_id) is None
+        async with store.read() as conn:
+            assert await search.find(conn, "case_id", case_id) == []

@@ -162,7 +162,7 @@ async def test_the_facts_described_are_those_the_gateway_knows(described: Any) -
     balances = {"as_of": "2026-11-20", "arrears": "1.00", "interest": "0.00"}
     facts_from_json("A", known | {"balances": balances})
     facts_from_json("A", known | {"ledger": {"obligations": [], "payments": []}})
-    assert set(schema["properties"]) == {*known, "balances", "ledger", *BLOCKS}
+    assert set(schema["properties"]) == {*known, "balances", "ledger", "formerly", *BLOCKS}
 
 
 def test_every_field_of_a_layout_stands_in_the_schema_of_its_block_but_the_counts() -> None:
