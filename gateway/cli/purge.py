@@ -100,7 +100,10 @@ def _destroy(config: Path, *, yes: bool, as_json: bool) -> None:
     else:
         _tell(done)
     if done.space is not None and done.space.found:
-        raise Refused(f"{done.space.found} traces are left: stop the gateway and run it again")
+        what = (
+            "stop the gateway and run it again" if isinstance(settings.store_location, Path) else "see above"
+        )
+        raise Refused(f"{done.space.found} traces are left: {what}")
 
 
 def _tell(done: Result) -> None:
@@ -112,10 +115,10 @@ def _tell(done: Result) -> None:
         click.echo(f"the store takes {place.bytes_after:,} bytes, before {place.bytes_before:,}")
         if place.why_not:
             click.echo(f"it was not written anew: {place.why_not}")
-        if place.found is not None:
-            click.echo(
-                f"{place.looked_for:,} sealed values were looked for in its files, {place.found} found"
-            )
+        for each in place.searched:
+            click.echo(f"searched: {each.what}: {each.looked_for:,} looked for, {each.found} found")
+        for missing in place.not_searched:
+            click.echo(f"not searched: {missing.what}: {missing.why}")
     click.echo(
         f"certificate {done.certificate}" if done.certificate else "nothing went, nothing is certified"
     )

@@ -66,12 +66,13 @@ _GONE: Final = {"inbound": ("fingerprint", "case_id"), "outbound": ("case_id", "
 
 
 class Gone:
-    """Gather what was destroyed: how many records of each table, and how their sealed values began."""
+    """Gather what was destroyed: how many records of each table, how sealed values began, and digests."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.records: Counter[str] = Counter()
         self.heads: set[bytes] = set()
+        self.digests: set[str] = set()
 
     def note(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take rows in as they stood in the store."""
@@ -144,6 +145,8 @@ async def destroy_traffic(
 ) -> None:
     """Take the content out of what came and what went, and make neither findable any more."""
     clear = dict.fromkeys(_GONE["inbound"])
+    known = select(inbound.c.fingerprint).where(came, inbound.c.fingerprint.is_not(None))
+    gone.digests.update((await conn.execute(known)).scalars())
     for row in await empty(conn, inbound, came, gone, purged_at=now, **clear):
         await search.replace_transaction(conn, "in", row["id"], search.words_of_raw("in", row["raw"]), ())
         await conn.execute(delete(inbound_problem).where(inbound_problem.c.inbound_id == row["id"]))

@@ -57,6 +57,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     keys_destroyed: int = 0
     heads: set[bytes] = set()
     """How the sealed values that went began, to look for them."""
+    digests: set[str] = set()
+    """Digests of the transactions that went."""
+    steps: int = 0
 
 
 class Purge:
@@ -75,7 +78,7 @@ class Purge:
         self._desk, self._store, self._rules, self._actor = desk, desk.store, rules, actor
         self._hold, self._told = hold, told
         self._records: Counter[str] = Counter()
-        self._found = Outcome(cases=[], records={}, kept={}, heads=set())
+        self._found = Outcome(cases=[], records={}, kept={}, heads=set(), digests=set())
 
     async def look(self) -> Outcome:
         """Say what a run would destroy, and change nothing."""
@@ -232,6 +235,8 @@ class Purge:
                 await destroying.stop_overwriting(conn)
         self._records.update(step.records)
         self._found.heads |= step.heads
+        self._found.digests |= step.digests
+        self._found.steps += bool(step.records)
 
     async def _note(self, conn: AsyncConnection, kind: str, step: _Step) -> None:
         now, records = self._desk.clock.now(), dict(step.records)
@@ -260,6 +265,7 @@ class _Step(Gone):
         """Add what went."""
         self.records.update({name: count for name, count in gone.records.items() if count})
         self.heads |= gone.heads
+        self.digests |= gone.digests
 
 
 def subject_of(conn: AsyncConnection, case_id: str) -> str:

@@ -16,7 +16,8 @@ from csenet.gateway.intake.archive import RECEIPT
 from csenet.gateway.retention import certificate, space
 from csenet.gateway.retention.choosing import Rules, rules_of
 from csenet.gateway.retention.purging import Hold, Outcome, Purge, Told, uncertified
-from csenet.gateway.retention.space import Space
+from csenet.gateway.retention.space import Gone, Space
+from csenet.gateway.retention.tracing import NotSearched
 from csenet.gateway.store import audit
 from csenet.gateway.store.tables_retention import purged
 
@@ -58,7 +59,7 @@ async def purge(
     if rows or files:
         path = settings.store_location if isinstance(settings.store_location, Path) else None
         if path is not None or desk.store.shared:
-            place = await space.settle(desk.store, outcome.heads, rewrite=rewrite, path=path)
+            place = await _settled(desk, rows, outcome, rewrite=rewrite, path=path)
         file = await _certify(desk, settings, rules, rows, outcome, files, place, actor)
     return Result(
         cases=len(outcome.cases),
@@ -69,6 +70,23 @@ async def purge(
         space=place,
         certificate=file,
     )
+
+
+async def _settled(
+    desk: Desk, rows: list[dict[str, Any]], outcome: Outcome, *, rewrite: bool, path: Path | None
+) -> Space:
+    gone = Gone(
+        heads=frozenset(outcome.heads),
+        digests=frozenset(outcome.digests),
+        tables=frozenset(name for row in rows for name in row["records"]),
+    )
+    place = await space.settle(desk.store, gone, rewrite=rewrite, path=path)
+    earlier = len(rows) - outcome.steps
+    if not earlier:
+        return place
+    what = f"values that went in {earlier} steps of a run that was cut off"
+    missing = NotSearched(what=what, why="how they began is kept nowhere")
+    return msgspec.structs.replace(place, not_searched=[*place.not_searched, missing])
 
 
 async def look(desk: Desk, settings: Settings, told: Told = lambda what, done: None) -> Outcome:

@@ -16,7 +16,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import NotFound, SettingsError
-from csenet.gateway.retention import certificate, destroying, running
+from csenet.gateway.retention import certificate, destroying, running, servers, space, tracing
 from csenet.gateway.retention.destroying import TREATMENT
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.settings.model import Settings
@@ -55,8 +55,9 @@ def desk(store: Store, clock: ManualClock) -> Desk:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path)
+def settings(tmp_path: Path, location: str | Path) -> Settings:
+    where = f'[store]\nurl = "{location}"\n' if isinstance(location, str) else ""
+    return settings_at(tmp_path, f"purge = true\n{where}")
 
 
 def settings_at(folder: Path, more: str = "purge = true") -> Settings:
@@ -234,6 +235,58 @@ async def test_no_byte_of_it_is_left_in_the_files(
     connection.close()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("location", ["postgresql"], indirect=True)
+async def test_on_a_server_columns_and_its_own_files_are_searched_and_the_certificate_says_where(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings, location: str
+) -> None:
+    await long_ago(desk, store, clock)
+    heads = await _heads_of(store, ("MN1", "MN2", "MN3"))
+    async with store.read() as conn:
+        digests = set((await conn.execute(select(inbound.c.fingerprint))).scalars()) - {None}
+        before = await tracing.in_columns(conn, heads, digests)
+    assert [each.found for each in before] == [len(heads), 2 * len(digests)], "also as keys of transactions"
+    async with store.apart() as conn:
+        there = await servers.files_of(conn)
+    assert not isinstance(there, str)
+    assert tracing.in_files(there.data, heads) >= len(heads)
+    done = await purge(desk, settings)
+    assert done.space is not None
+    assert done.certificate is not None
+    assert (done.space.found, done.space.rewritten, done.space.why_not) == (0, True, "")
+    async with store.apart() as conn:
+        there = await servers.files_of(conn)
+    assert not isinstance(there, str)
+    assert tracing.in_files(there.data, heads) == 0
+    proof = certificate.check(done.certificate.read_bytes())["proof"]
+    places = [each["what"] for each in proof["searched"]]
+    assert [place.rpartition(" ")[2] for place in places] == ["bytes", "text", "database", "log"]
+    assert [each["what"] for each in proof["not_searched"]] == ["archived logs, standbys and backups"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("location", ["postgresql"], indirect=True)
+async def test_where_nobody_may_look_the_certificate_says_so_and_what_is_left_is_found(
+    desk: Desk, store: Store, clock: ManualClock, settings: Settings, location: str
+) -> None:
+    await long_ago(desk, store, clock)
+    await tamper(location, "CREATE TABLE copied AS SELECT 'x'::bytea || raw AS was FROM inbound WHERE id = 1")
+
+    async def hidden(_conn: Any) -> str:
+        return "they are not on this machine"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(space, "files_of", hidden)
+        patch.setattr(space, "_LARGEST", 0)
+        done = await purge(desk, settings)
+    assert done.space is not None
+    assert done.certificate is not None
+    assert (done.space.found, done.space.rewritten) == (1, False)
+    assert "inbound: has" in done.space.why_not
+    proof = certificate.check(done.certificate.read_bytes())["proof"]
+    assert [each["why"] for each in proof["not_searched"]][:2] == ["they are not on this machine"] * 2
+
+
 async def _heads_of(store: Store, case_ids: tuple[str, ...]) -> set[bytes]:
     async with store.read() as conn:
         values = []
@@ -268,7 +321,10 @@ async def test_a_run_that_is_cut_off_is_gone_on_with_and_certified_whole(
     done = await purge(desk, settings)
     assert done.cases == 5 - half
     assert done.certificate is not None
-    assert certificate.check(done.certificate.read_bytes())["cases"] == 5
+    document = certificate.check(done.certificate.read_bytes())
+    assert document["cases"] == 5
+    (missing,) = document["proof"]["not_searched"]
+    assert missing["what"].endswith("steps of a run that was cut off")
 
 
 async def test_the_certificate_proves_itself(
