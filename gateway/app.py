@@ -106,9 +106,15 @@ class GatewayApp:
             raise
         log.info("gateway.started", jurisdiction=self.settings.gateway.jurisdiction, port=self.port)
 
+    def take_no_more(self) -> None:
+        """Refuse what comes in from this moment on; what is in hand is finished."""
+        if self._pressure is not None:
+            self._pressure.stop()
+        self._no_more_intake.set()
+
     async def stop(self) -> None:
         """Close everything in order, in a bounded time; harmless on what is not open."""
-        self._no_more_intake.set()
+        self.take_no_more()
         self.observed.end()
         ways_in = (self._finish(name, _CLOSE_WAYS_IN) for name in _WAYS_IN)
         await asyncio.gather(*ways_in, self._close_http())
@@ -142,6 +148,7 @@ class GatewayApp:
         asked = asyncio.Event()
 
         def ask(number: signal.Signals) -> None:
+            self.take_no_more()
             log.info("gateway.stopping", signal=number.name)
             asked.set()
 
@@ -305,11 +312,13 @@ class GatewayApp:
         )
         await self._let_participants_in(application, desk, store, clock)
         self.observed.add_to(application)
-        if self._pressure is not None:
-            application.middlewares.insert(0, self._pressure.middleware())
+        assert self._pressure is not None  # noqa: S101 - made before this
+        application.middlewares.insert(0, self._pressure.middleware())
         tls = server_tls(self.settings.http, log)
         bounds = bounds_of(self.settings.limits)
-        self._runner = BoundedRunner(application, bounds, shutdown_timeout=_CLOSE_WAYS_IN)
+        self._runner = BoundedRunner(
+            application, bounds, pressure=self._pressure, shutdown_timeout=_CLOSE_WAYS_IN
+        )
         await self._runner.setup()
         host, port = self.settings.http.host, self.settings.http.port
         try:

@@ -175,7 +175,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, int, list[Query]]]]] = [
                 "timeseries",
                 "none",
                 8,
-                [("60 * sum by (status) (rate(csenet_http_requests_total[5m]))", "{{status}}")],
+                [
+                    ("60 * sum by (status) (rate(csenet_http_requests_total[5m]))", "{{status}}"),
+                    ("60 * sum by (reason) (rate(csenet_requests_refused_total[5m]))", "{{reason}}"),
+                ],
             ),
         ],
     ),

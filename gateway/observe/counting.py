@@ -69,6 +69,10 @@ class Counting:
         if "milliseconds" in keys:
             self.metrics.observe("csenet_answer_seconds", _number(keys["milliseconds"]) / 1000)
 
+    def turned_away(self, keys: Keys) -> None:
+        """Count a request that was told to come again."""
+        self.metrics.add("csenet_requests_refused_total", reason=_word(keys.get("reason")))
+
     def add(self, name: str) -> None:
         """Move a counter by one."""
         self.metrics.add(name)
@@ -103,6 +107,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "delivery.refused_by_destination": _one("csenet_exchange_rejections_total"),
     "work.opened": _one("csenet_work_opened_total"),
     "partners.refused": _one("csenet_partners_refused_total"),
+    "intake.refused": Counting.turned_away,
     "intake.failed": _one("csenet_intake_failures_total"),
     "intake.folder_unreadable": _one("csenet_intake_failures_total"),
     "intake.server_unreachable": _one("csenet_intake_failures_total"),

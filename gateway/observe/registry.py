@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 
 from csenet.codecs import codes
+from csenet.gateway.intake.pressure import REFUSALS
 from csenet.gateway.store.receipts import STATES
 from csenet.gateway.store.tables import FILE_KINDS, INBOUND_STATUSES
 from csenet.handlers.policy.kept_duties import SIDES
@@ -102,6 +103,7 @@ def words() -> Mapping[str, frozenset[str] | None]:
         "part": frozenset(PARTS),
         "clock_source": frozenset({"store", "time_server"}),
         "method": frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"}),
+        "refusal": frozenset(REFUSALS),
         "status_class": frozenset({"1xx", "2xx", "3xx", "4xx", "5xx"}),
     }
 

@@ -162,3 +162,62 @@ async def test_what_is_no_request_is_refused_and_not_repeated(
     assert b"aiohttp" not in answer
     for told in (answer, str(lines).encode(), caplog.text.encode()):
         assert MARK not in told
+
+
+async def answer(connection: Connection) -> tuple[bytes, bytes]:
+    """Read one answer, head and body."""
+    async with asyncio.timeout(10):
+        head = await connection[0].readuntil(b"\r\n\r\n")
+        size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return head, await connection[0].readexactly(size)
+
+
+async def test_a_refusal_waits_for_nothing_and_leaves_the_connection_of_use(tmp_path: Path) -> None:
+    post = b"POST /v1/exchange/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n"
+    async with running(tmp_path, requests_at_once=1, retry_after_seconds=7) as (app, bearer):
+        first = await sent(app.port, post + bearer + b"\r\nhalf a")
+        second = await sent(app.port, b"")
+        for body in (b"", b"no transacti", b"no transa"):
+            # Without a token and with nothing or half of its body there: nobody looks at either.
+            second[1].write(post + b"\r\n" + body)
+            head, told = await answer(second)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nRetry-After: 7\r\n" in head
+            for name in (*HEADERS, "Date", "Server"):
+                assert f"\r\n{name}: ".encode() in head
+            assert b"as many requests in hand" in told
+            second[1].write(b"no transacti"[len(body) :])
+        first[1].write(b" batch")
+        assert (await answer(first))[0].startswith(b"HTTP/1.1 202")
+        second[1].write(post + bearer + b"\r\nanother file")
+        assert (await answer(second))[0].startswith(b"HTTP/1.1 202")
+        # Who goes away in the middle of a body gives the place back.
+        first[1].write(post + bearer + b"\r\nhalf")
+        await first[1].drain()
+        first[1].close()
+        taken = b""
+        for _ in range(1000):
+            if taken.startswith(b"HTTP/1.1 20"):
+                break
+            second[1].write(post + bearer + b"\r\nanother file")
+            taken, _ = await answer(second)
+        assert taken.startswith(b"HTTP/1.1 200")
+        second[1].close()
+
+
+async def test_from_the_moment_of_a_stop_on_nothing_is_taken(tmp_path: Path) -> None:
+    post = b"POST /v1/exchange/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+    async with running(tmp_path) as (app, bearer):
+        before = await sent(app.port, post + bearer + b"\r\nfirst")
+        assert (await answer(before))[0].startswith(b"HTTP/1.1 202")
+        app.take_no_more()
+        for connection in (before, await sent(app.port, b"")):
+            connection[1].write(post + bearer + b"\r\nlater")
+            last = await rest(connection)
+            assert last.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nConnection: close\r\n" in last
+            assert b"is stopping" in last
+        # Half of a body is there: it is refused as well, on the longer way.
+        half = await sent(app.port, post + bearer + b"\r\nla")
+        assert (await answer(half))[0].startswith(b"HTTP/1.1 503 ")
+        half[1].close()

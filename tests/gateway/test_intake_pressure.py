@@ -76,7 +76,7 @@ async def test_the_bytes_in_hand_are_bounded_and_one_alone_is_always_taken(tmp_p
         assert (await client.post("/", data=b"x")).status == 503
         slow.go.set()
         assert (await large).status == 202
-    assert (guard._in_hand, guard._bytes) == (0, 0)
+    assert (guard.in_hand, guard.bytes) == (0, 0)
 
 
 async def test_a_full_disk_stops_intake_and_room_lets_it_go_on(
