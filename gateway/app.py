@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,6 @@ _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
 
-# How many may wait for their connection at once: whom the system turns away tries again only after a second.
-_KNOCKING = 1024
 # Seconds between two looks at a store that is gone.
 _LONGEST_STALL = 5.0
 
@@ -167,6 +166,13 @@ class GatewayApp:
     async def _start_and_wait(self, manager: ServiceManager) -> None:
         """Start, which may be stopped half-way when much was left unfinished, and go on."""
         await self.start()
+        if self.desk is not None and self.clock is not None:
+            # To work out the first holidays takes as long as two hundred decisions.
+            await asyncio.to_thread(self.desk.agency.calendar.is_working_day, self.clock.today())
+        # What is there now stays: to look it all through for garbage again and again would stop everybody for
+        # a tenth of a second each time.
+        gc.collect()
+        gc.freeze()
         manager.tell(READY, f"STATUS=listens on port {self.port}")
         if manager.watches:
             telling = manager.keep_telling(self.observed.health.not_alive, self._no_more_intake)
@@ -288,9 +294,7 @@ class GatewayApp:
 
     async def _open_http(self, desk: Desk, store: Store, clock: Clock) -> None:
         """Listen; the port is known afterwards even if 0 was set."""
-        from aiohttp import web
-
-        from csenet.gateway.bounded import BoundedRunner
+        from csenet.gateway.bounded import BoundedRunner, listen
         from csenet.gateway.casework.api import build_app
         from csenet.gateway.console.part import add_pages
         from csenet.gateway.intake.http import add_exchange_routes
@@ -322,7 +326,7 @@ class GatewayApp:
         await self._runner.setup()
         host, port = self.settings.http.host, self.settings.http.port
         try:
-            await web.TCPSite(self._runner, host, port, ssl_context=tls, backlog=_KNOCKING).start()
+            await listen(self._runner, host, port, tls=tls)
         except OSError as error:
             text = error.strerror or type(error).__name__
             raise ListenError(f"http: cannot listen on {host} port {port}: {text}") from None

@@ -7,11 +7,14 @@ a connection, and its place, for ever.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import ssl
 import time
 import uuid
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
@@ -26,6 +29,11 @@ from csenet.gateway.intake.pressure import PROBLEM, SHORT, Place, Pressure, Refu
 
 log = structlog.get_logger("csenet.gateway.http")
 
+_KNOCKING: Final = 1024
+"""How many may wait for their connection: whom the system turns away tries again only after a second."""
+_DOORS: Final = 16
+"""How many are let in at one step of the event loop: libuv takes one for each handle that listens, and where
+a step takes milliseconds, hundreds would wait for seconds before anybody told them to come again."""
 _LINGERING: Final = 10.0
 _IDLE: Final = 75.0
 """Seconds for which a connection without a request in hand is kept."""
@@ -65,6 +73,17 @@ class BoundedRunner(web.AppRunner):
             loop=asyncio.get_running_loop(),
             **self._kwargs,
         )
+
+
+async def listen(runner: web.BaseRunner, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> None:
+    """Let callers in at an address; raises ``OSError`` where that cannot be."""
+    site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=_KNOCKING)
+    await site.start()
+    doors = [int(each.fileno()) for each in cast(asyncio.Server, site._server).sockets]
+    for door in doors * (_DOORS - 1):
+        # The same door once more, which is closed with the others.
+        again = socket.socket(fileno=os.dup(door))
+        await web.SockSite(runner, again, ssl_context=tls, backlog=_KNOCKING).start()
 
 
 class _Server(web.Server):
@@ -203,7 +222,9 @@ class _Connection(RequestHandler):
 
     def _waits(self) -> bool:
         """Tell whether no request is in hand or in line."""
-        return self._waiter is not None and not self._messages
+        # Before the first one nobody waits for it yet.
+        idle = self._waiter is not None or self._request_count == 0
+        return idle and not self._messages
 
     def _await_head(self) -> None:
         self._head = self._loop.call_later(self._bounds.head_seconds, self._end_head)

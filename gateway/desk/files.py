@@ -27,7 +27,7 @@ from csenet.gateway.store import journal, leases
 from csenet.gateway.store.committer import savepoint
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row
-from csenet.gateway.store.turns import DECISION, give_way
+from csenet.gateway.store.turns import give_way
 
 LEASE_SECONDS: Final = 15.0
 """How long a gateway that died in the middle of a file keeps the others from going on."""
@@ -151,7 +151,7 @@ class FileSettling:
         await _load(conn, settler, [record for _, record in fresh])
         for file, record in fresh:
             settler.take(file, record)
-            await give_way(conn, DECISION)
+            await give_way(conn)
         await workset.flush(conn)
         for file, records in files:
             await _close(conn, file, workset, records, last=True)
@@ -203,7 +203,7 @@ class FileSettling:
             await _load(conn, settler, fresh)
             for record in fresh:
                 settler.take(file, record)
-                await give_way(conn, DECISION)
+                await give_way(conn)
             await workset.flush(conn)
             await _close(conn, file, workset, records, last)
             launch = await self._embark(conn, workset)
@@ -284,6 +284,7 @@ async def _whole_files(
         if room < 0 or await journal.last_position(conn, file["id"]) > 0:
             break
         taken.append((file, records))
+        await give_way(conn)
     return taken
 
 

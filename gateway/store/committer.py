@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit
 from csenet.gateway.store.embedded import InPlaceConnection
+from csenet.gateway.store.turns import give_way
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -105,6 +106,7 @@ class Committer:
                 else:
                     for order in taken:
                         await _attempt(connection, order)
+                        await give_way(connection)
         except BaseException as error:
             if not taken and self._waiting:
                 self._take(taken)

@@ -25,6 +25,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util.concurrency import await_
 
+from csenet.gateway.store import turns
+
 DRIVER: Final = "sqlite+inplace"
 registry.register("sqlite.inplace", __name__, "InPlaceDialect")
 
@@ -252,6 +254,7 @@ class InPlaceEngine(AsyncEngine):
         async with self._turn:
             self._line = self._line or await self.connect()
             async with self._line.begin():
+                turns.begin(self._line)
                 yield self._line
 
     @asynccontextmanager
@@ -259,6 +262,7 @@ class InPlaceEngine(AsyncEngine):
         """Run the block outside of any transaction: each statement sees what is committed by then."""
         async with self._turn:
             self._line = self._line or await self.connect()
+            turns.begin(self._line, short=True)
             try:
                 yield self._line
             finally:

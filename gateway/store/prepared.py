@@ -116,6 +116,7 @@ class Prepared:
         if self._content is not None and isinstance(self._statement, Insert):
             values = sealed_one(conn, self._content, values)
         if isinstance(conn, InPlaceConnection):
+            await give_way(conn)
             return form.result(conn.run(form.sql, form.values(values)).fetchall())
         return form.result(await conn.exec_driver_sql(form.sql, form.values(values)))
 
@@ -143,6 +144,7 @@ class Prepared:
         """Run it and return how many rows it touched."""
         form = self._form(conn)
         if isinstance(conn, InPlaceConnection):
+            await give_way(conn)
             return conn.run(form.sql, form.values(values)).rowcount
         return (await conn.exec_driver_sql(form.sql, form.values(values))).rowcount
 
@@ -152,13 +154,15 @@ class Prepared:
             return
         form, values = self._form(conn), []
         for start in range(0, len(rows), SLICE):
-            part = rows[start : start + SLICE]
-            # Sealing takes longer than the statement, which is one for all of them.
-            values += [form.values(row) for row in self._sealed(conn, part)]
-            await give_way(conn, len(part))
-        if isinstance(conn, InPlaceConnection):
-            conn.run_many(form.sql, values)
-        else:
+            part = [form.values(row) for row in self._sealed(conn, rows[start : start + SLICE])]
+            await give_way(conn)
+            if isinstance(conn, InPlaceConnection):
+                conn.run_many(form.sql, part)
+                await give_way(conn)
+            else:
+                values += part
+        if values:
+            # Over the network it is one message for all of them.
             await conn.exec_driver_sql(form.sql, values)
 
     def _sealed(
@@ -172,8 +176,8 @@ class Prepared:
             return
         sql = self._form(conn).sql
         if isinstance(conn, InPlaceConnection):
+            await give_way(conn)
             conn.run_many(sql, rows)
-            await give_way(conn, len(rows))
         else:
             await conn.exec_driver_sql(sql, rows)
 

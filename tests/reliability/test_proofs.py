@@ -19,7 +19,7 @@ SHORT = {
     "windows": "--step 0 --transactions 300",
     "stop": "--stops 2 --transactions 120 --last-work 10",
     "wake": "--stops 1 --transactions 200 --hurry 1",
-    "overload": "--at-once 8 --seconds 2 --most 500",
+    "overload": "--at-once 8 --seconds 1.5 --most 6000 --size 5",
 }
 
 
