@@ -69,6 +69,9 @@ async def authorize(request: web.Request) -> None:
     """Let the request pass with its person on it, or raise the problem 401 or 403."""
     route = route_of(request)
     if route is None:
+        if _is_page(request):
+            # So that the page that says so has the menu.
+            await _signed_in(request)
         return
     needed = NEEDS.get(route)
     if needed == OPEN:

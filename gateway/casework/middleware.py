@@ -29,9 +29,9 @@ CORRELATION: Final = web.RequestKey("correlation", str)
 _ACCEPTABLE_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PLAIN: Final = {
     401: "Please sign in: your sign-in has ended, or there was none.",
-    403: "Your role does not allow this. If it should, ask an administrator for the role.",
-    404: "There is nothing at this address. The pages that exist are in the menu.",
-    405: "This address is not meant to be opened like that. The pages that exist are in the menu.",
+    403: "If it should, ask an administrator for the role.",
+    404: "No page has this address; it may be typed wrongly, or the page is gone.",
+    405: "This address is not meant to be opened like that.",
 }
 
 log = structlog.get_logger("csenet.gateway.http")

@@ -93,9 +93,13 @@ def _rows(block: str, codec: Any, values: Mapping[str, Any]) -> Iterator[Row]:
             federal=field.federal if field else name,
             value=_written(field, text),
             meaning="" if hidden else _meaning(name, text),
-            columns=f"{field.start}–{field.end}" if field and name in known else "",
+            columns=_columns(field) if field and name in known else "",
             hidden=hidden,
         )
+
+
+def _columns(field: Field) -> str:
+    return str(field.start) if field.start == field.end else f"{field.start}–{field.end}"
 
 
 def _written(field: Field | None, text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from csenet.codecs import codes
-from csenet.gateway.console import forms, pages
+from csenet.gateway.console import forms, pages, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views_queues
 from csenet.gateway.people.reading import need
@@ -54,7 +54,9 @@ async def _show(asked: Asked, told: str = "", wrong: str = "") -> web.Response:
         "groups": groups,
         "path": PATH,
         "states": [(fips, each.name) for fips, each in codes.jurisdictions().items()],
-        "reasons": [(reason, f"{reason} ({count})") for reason, count in reasons.items()],
+        "reasons": [
+            (reason, f"{words.reason(reason).striptags()} ({count})") for reason, count in reasons.items()
+        ],
         "exchange": exchange,
         "told": told,
         "wrong": wrong,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from csenet.codecs import codes
-from csenet.gateway.console import forms, pages
+from csenet.gateway.console import forms, pages, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk.duty_views import Compliance
 from csenet.gateway.people.reading import need
@@ -73,6 +73,6 @@ def _chart(months: list[Compliance]) -> dict[str, Any]:
     """Give the share kept in time, a month at a time; a month without duties has none."""
     values = [None if month.share is None else round(month.share * 100, 1) for month in months]
     return {
-        "labels": [month.month for month in months],
+        "labels": [words.month(month.month) for month in months],
         "series": [{"label": "kept in time", "values": values}],
     }

@@ -26,7 +26,7 @@ async def post_find(request: web.Request) -> web.Response:
     kind, value = _kind(str(form.get("kind", ""))), str(form.get("value", "")).strip()[:64]
     if kind is None or not search.normal(kind, value):
         wrong = "Nothing was searched: type the nine digits of an SSN, or a name such as LAST FIRST."
-        return _answer(request, wrong=wrong)
+        return _answer(request, wrong=wrong, kind=kind or "ssn")
     async with asked.store.read() as conn:
         subjects = await search.find(conn, kind, value, limit=_MOST)
         numbers = [_number(one) for one in subjects if not one.startswith("case-")]
@@ -39,7 +39,8 @@ async def post_find(request: web.Request) -> web.Response:
     objects = [f"by {kind}", *(f"case {case_id}" for case_id in shown)]
     look = Look(channel="console")
     await asked.reader.record(asked.person, "transactions.search", objects, look, outcome=SHOWN)
-    return _answer(request, items=items, cases=cases, by=_KINDS[kind], more=len(subjects) == _MOST)
+    more = len(subjects) == _MOST
+    return _answer(request, items=items, cases=cases, by=_KINDS[kind], more=more, kind=kind)
 
 
 def _kind(word: str) -> search.Kind | None:
@@ -61,6 +62,8 @@ def _answer(
     by: str = "",
     more: bool = False,
     wrong: str = "",
+    kind: str = "ssn",
 ) -> web.Response:
     context = {"here": "transactions", "items": items, "cases": cases, "by": by, "more": more, "wrong": wrong}
+    context["kind"] = kind
     return pages.render(request, "found.html", context, status=422 if wrong else 200)

@@ -120,10 +120,8 @@ async def _partner(request: web.Request, fips: str, tested: ProbeReport | None =
     context: dict[str, Any] = {
         "here": "partners",
         "fips": fips,
-        "agreement": [
-            (name, text, *_agreed(asked.desk.agency.agreements, fips, name, today))
-            for name, text in FUNCTIONS.items()
-        ],
+        "function_names": FUNCTIONS,
+        "agreement": _agreement(asked.desk.agency.agreements, fips, today),
         "certificates": certificates,
         "version": table.version if table else None,
         "day": day,
@@ -136,6 +134,14 @@ async def _partner(request: web.Request, fips: str, tested: ProbeReport | None =
         "soon": now + timedelta(days=30),
     }
     return pages.render(request, "partner.html", context)
+
+
+def _agreement(agreements: Agreements, fips: str, day: date) -> list[tuple[list[str], str, str, str]]:
+    """Say by function what may be exchanged and why; functions of which the same is true stand together."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for name in FUNCTIONS:
+        found.setdefault(_agreed(agreements, fips, name, day), []).append(name)
+    return [(names, *said) for said, names in found.items()]
 
 
 def _agreed(agreements: Agreements, fips: str, function: str, day: date) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from csenet.gateway.console import pages
+from csenet.gateway.console import pages, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
@@ -48,11 +48,11 @@ def _rows(value: Any, key: tuple[str, ...], origins: Mapping[str, str]) -> Itera
 
 
 def _written(value: Any) -> str:
-    """Write a value as the file would have it; a password in an address is hidden."""
+    """Write a value for people, spans in words; a password in an address is hidden."""
     if value is None or value in ({}, []):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(_written(each) for each in value)
-    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", str(value))
+    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", words.span(str(value)))

@@ -45,11 +45,15 @@ class FiguresDesk(Protocol):
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
-    """Say what is not well and what to do about it; ``urgent`` needs a person, the rest is worth a look."""
+    """Say what is not well and what to do about it; ``urgent`` needs a person, the rest is worth a look.
+
+    ``page`` and ``query`` lead to where it is done.
+    """
 
     what: str
     do: str
     page: str = ""
+    query: str = ""
     urgent: bool = True
 
 
@@ -174,7 +178,8 @@ def _about_exchange(figures: Today, now: datetime, *, open_: bool) -> Iterator[C
         yield Concern(
             what=f"A transaction has waited {duration(now - figures.oldest_waiting)} to leave.",
             do="See whether it is kept back, and why.",
-            page="dead",
+            page="transactions",
+            query="?status=queued",
         )
     if figures.files_waiting > 1:
         yield Concern(
@@ -191,30 +196,35 @@ def _about_transactions(figures: Today) -> Iterator[Concern]:
             what=f"{count(waiting['dead'], 'transaction')} could not be delivered.",
             do="Send them again once the cause is mended, or settle them with the other state.",
             page="dead",
+            query="?status=dead",
         )
     if waiting.get("parked"):
         yield Concern(
             what=f"{count(waiting['parked'], 'transaction')} received cannot be dealt with yet.",
             do="Each says what it waits for; have them tried again when that is there.",
             page="dead",
+            query="?status=parked",
         )
     if waiting.get("held"):
         yield Concern(
             what=f"{count(waiting['held'], 'transaction')} may not leave as things stand.",
             do="Each says which rule keeps it; release it when the facts of its case allow.",
             page="dead",
+            query="?status=held",
         )
     if figures.refused:
         yield Concern(
             what=f"The exchange returned {count(figures.refused, 'transaction')} today.",
             do="Correct what it names and send anew.",
             page="transactions",
+            query="?status=refused",
         )
     if figures.spoilt:
         yield Concern(
             what=f"{count(figures.spoilt, 'transaction')} that came today cannot be used.",
             do="Tell the other state: they cannot be read, or use a number twice.",
             page="transactions",
+            query="?status=malformed",
             urgent=False,
         )
 
@@ -227,12 +237,14 @@ def _about_work(figures: Today) -> Iterator[Concern]:
             what=f"{count(overdue, 'work item')} overdue.",
             do="The earliest comes first in the queue.",
             page="work",
+            query="?due=overdue",
         )
     if due_today:
         yield Concern(
             what=f"{count(due_today, 'work item')} due today.",
             do="The queue lists them by date.",
             page="work",
+            query="?due=today",
             urgent=False,
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from csenet.codecs import codes
 from csenet.codecs.codes import FarCode
+from csenet.gateway.delivery.patience import class_of
 
 INBOUND: Final[Mapping[str, str]] = {
     "received": "waiting to be read",
@@ -39,6 +41,34 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "MSC": "Managing the case",
     "PAT": "Paternity",
 }
+DEEDS: Final[Mapping[str, str]] = {
+    "archive.read": "opened a file of the archive",
+    "case.put": "told the facts",
+    "case.read": "looked at the case",
+    "participant.case_added": "let a participant see the case",
+    "participant.enrolled": "let a participant in",
+    "transaction.export": "took a transaction out",
+    "transaction.read": "looked at",
+    "transactions.export": "took a list out",
+    "transactions.search": "searched for a person",
+    "transactions.searched": "searched for a person",
+    "work.read": "looked at work",
+}
+"""What somebody did, as the record calls it and as people say it; the rest is said in the record's words."""
+
+FAILURES: Final[Mapping[str, str]] = {
+    "connect": "no connection",
+    "timeout": "no answer in time",
+    "tls": "no secure connection",
+    "http_429": "asked to wait",
+    "http_4xx": "refused for what is in it",
+    "http_5xx": "the other side failed",
+    "receipt": "the receipt proves nothing",
+}
+"""What a class of failures means; the failure's own name stands behind it."""
+
+_ISO_DAY: Final = re.compile(r"\b(20\d\d|19\d\d)-(\d\d)-(\d\d)\b")
+_ISO_SPAN: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -59,6 +89,59 @@ def duration(span: timedelta) -> str:
 def words(identifier: str | None) -> str:
     """Turn an identifier into words."""
     return (identifier or "").replace("_", " ").replace("-", " ").replace(".", " ")
+
+
+def label(identifier: str | None) -> str:
+    """Turn an identifier into words that begin a line."""
+    told = words(identifier)
+    return f"{told[:1].upper()}{told[1:]}"
+
+
+def deed(action: str) -> str:
+    """Say what somebody did."""
+    return DEEDS.get(action) or words(action)
+
+
+def reason(name: str | None) -> Markup:
+    """Say why something did not leave: a class of failures in words, its name behind them."""
+    meaning = FAILURES.get(class_of(name)) if name else None
+    if meaning is None:
+        return Markup("{}").format(prose(name))
+    return Markup("{} <small>{}</small>").format(meaning, name)
+
+
+def prose(text: str | None) -> str:
+    """Write the days in a text as people do; what is no day stays as it is."""
+
+    def written(found: re.Match[str]) -> str:
+        try:
+            return _day(date(int(found[1]), int(found[2]), int(found[3])))
+        except ValueError:
+            return found[0]
+
+    return _ISO_DAY.sub(written, text or "")
+
+
+def plain(value: Any) -> str:
+    """Write a kept value: yes or no, days as people write them."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else prose(str(value))
+
+
+def month(value: str) -> str:
+    """Write a month that is told as 2026-11."""
+    return f"{date.fromisoformat(f'{value}-01'):%b %Y}"
+
+
+def span(text: str) -> str:
+    """Write a span that is told as PT36H in all its units; another text stays as it is."""
+    found = _ISO_SPAN.fullmatch(text)
+    if found is None or len(text) < 3:
+        return text
+    parts = zip(found.groups(), ("day", "hour", "minute", "second"), strict=True)
+    told = " ".join(count(int(number), unit) for number, unit in parts if number and int(number))
+    return told or "0 seconds"
 
 
 def number(value: int | None) -> str:
@@ -156,13 +239,19 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "age": age,
     "count": count,
     "day": day,
+    "deed": deed,
     "due": due,
     "duration": duration,
     "far": far,
     "far_title": far_title,
+    "label": label,
     "moment": moment,
+    "month": month,
     "number": number,
     "partner": partner,
+    "plain": plain,
+    "prose": prose,
+    "reason": reason,
     "status": status,
     "words": words,
 }

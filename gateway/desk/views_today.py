@@ -185,13 +185,15 @@ async def _waits(conn: AsyncConnection, flows: Any, waiting: dict[str, int]) -> 
 
 
 async def _due(conn: AsyncConnection, flows: Any) -> None:
-    """Count open work by the other state of its case and the function of what caused it."""
-    state, function = func.substr(case_file.c.other_fips, 1, 2), _function(inbound.c.far)
+    """Count open work by the other state of its case and the function of what it is about."""
+    state = func.substr(case_file.c.other_fips, 1, 2)
+    function = func.coalesce(_function(inbound.c.far), _function(outbound.c.far))
     query: Select[Any] = (
         select(state, function, func.count())
         .select_from(work_item)
         .outerjoin(case_file, case_file.c.case_id == work_item.c.case_id)
         .outerjoin(inbound, inbound.c.id == work_item.c.inbound_id)
+        .outerjoin(outbound, outbound.c.id == work_item.c.outbound_id)
         .where(work_item.c.status == "open")
         .group_by(state, function)
     )

@@ -286,7 +286,7 @@ async def test_the_record_is_read_by_auditors(read: Any) -> None:
 
 async def test_a_partner_shows_what_is_agreed_and_when_it_was_heard(read: Any) -> None:
     text = words(await read("/console/partners/20"))
-    assert "Managing the case MSC yes yes" in text
+    assert "Managing the case MSC Paternity PAT yes yes" in text
     assert "Kansas" in await read("/console/partners")
     await read("/console/partners/99", status=404)
 

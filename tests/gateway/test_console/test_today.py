@@ -12,6 +12,7 @@ from aiohttp import web
 from sqlalchemy import insert
 
 from csenet.gateway.casework.ports import HEALTH
+from csenet.gateway.console import words
 from csenet.gateway.console.today import Figures, own_health
 from csenet.gateway.console.words import duration
 from csenet.gateway.desk.results import LedgerReport
@@ -63,8 +64,8 @@ async def add_work(store: Any, clock: Any, *items: tuple[str, date | None, str])
 
 async def test_a_quiet_gateway_says_that_all_is_well(look: Any) -> None:
     text = (await look("/")).text
-    for words in ("Minnesota", "All is well.", "balanced", "No work item is open.", "nothing waits"):
-        assert words in text
+    for told in ("Minnesota", "All is well.", "balanced", "No work item is open.", "nothing waits"):
+        assert told in text
 
 
 async def test_the_page_counts_by_partner_and_names_no_case(look: Any, store: Any, clock: Any) -> None:
@@ -78,7 +79,7 @@ async def test_the_page_counts_by_partner_and_names_no_case(look: Any, store: An
     )
     text = (await look("/")).text
     assert "Kansas 0 0 2 0 0" in text
-    assert "close case 1 9 Dec 2026" in text
+    assert "Close case 1 9 Dec 2026" in text
     assert "Oldest waiting 59 minutes" in text
     assert "MN0000123" not in text
 
@@ -251,3 +252,25 @@ async def test_a_hold_is_told_and_ends(look: Any, store: Any, clock: Any) -> Non
 )
 def test_an_age_is_told_in_its_largest_unit(age: timedelta, words: str) -> None:
     assert duration(age) == words
+
+
+@pytest.mark.parametrize(
+    ("way", "kept", "told"),
+    [
+        (words.prose, "send it again, until 2027-05-21.", "send it again, until 21 May 2027."),
+        (words.prose, "number 2027-13-45", "number 2027-13-45"),
+        (words.span, "PT36H", "36 hours"),
+        (words.span, "P2D", "2 days"),
+        (words.span, "PT1M30S", "1 minute 30 seconds"),
+        (words.span, "PRINTER", "PRINTER"),
+        (words.month, "2026-11", "Nov 2026"),
+        (words.label, "closed_on", "Closed on"),
+        (words.plain, False, "no"),
+        (words.reason, "http_503", "the other side failed <small>http_503</small>"),
+        (words.reason, "the <facts> lack it", "the &lt;facts&gt; lack it"),
+        (words.deed, "case.read", "looked at the case"),
+        (words.deed, "job.run", "job run"),
+    ],
+)
+def test_what_is_kept_for_programs_is_said_for_people(way: Any, kept: Any, told: str) -> None:
+    assert str(way(kept)) == told

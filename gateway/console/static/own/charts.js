@@ -9,20 +9,20 @@
     const late = data.values.map((v, i) => (i === 0 ? v : null)), rest = data.values.map((v, i) => (i ? v : null));
     const axis = { stroke: INK, font, grid: { stroke: LINE, width: 1 }, ticks: { show: false } };
     return new uPlot({
-      width: place.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
+      width: place.clientWidth, height: 124, legend: { show: false }, cursor: { show: false },
       scales: { x: { time: false, range: [-0.6, x.length - 0.4] }, y: { range: (u, min, max) => [0, Math.max(4, max)] } },
       axes: [
-        { ...axis, grid: { show: false }, values: (u, at) => at.map(i => (Number.isInteger(i) ? data.labels[i] ?? "" : "")), space: 60 },
+        { ...axis, grid: { show: false }, size: 28, values: (u, at) => at.map(i => (Number.isInteger(i) ? data.labels[i] ?? "" : "")), space: 60 },
         { ...axis, size: 32, values: (u, at) => at.map(v => (Number.isInteger(v) ? v : "")) },
       ],
       series: [{}, { fill: RED, paths: draw, points: { show: false } }, { fill: BLUE, paths: draw, points: { show: false } }],
     }, [x, late, rest], place);
   };
   const lines = (place, data) => new uPlot({
-    width: place.clientWidth, height: 180, cursor: { show: false }, legend: { show: false },
+    width: place.clientWidth, height: 160, cursor: { show: false }, legend: { show: false },
     scales: { x: { time: false, range: [-0.2, data.labels.length - 0.8] }, y: { range: [0, 105] } },
     axes: [
-      { stroke: INK, font, grid: { show: false }, ticks: { show: false }, incrs: [1, 2, 3, 6], values: (u, at) => at.map(i => data.labels[i] ?? "") },
+      { stroke: INK, font, size: 28, grid: { show: false }, ticks: { show: false }, incrs: [1, 2, 3, 6], values: (u, at) => at.map(i => data.labels[i] ?? "") },
       { stroke: INK, font, size: 44, grid: { stroke: LINE }, values: (u, at) => at.map(v => v + " %") },
     ],
     series: [{}, ...data.series.map((s, i) => ({ label: s.label, stroke: [BLUE, "#4d8055", "#8168b3"][i % 3], width: 2 }))],
