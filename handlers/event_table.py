@@ -52,6 +52,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     line: str = ""
     only: tuple[str, ...] = ()
     closure: bool = False
+    duty: str = ""
 
     @property
     def code(self) -> FarCode:
@@ -85,6 +86,15 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def duty_of(self, role: str) -> str:
         """Name the duty of telling as the state has it that is in this role."""
         return self.responding_duty if role == "responding" and self.responding_duty else self.duty
+
+    @property
+    def tells_entries(self) -> bool:
+        """Tell whether it is about single entries of a list, so that another such event tells of others."""
+        return bool(self.participants or self.orders or "collections" in self.may)
+
+    def tells(self, far: str) -> bool:
+        """Tell whether a code is one that an event of the kind sends."""
+        return any(send.closure or send.far == far for send in self.sends)
 
     def allows(self, path: str) -> bool:
         """Tell whether an event of this kind may say a field, such as `case.case_type`, or a member."""
@@ -144,8 +154,9 @@ def _row_problems(row: EventKind) -> Iterator[str]:
 def _send_problems(row: EventKind, send: Send) -> Iterator[str]:
     if set(send.of) - set(row.of):
         yield "of: names a sort that the kind does not have"
-    if send.not_before and send.not_before not in duties():
-        yield "not_before: no such duty in deadlines.toml"
+    for name in ("not_before", "duty"):
+        if getattr(send, name) and getattr(send, name) not in duties():
+            yield f"{name}: no such duty in deadlines.toml"
     if send.closure:
         return
     try:

@@ -27,6 +27,7 @@ from csenet.handlers.facts import FactsError, check_own_locality
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
+from csenet.handlers.policy.kept_duties import opens_on_event
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.replies import permission, task_of, way_of
@@ -79,7 +80,9 @@ class _Ground(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def duty(self) -> str:
-        return self.row.duty_of(self.record.facts.role.value)
+        here = ("", _place(self))
+        own = (send.duty for send in self.sends if send.duty and send.place in here)
+        return next(own, self.row.duty_of(self.record.facts.role.value))
 
     @property
     def sends(self) -> list[Send]:
@@ -360,6 +363,9 @@ def _otherwise(
 def _item(ground: _Ground, kind: str, title: str, far: str, whys: tuple[Why, ...]) -> WorkItem:
     """Make work about one transaction, due as the duty of telling says from the day of the event."""
     due, timing = due_by(ground.duty, ground.context, ground.event.on)
+    rule = opens_on_event(ground.duty)
+    if due is not None and rule is not None:
+        due = rule.no_later(due, ground.event.on, ground.event.date)
     return WorkItem(
         kind=kind,
         title=title,

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from csenet.handlers.event_table import kinds
 from csenet.handlers.policy.closure import Criterion, criteria
 from csenet.handlers.policy.deadlines import Duty, Limit, duties
 from csenet.handlers.policy.explain_paragraphs import paragraphs
+from csenet.handlers.policy.kept_duties import KeptDuty, kept_duties, without_clock
 from csenet.handlers.policy.profile import load_profile
 from csenet.handlers.policy.profile_page import page
 
@@ -56,9 +58,55 @@ def duties_page() -> str:
             "",
             *_table(head, rows),
             "",
+            "## Which have a clock here",
+            "",
+            "A duty with a clock opens and closes by itself, is warned of and counted (`csenet duties`).",
+            "What we owe opens on what comes or on an event on our case; what they owe, on what we send.",
+            "",
+            *_table(("duty", "ours opens on", "ours closes on", "theirs is followed"), _clocks()),
+            "",
+            "The others have none, for a reason each:",
+            "",
+            *(f"* [{duty}](#{duty.lower()}): {why}" for duty, why in without_clock().items()),
+            "",
             *(line for duty in duties().values() for line in _duty(duty)),
         ]
     )
+
+
+def _clocks() -> list[tuple[str, ...]]:
+    """Write for each duty that is kept what opens and closes it on our side."""
+    sides: dict[str, dict[str, KeptDuty]] = {}
+    for each in kept_duties():
+        sides.setdefault(each.duty, {})[each.side] = each
+    return [
+        (
+            f"[{duty}](#{duty.lower()})",
+            _opening(duty, has.get("we-owe")),
+            _codes(has["we-owe"].answers) or "work done" if "we-owe" in has else "",
+            "yes" if "they-owe" in has else "",
+        )
+        for duty in duties()
+        if (has := sides.get(duty))
+    ]
+
+
+def _opening(duty: str, ours: KeptDuty | None) -> str:
+    if ours is None:
+        return ""
+    if ours.opens_way != "event":
+        return f"{_codes(ours.by)} ({ours.opens_way})"
+    named = [
+        row.kind
+        for row in kinds().values()
+        if duty in {row.duty, row.responding_duty, *(send.duty for send in row.sends)}
+        and any(ours.is_owed_for([send.far]) for send in row.sends)
+    ]
+    return "events: " + _codes(sorted(named))
+
+
+def _codes(codes: Sequence[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
 
 
 def _limits(limits: Sequence[Limit]) -> str:

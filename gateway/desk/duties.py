@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,9 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.plan import Cause, Queued
 from csenet.gateway.store import duties
 from csenet.gateway.store.sealing import Row
+from csenet.handlers.event_form import Event
+from csenet.handlers.event_table import kinds
+from csenet.handlers.events import Happened
 from csenet.handlers.policy.deadlines import DutyError, duty_of
 from csenet.handlers.policy.jurisdictions import UnknownJurisdictionError
 from csenet.handlers.policy.kept_duties import (
@@ -38,6 +41,11 @@ INSTEAD = frozenset(
 )
 """Kinds of work that take the place of an answer which could not leave by itself."""
 
+BY_EVENT: Final = "evt-"
+"""How the correlation of what an event brings about begins."""
+
+_IN_WORDS: Final = "MSC P GSPUD"
+"""By which a person may tell what has no code, or has one that could not be sent."""
 
 OfficeOf = Callable[[str | None, str], str | None]
 
@@ -137,17 +145,22 @@ class DutyBook:
         if not is_rejection(queued.far):
             self._opens("sent", queued.far, case_id, queued.partner, queued.day, queued.cause, queued)
 
-    def happened(self, duty: str, kind: str, case_id: str, partner: str, on: date, cause: Cause) -> None:
-        """Open what we owe by an event on a case of ours, before what we send about it closes it."""
-        rule = opens_on_event(duty)
-        if rule is None:
+    def happened(self, event: Event, found: Happened, partner: str, cause: Cause) -> None:
+        """Open what we owe by an event on a case of ours, before what we send about it closes it.
+
+        Nothing is owed where what the event would tell answers no such duty, as when something is asked for.
+        """
+        rule = opens_on_event(found.duty)
+        codes = {line.far for line in found.lines if line.outcome in ("sent", "work")}
+        if rule is None or not rule.is_owed_for(codes):
             return
         try:
-            due = due_on(rule, on, self.agency.calendar, self.agency.calendar)
+            due = due_on(rule, event.on, self.agency.calendar, self.agency.calendar)
         except DutyError:
             # It happened before the law that sets the time.
             return
-        self._hold(Held(rule, case_id, partner, kind, on, due, cause))
+        due = rule.no_later(due, event.on, event.date)
+        self._hold(Held(rule, found.told.record.case_id, partner, event.kind, event.on, due, cause))
 
     def work_done(self, item: Row, came_by: Collection[int], on: date, *, done: bool) -> None:
         """Close our duties whose work a person says is done, or declined, unless a transaction closed them.
@@ -160,7 +173,7 @@ class DutyBook:
             if not came_by:
                 same = item["case_id"] is not None and held.case_id == item["case_id"]
             about = held.rule.duty == item["duty"] or _instead(held, item, came_by)
-            if ours and same and about:
+            if ours and same and about and _told_of(held, item):
                 held.closing = Closing(on, f"work {item['id']}", "done" if done else "declined")
 
     def owed_by(self, cause: Cause) -> date | None:
@@ -194,6 +207,8 @@ class DutyBook:
             if held.closing is not None or not _same_matter(held, case_id, cause, queued):
                 continue
             outcome = held.rule.outcome(held.opener, way, far)
+            if outcome == "answered" and not _answers(held, far, cause):
+                continue
             if outcome is not None:
                 held.closing = Closing(self.today, far, outcome, queued)
 
@@ -244,6 +259,25 @@ class DutyBook:
             "opened_at": self.now,
             **_closed(held.closing, prefix=True),
         }
+
+
+def _answers(held: Held, far: str, cause: Cause) -> bool:
+    """Tell whether what answers a duty of this kind answers this very one, which an event opened.
+
+    What another event tells of one entry of a list says nothing of the entries of this one.
+    """
+    row = kinds().get(held.opener) if held.rule.opens_way == "event" else None
+    if row is None or held.cause is cause:
+        return True
+    by_event = cause.correlation.startswith(BY_EVENT)
+    if by_event and row.tells_entries:
+        return False
+    return not held.rule.as_told or row.tells(far) or (not by_event and far == _IN_WORDS)
+
+
+def _told_of(held: Held, item: Row) -> bool:
+    """Tell whether work is about the event that opened a duty, where it was an event."""
+    return held.rule.opens_way != "event" or item["details"].get("event", held.opener) == held.opener
 
 
 def _instead(held: Held, item: Row, came_by: Collection[int]) -> bool:

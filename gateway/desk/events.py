@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.model import BLOCKS
+from csenet.gateway.desk.duties import BY_EVENT
 from csenet.gateway.desk.event_results import EventLine, EventResult, EventWork
 from csenet.gateway.desk.facts_in import case_key
 from csenet.gateway.desk.plan import Cause, Plan, make_plan
@@ -152,7 +153,7 @@ def _one(
     if record is None:
         return NotFound("there is no such case: put its facts first")
     case_id = record.case_id
-    cause = Cause(f"evt-{digest[:16]}", workset.now, actor)
+    cause = Cause(f"{BY_EVENT}{digest[:16]}", workset.now, actor)
     try:
         event = event_from_json(told.obj, workset.today)
         before = (*sent.get(case_id, ()), *queued_before(workset, case_id))
@@ -215,7 +216,7 @@ def _taken(
         workset.tell(found.told.record)
     record = found.told.record
     if found.duty:
-        workset.duties.happened(found.duty, event.kind, case_id, record.facts.other_state, event.on, cause)
+        workset.duties.happened(event, found, record.facts.other_state, cause)
     workset.adopt(plan)
     if event.new_case_id and event.new_case_id != case_id:
         workset.rename(case_id, event.new_case_id, cause)

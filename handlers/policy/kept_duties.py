@@ -7,6 +7,7 @@ those of `deadlines.toml` unless a row of `kept_duties.toml` says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
@@ -46,19 +47,28 @@ class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remind: bool = False
     limit: Limit = ""
     limit_rule: str = ""
+    as_told: bool = False
+    in_advance: bool = False
+
+
+class _Without(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    duty: str
+    why: str
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_all: tuple[str, ...]
     rejection: str
     row: tuple[_Row, ...]
+    without: tuple[_Without, ...] = ()
 
 
 class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
     """Describe a duty as one side has it.
 
     `opens_way` and `answer_way` say whether the opening and the answering transactions are received or sent.
-    Which events open a duty stands in the table of events.
+    Which events open a duty stands in the table of events; `as_told` says that only what the very kind of
+    event sends is an answer, `in_advance` that it is due before the day that the event names.
     """
 
     duty: str
@@ -72,6 +82,18 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
     remind: bool = False
     limit: Limit = ""
     limit_rule: str = ""
+    as_told: bool = False
+    in_advance: bool = False
+
+    def no_later(self, due: date, start: date, named: date | None) -> date:
+        """Give the day on which it is due, where need be before the day that an event names."""
+        if not self.in_advance or named is None:
+            return due
+        return max(start, min(due, named - timedelta(days=1)))
+
+    def is_owed_for(self, codes: Collection[str]) -> bool:
+        """Tell whether any of the codes by which an event would be told answers it; "" is one not known."""
+        return not self.answers or not codes or any(not far or _names(self.answers, far) for far in codes)
 
     def outcome(self, opener: str, way: Way, far: str) -> Outcome | None:
         """Say what becomes of the duty that `opener` opened when a transaction on its case goes or comes.
@@ -132,6 +154,11 @@ def _table() -> _Table:
     return read_table(PARAMETERS / "kept_duties.toml", _Table)
 
 
+def without_clock() -> dict[str, str]:
+    """Say of each duty that is not kept why it has no clock here."""
+    return {each.duty: each.why for each in _table().without}
+
+
 @cache
 def kept_duties() -> tuple[KeptDuty, ...]:
     """Load the table once, one entry a side."""
@@ -142,7 +169,8 @@ def load_kept(path: Path) -> tuple[KeptDuty, ...]:
     """Read and check a table; raises `PolicyError` for a duty without clock or opener, or two alike."""
     problems: list[str] = []
     found: list[KeptDuty] = []
-    for row in read_table(path, _Table).row:
+    table = read_table(path, _Table)
+    for row in table.row:
         known = deadlines.duties().get(row.duty)
         if known is None or not known.limits:
             problems.append(f"row {row.duty!r}: deadlines.toml has no such duty with a limit")
@@ -156,9 +184,21 @@ def load_kept(path: Path) -> tuple[KeptDuty, ...]:
             if _stands_twice(found, entry):
                 problems.append(f"row {row.duty!r}: stands twice for {side}")
             found.append(entry)
+    problems += _left_out({row.duty for row in table.row}, table.without)
     if problems:
         raise PolicyError(path.name, problems)
     return tuple(found)
+
+
+def _left_out(kept_ones: set[str], without: tuple[_Without, ...]) -> Iterator[str]:
+    """Name the duties that stand in both lists or in none, and reasons that say nothing."""
+    reasons = {each.duty: each.why for each in without}
+    for duty in deadlines.duties():
+        if (duty in kept_ones) is (duty in reasons):
+            yield f"duty {duty!r}: must stand either among the rows or among those without a clock"
+    for duty, why in reasons.items():
+        if duty not in deadlines.duties() or not why.strip():
+            yield f"without {duty!r}: needs a duty of deadlines.toml and a reason"
 
 
 def _stands_twice(found: list[KeptDuty], entry: KeptDuty) -> bool:
@@ -181,4 +221,6 @@ def _entry(row: _Row, side: Side, known: deadlines.Duty) -> KeptDuty:
         remind=row.remind and not ours,
         limit=row.limit,
         limit_rule=row.limit_rule,
+        as_told=row.as_told,
+        in_advance=row.in_advance,
     )

@@ -276,6 +276,12 @@ async def happened(desk: Desk, kind: str, **more: Any) -> Any:
     return await desk.happened("MN1", {"id": f"e-{kind}-{len(more)}", "kind": kind, **more})
 
 
+ELSEWHERE = {
+    "residential_address_line_1": "1 NOWHERE LANE",
+    "residential_city": "NOWHERE",
+    "residential_state": "TX",
+    "residential_zip_1": "73301",
+}
 TAX = {"date_of_collection": "2026-11-02", "payment_amount": "120.00", "payment_source": "S"}
 
 
@@ -285,6 +291,9 @@ TAX = {"date_of_collection": "2026-11-02", "payment_amount": "120.00", "payment_
         ("initiating", {"kind": "own_withholding_wanted"}, "IN8", "MSC P GSC17"),
         ("initiating", {"kind": "case_closed", "criterion": "303.11(b)(1)"}, "IN7", "MSC P GSC02"),
         ("responding", {"kind": "employment_ended"}, "RS13", "MSC P GSPUD"),
+        ("responding", {"kind": "worker_changed"}, "AN2", "MSC P GSWKR"),
+        ("responding", {"kind": "address_verified", "ncp_locate": ELSEWHERE}, "RS2", "MSC P LSOUT"),
+        ("initiating", {"kind": "address_verified", "ncp_locate": ELSEWHERE}, "AN2", "MSC P LSOUT"),
     ],
 )
 async def test_an_event_opens_what_we_owe_by_it_and_telling_it_answers(
@@ -355,3 +364,48 @@ async def test_a_duty_has_the_office_of_its_case_and_figures_are_told_by_office(
     await take(desk, arriving("MSC R GRUPD", 1, blocks="1000001", body=case_block() + " " * 416))
     await desk.put_case("MN1", facts("responding", office="Ramsey"))
     assert (await one(desk, kind="CR3")).office == "RAMSEY"
+
+
+async def test_news_is_owed_until_that_very_news_is_told(desk: Desk) -> None:
+    child = {
+        "relationship": "D",
+        "date_of_birth": "2020-01-10",
+        "dependent_relation_cp": "C",
+        "name_last": "X",
+    }
+    lark, finn = [child | {"name_first": "LARK"}], [child | {"name_first": "FINN"}]
+    whole = facts("initiating")
+    await desk.put_case("MN1", whole | {"case": {"case_status": "O"}})
+    await desk.happened("MN1", {"id": "1", "kind": "participant_added", "participants": lark})
+    await desk.happened("MN1", {"id": "2", "kind": "worker_changed", "case": {"contact_name_last": "NEW"}})
+    await desk.happened("MN1", {"id": "3", "kind": "status_wanted"})
+    assert [each.opened_by for each in await duties(desk, kind="AN2")] == [
+        "participant_added",
+        "worker_changed",
+    ]
+    assert await went(desk) == ["MSC R GRUPD"]
+    await desk.put_case("MN1", whole)
+    await desk.happened("MN1", {"id": "4", "kind": "worker_changed", "case": {"contact_name_last": "NEWER"}})
+    await desk.happened("MN1", {"id": "5", "kind": "participant_added", "participants": finn})
+    left = (await desk.list_duties(DutyFilter(kind="AN2"))).duties
+    assert [each.opened_by for each in left] == ["participant_added"], "another child is other news"
+    await desk.submit({"case_id": "MN1", "far": "MSC P GSADD"})
+    assert (await desk.list_duties(DutyFilter(kind="AN2"))).duties == []
+
+
+async def test_a_hearing_is_told_before_it_takes_place(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding", case={"case_status": "O"}))
+    hearing = {"id": "1", "kind": "hearing_scheduled", "of": "contempt", "date": "2026-11-25"}
+    await desk.happened("MN1", hearing)
+    (item,) = await work(desk, "complete_facts")
+    assert item.due == (await one(desk, kind="RS6")).due == date(2026, 11, 24)
+
+
+async def test_a_failed_search_is_repeated_within_a_quarter_unless_somebody_finds_the_parent(
+    desk: Desk,
+) -> None:
+    await desk.put_case("MN1", facts("initiating"))
+    await take(desk, about_somebody("LO1 P LUALL"))
+    assert (await one(desk, kind="LO2")).due == date(2027, 2, 20)
+    await take(desk, arriving("MSC P LSADR", 2, blocks="1010000", body=case_block() + " " * 1421), name="b")
+    assert (await one(desk, kind="LO2")).outcome == "lapsed"
