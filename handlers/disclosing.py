@@ -43,7 +43,9 @@ def risk_of(facts: CaseFacts) -> Risk:
         case=facts.family_violence,
         nondisclosure_finding=_is_found(facts.case),
         parent=PARENT in protected,
-        participants=tuple([name in protected for name in participant_names(count)]),
+        participants=tuple([name in protected for name in participant_names(count)])
+        if protected
+        else (False,) * count,
     )
 
 

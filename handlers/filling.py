@@ -74,8 +74,16 @@ def reviewed(code: FarCode, record: CaseRecord, today: date) -> Review:
 
 
 def _weighed(code: FarCode, record: CaseRecord, risk: Risk, today: date) -> Weighed:
+    if not risk.anybody:
+        return _all_told(code)
     counts = [(name, _count(record, name, want.required)) for name, want in wanted_by(code).items()]
     return _reviewed(code, tuple(counts), risk, today)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _all_told(code: FarCode) -> Weighed:
+    """Withhold nothing, as nobody of the case is at risk."""
+    return Weighed(Review(send=str(code), blocks=()), {})
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -167,8 +175,11 @@ class Filling:
         want, filled = self.wanted.get(name), list[Any]()
         if want is None:
             return filled
+        ours = {**self._of_the_case(name, want), **want.given}
+        open_only = name == "participants" and want.given.get(_STATUS) == _OPEN
         for number, source in enumerate(sources, start=1):
-            if _is_over(name, source, want):
+            if open_only and getattr(source, _STATUS) == _ENDED:
+                # Their part is over, and the transaction is about open ones only.
                 continue
             weighed = self._places.get((name, number))
             if weighed is not None and not weighed.allowed:
@@ -177,7 +188,7 @@ class Filling:
             told, hidden = want.copy(source), _NOTHING_HIDDEN
             if weighed is not None and weighed.blank:
                 told, hidden = self._blanked(told, weighed)
-            block = msgspec.structs.replace(told, **{**self._of_the_case(name, want), **want.given})
+            block = msgspec.structs.replace(told, **ours) if ours else told
             lacks = self._required(name, number, want, block, hidden)
             (self.missing if want.required else self.left_out).extend(lacks)
             if not lacks and (want.required or told != _EMPTY[name]):
@@ -222,12 +233,6 @@ class Filling:
         what = f"{block}.{field}" if field else block
         text = f"{self.code} requires this, and the facts of the case do not have it"
         return lack(f"{what}.required", text, block, field, occurrence)
-
-
-def _is_over(name: str, source: Any, want: Wanted) -> bool:
-    """Tell whether a participant's part is over where the transaction is about open ones only."""
-    wanted = want.given.get(_STATUS) if name == "participants" else None
-    return wanted == _OPEN and getattr(source, _STATUS) == _ENDED
 
 
 def _told(struct: Any) -> dict[str, Any]:

@@ -83,13 +83,11 @@ def _wanted(name: str, level: str, fields: Sequence[Element]) -> Wanted:
         needed=needed,
         copy=_copying(STRUCTS[name], names),
         needs=_taking(needed),
-        given=MappingProxyType(
-            {
-                each.field: value_of(each.block, each.field, each.fixed)
-                for each in fields
-                if each.fixed is not None and each.block in BLOCKS
-            }
-        ),
+        given={
+            each.field: value_of(each.block, each.field, each.fixed)
+            for each in fields
+            if each.fixed is not None and each.block in BLOCKS
+        },
     )
 
 

@@ -60,7 +60,7 @@ async def candidates(
 
 
 def _asks_where(tx: Transaction) -> bool:
-    return (tx.far.function, tx.far.action) == ("LO1", "R")
+    return (tx.header.functional_type_code, tx.header.action_code) == ("LO1", "R")
 
 
 def _words(tx: Transaction) -> set[search.Word]:
@@ -103,7 +103,7 @@ def _may_fit(tx: Transaction, record: CaseRecord) -> bool:
 
 def is_request(tx: Transaction) -> bool:
     """Tell whether a transaction asks to enforce or to establish, so that it may come twice."""
-    return tx.far.action == "R" and tx.far.function in REQUESTS
+    return tx.header.action_code == "R" and tx.header.functional_type_code in REQUESTS
 
 
 def content_of(tx: Transaction) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ class Settler:
         self.sent: Mapping[int, Row] = {}
         self.candidates: dict[Key, tuple[str, ...]] = {}
         self.earlier: dict[Key, EarlierRequest] = {}
+        self._days: dict[datetime, date] = {}
 
     async def load(
         self, conn: AsyncConnection, transactions: Sequence[Transaction], also: Collection[str] = ()
@@ -125,7 +127,8 @@ class Settler:
     def decide(self, arrival: Arrival, transaction: Transaction) -> None:
         """Decide a transaction, or park it when its case waits or its handler fails."""
         row = arrival.row
-        context = self._context(arrival, transaction)
+        content = _content_key(transaction)
+        context = self._context(arrival, transaction, content)
         case_id = context.record.case_id if context.record is not None else transaction.header.case_id
         if context.record is not None:
             row["case_id"] = case_id
@@ -147,24 +150,29 @@ class Settler:
         self._received(arrival, {"notes": list(decision.notes)} if decision.notes else {})
         self._duties(arrival, transaction, context, plan)
         self.workset.adopt(plan)
-        content = _content_key(transaction)
         if content is not None and decision.work_items:
             # What comes again in the same file finds the work on it open.
             self.earlier[content] = EarlierRequest(serial=transaction.serial or "", work_open=True)
 
-    def _context(self, arrival: Arrival, transaction: Transaction) -> Context:
+    def _context(self, arrival: Arrival, transaction: Transaction, content: Key | None) -> Context:
         """Put together what the handlers may know, the case it is about found among candidates if need be."""
-        received_on = self.agency.received_on(arrival.cause.intake_at)
+        received_on = self._received_on(arrival.cause.intake_at)
         case_id, sent = transaction.header.case_id, self._sent(transaction)
         might = self.candidates.get(key_of(transaction) or ("", ""), ())
         context = identify(transaction, self.workset.context(case_id, received_on, sent, might))
         if context.record is not None and context.matched_by is not None:
             found = self.workset.context(context.record.case_id, received_on, sent)
             context = msgspec.structs.replace(found, matched_by=context.matched_by)
-        earlier = self.earlier.get(_content_key(transaction) or ("", ""))
+        earlier = None if content is None else self.earlier.get(content)
         if earlier is None or earlier.serial == transaction.serial:
             return context
         return msgspec.structs.replace(context, earlier=earlier)
+
+    def _received_on(self, moment: datetime) -> date:
+        """Give the day on which it counts as received, found once for all that came at one moment."""
+        if moment not in self._days:
+            self._days[moment] = self.agency.received_on(moment)
+        return self._days[moment]
 
     def _duties(self, arrival: Arrival, transaction: Transaction, context: Context, plan: Plan) -> None:
         """Open and close duties by what came, before what we send about it does."""
@@ -260,7 +268,7 @@ def arrival_row(file: Row, record: Record, cause: Cause) -> dict[str, Any]:
 def rejected_serial(transaction: Transaction) -> int | None:
     """Return the serial number of ours that a rejection names."""
     line = transaction.information.information_text_line_1 if transaction.information else None
-    if transaction.far.reason != "REJCT" or not line:
+    if not line or transaction.header.action_reason != "REJCT":
         return None
     try:
         return int(infoline.parse_reject_line(line).transaction_serial_number)

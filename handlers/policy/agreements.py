@@ -221,6 +221,7 @@ def may_exchange(
     return (agreements or load_agreements()).may_exchange(partner_fips2, function, direction, day)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def may_send(
     far: str,
     partner: str,
@@ -233,7 +234,8 @@ def may_send(
 
     The exchange agreement is asked first, then our own profile, then the partner's. Where no agreement
     speaks, nothing is sent. Where our profile is silent, the sending rule decides, and says so in its reason;
-    where the partner's is silent, it is taken to receive what the agreement covers.
+    where the partner's is silent, it is taken to receive what the agreement covers. Asked once a day for each
+    code and partner: none of them changes meanwhile.
     """
     rule = next((row for row in sending_rules() if row.far == far), None)
     agreed = agreements.may_exchange(partner, far.partition(" ")[0], "send", day, partner_profile)

@@ -9,6 +9,7 @@ refusal names what goes instead, or the work that takes its place.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -16,6 +17,7 @@ from csenet.handlers.policy.agreements import Agreements, Permission, alternativ
 from csenet.handlers.policy.disclosure import Replacement, TaxRow, Withheld, row_of, table
 from csenet.handlers.policy.rules import Stated, Why, value_on
 
+_REMEMBERED = 4096
 _OF_A_PERSON = "participants"
 _OF_THE_PARENT = ("ncp_identification", "ncp_locate")
 
@@ -197,17 +199,24 @@ def tax_review(
     block may go; with one, only to a partner (two-digit FIPS code) whose agreement allows it. The marks stand
     in `also`.
     """
-    rule = value_on("tax_information_needs_agreement", day).why
-    marks = tuple(_marks(far, blocks))
+    marks = tuple(_marks(far, blocks)) if blocks else ()
     if not marks:
-        text = "No block of this transaction is marked for federal tax information."
-        return Permission(True, msgspec.structs.replace(rule, text=text, value="no"))
+        return _unmarked(day)
+    rule = value_on("tax_information_needs_agreement", day).why
     said = agreements.may_carry_tax_information(partner, far.partition(" ")[0], day)
     if isinstance(said, Stated) and said.value:
         return Permission(True, said.why, (rule, *marks))
     return Permission(False, said.why, (rule, *marks), alternative_of(None))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _unmarked(day: date) -> Permission:
+    text = "No block of this transaction is marked for federal tax information."
+    rule = value_on("tax_information_needs_agreement", day).why
+    return Permission(True, msgspec.structs.replace(rule, text=text, value="no"))
+
+
+@cache
 def tax_codes() -> tuple[str, ...]:
     """List the codes any block of which can be marked."""
     return tuple(dict.fromkeys(row.far for row in table().tax_information))
@@ -215,7 +224,7 @@ def tax_codes() -> tuple[str, ...]:
 
 def may_hold_tax_information(far: str) -> bool:
     """Tell whether any block of `far` can be marked, so that only such transactions need be looked into."""
-    return any(row.far == far for row in table().tax_information)
+    return far in tax_codes()
 
 
 def marked_blocks(far: str, blocks: Mapping[str, Sequence[Mapping[str, str | None]]]) -> tuple[str, ...]:

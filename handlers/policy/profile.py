@@ -111,6 +111,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     certified: date | None = None
     note: str = ""
 
+    def __hash__(self) -> int:
+        """Let what follows from a profile be remembered; its answers are too many to be counted each time."""
+        return hash((self.fips, self.updated))
+
     def answer(self, rule_id: str, day: date) -> Stated | NotStated:
         """Say what the jurisdiction answers on `day`; raise `UnknownRuleError` for a question nobody asks."""
         question = _question(rule_id)

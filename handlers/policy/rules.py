@@ -8,7 +8,7 @@ speak of what it saw in a transaction, are rows of `parameters/federal_reasons.t
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -27,6 +27,8 @@ from csenet.handlers.policy.dated import (
 
 RuleValue = bool | int | Decimal | date | str
 Kind = Literal["boolean", "integer", "decimal", "date", "text"]
+
+_REMEMBERED = 4096
 
 _PLAIN_KINDS: Mapping[str, Any] = {"boolean": bool, "integer": int, "date": date, "text": str}
 
@@ -111,11 +113,20 @@ def value_on(rule_id: str, day: date, profile: Answers | None = None) -> Stated 
 
     Raise `UnknownRuleError` for an id that neither has: a misspelt rule must not read as *not stated*.
     """
+    said = _federal_on(rule_id, day)
+    if said is not None:
+        return said
+    if profile is None:
+        raise UnknownRuleError(f"no federal rule is called {rule_id!r}, and no profile was given")
+    return profile.answer(rule_id, day)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _federal_on(rule_id: str, day: date) -> Stated | NotStated | None:
+    """Ask the federal rules once a day, as they do not change meanwhile; None for a rule they do not have."""
     rule = federal_rules().get(rule_id)
     if rule is None:
-        if profile is None:
-            raise UnknownRuleError(f"no federal rule is called {rule_id!r}, and no profile was given")
-        return profile.answer(rule_id, day)
+        return None
     row = in_force(rule.rows, day)
     if row is None:
         return NotStated(
@@ -205,6 +216,7 @@ def load_rules(path: Path) -> Mapping[str, Rule]:
     return MappingProxyType({rule.id: rule for rule in rules})
 
 
+@cache
 def reason(rule_id: str) -> Why:
     """Give the reason that a handler names by its id; raise `UnknownRuleError` where there is none."""
     try:
