@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,7 @@ from csenet.gateway.links import (
     windows_of,
 )
 from csenet.gateway.lock import DataLock
+from csenet.gateway.memory import settle_in
 from csenet.gateway.observe.notify import READY, STOPPING, ServiceManager
 from csenet.gateway.observe.observed import Observed
 from csenet.gateway.store.errors import out_of_reach
@@ -169,10 +169,7 @@ class GatewayApp:
         if self.desk is not None and self.clock is not None:
             # To work out the first holidays takes as long as two hundred decisions.
             await asyncio.to_thread(self.desk.agency.calendar.is_working_day, self.clock.today())
-        # What is there now stays: to look it all through for garbage again and again would stop everybody for
-        # a tenth of a second each time.
-        gc.collect()
-        gc.freeze()
+        settle_in()
         manager.tell(READY, f"STATUS=listens on port {self.port}")
         if manager.watches:
             telling = manager.keep_telling(self.observed.health.not_alive, self._no_more_intake)

@@ -87,15 +87,17 @@ def delivery(
 def _measured(
     folder: Path, size: Size, parts: Sequence[str], postgres: str | None
 ) -> tuple[list[Figure], dict[str, str]]:
-    """Measure one thing after the other, the log going to a file as in service; tell how far it is."""
+    """Measure one thing after the other, log and memory set up as in service; tell how far it is."""
     import structlog
 
     from csenet.gateway import log
     from csenet.gateway.bench.slow_disk import Skipped
+    from csenet.gateway.memory import settle_in
     from csenet.gateway.settings.model import LogSection
 
     log.configure(LogSection(file=folder / "gateway.log", format="json"))
     events = structlog.get_logger("csenet.gateway.bench")
+    settle_in()
     found: list[Figure] = []
     skipped: dict[str, str] = {}
     try:
