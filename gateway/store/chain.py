@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 START: Final = "0" * 64
 """Stands for the digest of what is before the first record."""
+
+_MOMENTS: Final = 128
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -37,7 +40,7 @@ def digest(previous: str, row: Mapping[str, Any]) -> str:
     written = msgspec.json.encode(
         [
             row["id"],
-            row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
+            _moment(row["at"]),
             row["actor"],
             row["action"],
             row["object"],
@@ -48,14 +51,20 @@ def digest(previous: str, row: Mapping[str, Any]) -> str:
     return hashlib.sha256(previous.encode("ascii") + b"\n" + written).hexdigest()
 
 
+@lru_cache(maxsize=_MOMENTS)
+def _moment(at: datetime) -> str:
+    """Write a moment once: records that are written together were made at the same one."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def chained(head: Mark, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Number rows on from the head and give each its digest."""
     number, previous = head.id, head.hash
     for row in rows:
         number += 1
         numbered = {**row, "id": number}
-        previous = digest(previous, numbered)
-        yield {**numbered, "hash": previous}
+        numbered["hash"] = previous = digest(previous, numbered)
+        yield numbered
 
 
 class Checker:

@@ -14,7 +14,18 @@ from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Dialect, Insert, Select, Table, Text, bindparam, insert
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Date,
+    Dialect,
+    Insert,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    insert,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
@@ -23,7 +34,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from csenet.gateway.store.columns import Sealed, UtcDateTime
 from csenet.gateway.store.embedded import InPlaceConnection
-from csenet.gateway.store.sealing import opened, sealed, sealed_one
+from csenet.gateway.store.sealing import Ring, Sealer, keys_of, opened
 from csenet.gateway.store.turns import SLICE, give_way
 
 _T = TypeVar("_T")
@@ -36,7 +47,9 @@ _MOMENTS: Final = 128
 class _Form:
     """Hold a statement as one kind of database takes it."""
 
-    def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> None:
+    def __init__(
+        self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None, content: Table | None
+    ) -> None:
         compiled: Any = statement.compile(  # type: ignore[attr-defined]
             dialect=dialect, column_keys=columns, compile_kwargs={"render_postcompile": True}
         )
@@ -49,10 +62,12 @@ class _Form:
             if columns is not None or not each.required
         }
         found: Mapping[str, _Convert] = compiled._bind_processors
+        self._sealer = Sealer(content, self.names) if content is not None else None
         self.convert: list[tuple[int, _Convert]] = [
             (place, _remembering(compiled.binds[name].type, found[name]))
             for place, name in enumerate(self.names)
-            if name in found
+            # What the sealer makes are bytes, which either database takes.
+            if name in found and not (content is not None and isinstance(content.c[name].type, Sealed))
         ]
         self._pick = _picking(self.names)
         self.keys: tuple[str, ...] = tuple(each.keyname for each in compiled._result_columns)
@@ -62,15 +77,24 @@ class _Form:
             if (processor := each.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
         ]
 
-    def values(self, row: Mapping[str, Any]) -> _Row:
-        """Put the values into the driver's order and form; what a row lacks stays as the statement has it."""
+    def ring(self, conn: AsyncConnection) -> Ring | None:
+        """Give the keys if the statement adds content."""
+        return None if self._sealer is None else keys_of(conn).ring
+
+    def values(self, row: Mapping[str, Any], ring: Ring | None) -> _Row:
+        """Put the values into the driver's order and form; what a row lacks stays as the statement has it.
+
+        Content that a statement adds is sealed.
+        """
         try:
             picked = self._pick(row)
         except KeyError:
             picked = self._pick({**self.given, **row})
-        if not self.convert:
+        if not self.convert and self._sealer is None:
             return picked
         values = list(picked)
+        if self._sealer is not None:
+            self._sealer.seal(ring, self._sealer.name(picked), values)
         for place, convert in self.convert:
             values[place] = convert(values[place])
         return tuple(values)
@@ -96,8 +120,8 @@ def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], _Row]:
 
 
 def _remembering(kind: TypeEngine[Any], convert: _Convert) -> _Convert:
-    """Convert a moment once: rows that are written together were written at the same one."""
-    return lru_cache(maxsize=_MOMENTS)(convert) if isinstance(kind, UtcDateTime) else convert
+    """Convert a moment or a day once: rows that are written together were written at the same one."""
+    return lru_cache(maxsize=_MOMENTS)(convert) if isinstance(kind, UtcDateTime | Date) else convert
 
 
 class Prepared:
@@ -113,12 +137,11 @@ class Prepared:
     async def all(self, conn: AsyncConnection, **values: Any) -> list[_Row]:
         """Return the rows."""
         form = self._form(conn)
-        if self._content is not None and isinstance(self._statement, Insert):
-            values = sealed_one(conn, self._content, values)
+        given = form.values(values, form.ring(conn))
         if isinstance(conn, InPlaceConnection):
             await give_way(conn)
-            return form.result(conn.run(form.sql, form.values(values)).fetchall())
-        return form.result(await conn.exec_driver_sql(form.sql, form.values(values)))
+            return form.result(conn.run(form.sql, given).fetchall())
+        return form.result(await conn.exec_driver_sql(form.sql, given))
 
     async def first(self, conn: AsyncConnection, **values: Any) -> _Row | None:
         """Return the first row, if there is any."""
@@ -143,18 +166,20 @@ class Prepared:
     async def run(self, conn: AsyncConnection, **values: Any) -> int:
         """Run it and return how many rows it touched."""
         form = self._form(conn)
+        given = form.values(values, form.ring(conn))
         if isinstance(conn, InPlaceConnection):
             await give_way(conn)
-            return conn.run(form.sql, form.values(values)).rowcount
-        return (await conn.exec_driver_sql(form.sql, form.values(values))).rowcount
+            return conn.run(form.sql, given).rowcount
+        return (await conn.exec_driver_sql(form.sql, given)).rowcount
 
     async def many(self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it once for each row, in one go; others have their turn while the rows are sealed."""
         if not rows:
             return
-        form, values = self._form(conn), []
+        form, values = self._form(conn), list[_Row]()
+        ring = form.ring(conn)
         for start in range(0, len(rows), SLICE):
-            part = [form.values(row) for row in self._sealed(conn, rows[start : start + SLICE])]
+            part = [form.values(row, ring) for row in rows[start : start + SLICE]]
             await give_way(conn)
             if isinstance(conn, InPlaceConnection):
                 conn.run_many(form.sql, part)
@@ -164,11 +189,6 @@ class Prepared:
         if values:
             # Over the network it is one message for all of them.
             await conn.exec_driver_sql(form.sql, values)
-
-    def _sealed(
-        self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]
-    ) -> Sequence[Mapping[str, Any]]:
-        return rows if self._content is None else sealed(conn, self._content, rows)
 
     async def tuples(self, conn: AsyncConnection, rows: list[_Row]) -> None:
         """Run it once for each row, whose values stand in order and need no conversion."""
@@ -185,7 +205,8 @@ class Prepared:
         dialect = conn.dialect
         form = self._forms.get(dialect.name)
         if form is None:
-            form = self._forms[dialect.name] = _Form(self._statement, dialect, self._columns)
+            content = self._content if isinstance(self._statement, Insert) else None
+            form = self._forms[dialect.name] = _Form(self._statement, dialect, self._columns, content)
         return form
 
 

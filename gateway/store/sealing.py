@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -33,6 +34,7 @@ MARK: Final = b"\x9fCS\x01"
 _HEAD: Final = 8
 _NONCE: Final = 12
 _BETWEEN: Final = "\x1f"
+_MOMENTS: Final = 128
 
 
 def _written(value: Any) -> bytes:
@@ -219,6 +221,32 @@ def _open_row(ring: Ring, shape: Shape, row: Row) -> dict[str, Any]:
     return done
 
 
+class Sealer:
+    """Seal rows of one table that stand as lists, their columns in one order."""
+
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+        """Find what has to be sealed among the columns, and what names the record."""
+        self._shape = shape = shape_of(table)
+        self._named = tuple(columns.index(each) for each in shape.name)
+        self._closed = tuple(
+            (columns.index(column), about, write)
+            for column, about, write, _ in shape.columns
+            if column in columns
+        )
+
+    def name(self, values: Sequence[Any]) -> bytes:
+        """Name a record by its values, as they are before the database has its own form of them."""
+        return _joined([values[place] for place in self._named])
+
+    def seal(self, ring: Ring | None, name: bytes, values: list[Any]) -> None:
+        """Put the sealed bytes of each content in its place."""
+        if ring is None:
+            raise TypeError("content is written only where there are keys to seal it")
+        for place, about, write in self._closed:
+            if values[place] is not None:
+                values[place] = ring.seal(self._shape.kind, about + name, write(values[place]))
+
+
 def is_sealed(value: bytes) -> bool:
     """Tell sealed content from what was written before the store was sealed."""
     return value[:4] == MARK
@@ -230,17 +258,23 @@ def key_number(value: bytes) -> int:
 
 
 def _name(shape: Shape, row: Row) -> bytes:
-    return _BETWEEN.join([_word(row[column]) for column in shape.name]).encode()
+    return _joined([row[column] for column in shape.name])
+
+
+def _joined(values: Sequence[Any]) -> bytes:
+    return _BETWEEN.join([each if type(each) is str else _word(each) for each in values]).encode()
 
 
 def _word(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
-    return str(value)
+    return _moment(value) if isinstance(value, datetime) else str(value)
+
+
+@lru_cache(maxsize=_MOMENTS)
+def _moment(value: datetime) -> str:
+    """Write a moment once: rows that are written together were written at the same one."""
+    return value.astimezone(UTC).isoformat()
 
 
 def _place(shape: Shape, column: str, row: Row) -> str:
