@@ -12,10 +12,10 @@ from csenet.codecs import describe
 from csenet.codecs import transaction as codec
 from csenet.codecs.codes import FarCode
 from csenet.codecs.model import Direction
-from csenet.gateway.console import content, pages, paper
+from csenet.gateway.console import content, pages, paper, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views, views_story
-from csenet.gateway.desk.results import TransactionDetail
+from csenet.gateway.desk.results import TransactionDetail, TransactionView
 from csenet.gateway.people.reading import SHORTEST_PURPOSE, SHOWN, Look
 from csenet.gateway.people.rights import Right
 
@@ -97,7 +97,7 @@ async def _show(asked: Asked, look: Look, wrong: str = "", missing: str = "") ->
         story = await views_story.story(conn, detail, asked.state)
         raw = await views.raw(conn, name)
         whole = await views.transaction(conn, name, asked.state)
-    said = sentence(whole)
+    said = returned(story.returns) if story.returns else sentence(whole)
     shown = detail.transaction or {}
     way = direction_of(detail)
     context: dict[str, Any] = {
@@ -141,6 +141,12 @@ def sentence(detail: TransactionDetail | None) -> str:
         return "Its bytes are kept as they came, but they are no transaction."
     way = Direction.FROM_SERVER if detail.direction == "inbound" else Direction.TO_SERVER
     return describe.sentence(codec.from_json(detail.transaction), way)
+
+
+def returned(ours: TransactionView) -> str:
+    """Say that the exchange sent a transaction of ours back."""
+    reason = f": {ours.reason}" if ours.reason else ""
+    return f"The exchange sends back our transaction {ours.id} to {words.partner(ours.to_fips)}{reason}."
 
 
 def note(far: str | None) -> describe.Note | None:

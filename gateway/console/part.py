@@ -8,6 +8,7 @@ from aiohttp import web
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import assets, pages, routes, today
+from csenet.gateway.console.health import own_health
 from csenet.gateway.console.sources import SOURCES, Sources
 from csenet.gateway.console.today import FIGURES, Figures, FiguresDesk
 from csenet.gateway.delivery.windows import Windows
@@ -23,7 +24,7 @@ def add_console(
 ) -> None:
     """Add Today and the files; ``windows`` says when batches leave, which is always if left out."""
     pages.set_up(app, clock=clock, jurisdiction_name=jurisdiction_name)
-    app[FIGURES] = Figures(desk, clock, windows, partial(today.own_health, app))
+    app[FIGURES] = Figures(desk, clock, windows, partial(own_health, app))
     app.router.add_get("/", today.get_today)
     app.router.add_get(assets.ROUTE, assets.get_asset)
 

@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
-from csenet.gateway.casework.ports import HEALTH
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import menu, pages
 from csenet.gateway.console.words import FUNCTIONS, count, duration
@@ -132,19 +131,6 @@ class Figures:
         if self._windows.by_hand:
             return "by hand only"
         return "open now" if self._windows.is_open(now) else "closed now"
-
-
-async def own_health(app: web.Application) -> Sequence[Concern]:
-    """Say what is not well with the gateway that shows the page."""
-    book = app.get(HEALTH)
-    if book is None:
-        return ()
-    do = "Nothing is taken in until that is mended: runbook, CsenetNotReady."
-    found = [Concern(what=f"{each[:1].upper()}{each[1:]}.", do=do) for each in book.not_ready()]
-    for note in book.notes():
-        what, _, do = note.partition(". ")
-        found.append(Concern(what=f"{what}.", do=do, urgent=False))
-    return found
 
 
 def _concerns(figures: Today, now: datetime, *, balanced: bool, open_: bool) -> Iterator[Concern]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from csenet.codecs import codes
 from csenet.codecs.codes import FarCode
-from csenet.gateway.delivery.patience import class_of
+from csenet.gateway.delivery.patience import MEANINGS, class_of
 
 INBOUND: Final[Mapping[str, str]] = {
     "received": "waiting to be read",
@@ -56,17 +56,6 @@ DEEDS: Final[Mapping[str, str]] = {
 }
 """What somebody did, as the record calls it and as people say it; the rest is said in the record's words."""
 
-FAILURES: Final[Mapping[str, str]] = {
-    "connect": "no connection",
-    "timeout": "no answer in time",
-    "tls": "no secure connection",
-    "http_429": "asked to wait",
-    "http_4xx": "refused for what is in it",
-    "http_5xx": "the other side failed",
-    "receipt": "the receipt proves nothing",
-}
-"""What a class of failures means; the failure's own name stands behind it."""
-
 _ISO_DAY: Final = re.compile(r"\b(20\d\d|19\d\d)-(\d\d)-(\d\d)\b")
 _ISO_SPAN: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
@@ -104,7 +93,7 @@ def deed(action: str) -> str:
 
 def reason(name: str | None) -> Markup:
     """Say why something did not leave: a class of failures in words, its name behind them."""
-    meaning = FAILURES.get(class_of(name)) if name else None
+    meaning = MEANINGS.get(class_of(name)) if name else None
     if meaning is None:
         return Markup("{}").format(prose(name))
     return Markup("{} <small>{}</small>").format(meaning, name)

@@ -50,6 +50,24 @@ _NAMES: Final = {
 }
 
 
+MEANINGS: Final = {
+    "connect": "no connection",
+    "timeout": "no answer in time",
+    "tls": "no secure connection",
+    "http_429": "asked to wait",
+    "http_4xx": "refused for what is in it",
+    "http_5xx": "the other side failed",
+    "receipt": "the receipt proves nothing",
+}
+"""What a class of failures means to people."""
+
+
+def meaning_of(error: str) -> str:
+    """Say a failure in words, its own name behind them; one of no class keeps its name alone."""
+    meaning = MEANINGS.get(class_of(error))
+    return f"{meaning} ({error})" if meaning else error
+
+
 def class_of(error: str) -> str:
     """Sort a failure into a class by its name, as ``[delivery.retry]`` has them; the unknown is other."""
     for beginning, kind in _BEGINNINGS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import describe
 from csenet.codecs.codes import FarCode
+from csenet.gateway.delivery.patience import meaning_of
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound, work_item
@@ -35,12 +37,14 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Hold what belongs to a transaction besides its content.
 
-    ``answers`` lists what answered it; those of ``likely`` came later on its case with a code that answers
+    ``returns`` is the transaction of ours with which the exchange sent it back.  ``answers`` lists what
+    answered it; those of ``likely`` came later on its case with a code that answers
     such a transaction, which is no proof.
     """
 
     moments: list[Moment]
     answered: TransactionView | None
+    returns: TransactionView | None = None
     answers: list[TransactionView]
     likely: list[TransactionView]
     refusals: list[TransactionView]
@@ -62,6 +66,7 @@ async def _of_inbound(conn: AsyncConnection, detail: TransactionDetail, number: 
         conn,
         select(
             inbound_file.c.name,
+            inbound_file.c.kind,
             inbound_file.c.source,
             inbound_file.c.received_at,
             inbound_file.c.size,
@@ -85,9 +90,11 @@ async def _of_inbound(conn: AsyncConnection, detail: TransactionDetail, number: 
         for each in answers
         if each.settled_at is not None
     ]
+    returns = await _returned(conn, detail, state) if row and row["kind"] == "errors" else None
     return Story(
         moments=_ordered(moments),
         answered=None,
+        returns=returns,
         answers=answers,
         likely=[],
         refusals=[],
@@ -95,6 +102,15 @@ async def _of_inbound(conn: AsyncConnection, detail: TransactionDetail, number: 
         source=row["source"] if row else "",
         place=f"record {row['position']} of {row['name']}, from byte {row['offset']}" if row else "",
     )
+
+
+async def _returned(conn: AsyncConnection, detail: TransactionDetail, state: str) -> TransactionView | None:
+    """Find the transaction of ours that a record of the exchange is about."""
+    if not (detail.serial or "").isdecimal():
+        return None
+    numbers = await _numbers(conn, select(outbound.c.id).where(outbound.c.serial == int(detail.serial or 0)))
+    found = await views.by_numbers(conn, [(1, each) for each in numbers], state)
+    return found[0] if found else None
 
 
 async def _of_outbound(conn: AsyncConnection, detail: TransactionDetail, number: int, state: str) -> Story:
@@ -119,10 +135,10 @@ async def _of_outbound(conn: AsyncConnection, detail: TransactionDetail, number:
     answered = detail.in_reply_to
     pairs = [(0, int(answered.partition("-")[2]))] if answered else []
     reasons = await _reasons_of(conn, answered, state) if answered else ()
-    departed = list(_departure(row, detail, reasons))
+    departed = list(_departure(row, detail, reasons, tries[-1]["at"] if tries else None))
     # Made and sealed, then tried, then what came of it.
     first = 2 if tries else 1
-    moments = [*departed[:first], *_tried(tries), *departed[first:], *_work_moments(work)]
+    moments = [*departed[:first], *_tried(tries, detail.attempts), *departed[first:], *_work_moments(work)]
     cause = await views.by_numbers(conn, pairs, state)
     refused = select(inbound.c.id).where(inbound.c.sender.is_(None), inbound.c.serial == detail.serial)
     refusals = await _numbers(conn, refused)
@@ -218,7 +234,7 @@ async def _reasons_of(conn: AsyncConnection, answered: str, state: str) -> tuple
 
 
 def _departure(
-    row: RowMapping | None, detail: TransactionDetail, reasons: tuple[str, ...]
+    row: RowMapping | None, detail: TransactionDetail, reasons: tuple[str, ...], tried: datetime | None
 ) -> Iterator[Moment]:
     if row is None:
         return
@@ -242,7 +258,7 @@ def _departure(
     elif detail.status in ("held", "dead", "cancelled"):
         words = {"held": "Kept back", "dead": "Given up", "cancelled": "Withdrawn"}
         yield Moment(
-            at=row["sealed_at"] or row["created_at"],
+            at=tried or row["sealed_at"] or row["created_at"],
             what=words[detail.status],
             why=_told(detail.reason),
             mood="bad",
@@ -250,18 +266,26 @@ def _departure(
 
 
 def _told(reason: str | None) -> tuple[str, ...]:
-    return (reason,) if reason else ()
+    return (meaning_of(reason),) if reason else ()
 
 
-def _tried(tries: list[RowMapping]) -> Iterator[Moment]:
-    """Tell the tries of the batch; the reason of a failure is a class of failures, never a text."""
+def _tried(tries: list[RowMapping], count: int) -> Iterator[Moment]:
+    """Tell the tries of the batch; the reason of a failure is a class of failures, never a text.
+
+    Those of one kind that follow each other are one moment, the last one's: a night without the exchange is
+    hundreds of tries.
+    """
     moods = {"delivered": "good", "transient": "wait", "permanent": "bad", "started": ""}
     words = {"delivered": "taken", "transient": "failed, tried again later", "permanent": "refused for good"}
-    for number, each in enumerate(tries, 1):
-        outcome = words.get(each["outcome"], "under way")
+    number = max(count - len(tries), 0)
+    for (kind, _), group in groupby(tries, lambda one: (one["outcome"], one["detail"])):
+        same = list(group)
+        first, number, each = number + 1, number + len(same), same[-1]
+        outcome = words.get(kind, "under way")
+        which = f"Try {first}" if first == number else f"Tries {first} to {number}"
         yield Moment(
             at=each["at"],
-            what=f"Try {number}: {outcome}",
+            what=f"{which}: {outcome}",
             why=_told(each["detail"]),
             mood=moods.get(each["outcome"], ""),
         )

@@ -112,6 +112,11 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_what_a_command_shares_with_the_pages_can_be_imported_first() -> None:
+    code = "import csenet.gateway.console.today"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_settings_mistakes_end_a_command_with_all_of_them(folder: Path) -> None:
     (folder / "gateway.toml").write_text('[gateway]\njurisdiction = "99"\ncounty = 1\n', "utf-8")
     result = invoke("outbox")

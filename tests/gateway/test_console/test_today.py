@@ -13,7 +13,8 @@ from sqlalchemy import insert
 
 from csenet.gateway.casework.ports import HEALTH
 from csenet.gateway.console import words
-from csenet.gateway.console.today import Figures, own_health
+from csenet.gateway.console.health import own_health
+from csenet.gateway.console.today import Figures
 from csenet.gateway.console.words import duration
 from csenet.gateway.desk.results import LedgerReport
 from csenet.gateway.desk.views_today import Today, WorkLine
