@@ -2,17 +2,20 @@
 
 A notice is kept in the commit that counts it, noted as leaving before it leaves, and as sent after.  What was
 interrupted in between may have arrived and is not sent again: the next notice counts all that is open.
+Whoever has a certificate in the settings gets the list of the work as well, encrypted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.notify import writing
+from csenet.gateway.notify import listing, writing
+from csenet.gateway.notify.listing import ListRefused
 from csenet.gateway.notify.posting import Fate, MailServer, Post, Posted
 from csenet.gateway.store import audit, notices
 from csenet.gateway.store.notices import Kind
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 NAME: Final = "email_notices"
 _FIRST_DELAY: Final = timedelta(minutes=1)
 _LONGEST_DELAY: Final = timedelta(hours=1)
+_MOST: Final = 1000
 
 
 async def notify(turn: Turn, settings: EmailSection) -> dict[str, int]:
@@ -86,11 +90,31 @@ class Noticing:
         async with self._desk.store.begin() as conn:
             await self._turn.hold(conn)
             await notices.change(conn, row["id"], state="sending", attempts=row["attempts"] + 1)
-        posted = await self._post.send(self._message(row, to))
+            message = await self._with_list(conn, row, to)
+        posted = await self._post.send(message)
         await self._end({**row, "attempts": row["attempts"] + 1}, posted)
         return int(posted.fate is Fate.SENT)
 
-    def _message(self, row: Mapping[str, Any], to: str) -> Any:
+    async def _with_list(self, conn: AsyncConnection, row: Mapping[str, Any], to: str) -> EmailMessage:
+        """Write a notice, with the list of the work where there is a certificate; its record comes first."""
+        message, file = self._message(row, to), self._settings.certificates.get(to)
+        if file is None:
+            return message
+        now, today = self._desk.clock.now(), self._desk.clock.today()
+        found = await notices.work_of(conn, row, today, _MOST + 1)
+        listed = listing.table(found[:_MOST], to, now, today, whole=len(found) <= _MOST)
+        try:
+            message = listing.enclosed(message, listed, listing.pins_of(file, now), now)
+        except ListRefused as refused:
+            self._desk.log.error("notice.list_left_out", id=row["id"], reason=str(refused))
+            return message
+        cases = list(dict.fromkeys(each["case_id"] for each in found[:_MOST] if each["case_id"]))
+        detail = {"to": f"{row['kind']} {row['name']}", "items": [each["id"] for each in found[:_MOST]]}
+        line = {"at": now, "actor": NAME, "action": "notice.list_sent", "object": f"notice {row['id']}"}
+        await audit.add(conn, [{**line, "detail": detail, "cases": cases}])
+        return message
+
+    def _message(self, row: Mapping[str, Any], to: str) -> EmailMessage:
         values = {
             "agency": self._desk.agency.profile.name,
             "name": row["name"],

@@ -55,6 +55,7 @@ async def examine(config: Path) -> AsyncIterator[Finding]:
         *_disk(settings),
         *_backup(settings),
         *_certificates(settings),
+        *_mail(settings),
     ):
         yield finding
     for finding in _partners(settings):
@@ -164,6 +165,26 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
             yield Finding(part="certificates", state="look", what=what, do="Put its successor beside it.")
         else:
             yield Finding(part="certificates", state="well", what=what)
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    """Try each certificate to which lists of work are encrypted."""
+    from csenet.gateway.notify import listing
+
+    now, email = datetime.now(UTC), settings.notify.email
+    for file in {} if email is None else dict.fromkeys(email.certificates.values()):
+        do = "Ask its owner for a new one; until then notices go without the list of the work."
+        try:
+            pins = listing.pins_of(file, now)
+            listing.sealed(b"", pins, now)
+        except listing.ListRefused as error:
+            what = f"{file}: no list of work can be encrypted to it: {error}"
+            yield Finding(part="e-mail", state="bad", what=what, do=do)
+            continue
+        days = (max(each.certificate.not_valid_after_utc for each in pins) - now).days
+        what = f"{file}: lists of work are encrypted to it, {days} days left"
+        state: Literal["well", "look"] = "look" if days < _SOON_DAYS else "well"
+        yield Finding(part="e-mail", state=state, what=what, do=do if state == "look" else "")
 
 
 def _partners(settings: Settings) -> Iterator[Finding]:

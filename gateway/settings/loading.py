@@ -33,6 +33,7 @@ from csenet.gateway.settings.model import (
     Settings,
     StoreSection,
 )
+from csenet.gateway.settings.paths import paths_in
 from csenet.gateway.settings.words import did_you_mean, explain, lookup, plain_key
 from csenet.gateway.toml_lines import Key, key_lines, syntax_line
 
@@ -52,49 +53,13 @@ __all__ = [
     "load_settings",
 ]
 
-_PATHS: tuple[Key, ...] = (
+_PATHS: tuple[Key, ...] = tuple(paths_in(Settings))
+_FOLDERS: tuple[Key, ...] = (
     ("gateway", "data_dir"),
     ("intake", "folder", "path"),
     ("intake", "folder", "archive"),
     ("delivery", "folder", "path"),
-    ("delivery", "http", "token_file"),
-    ("delivery", "http", "ca"),
-    ("delivery", "http", "crl"),
-    ("delivery", "http", "certificate"),
-    ("delivery", "http", "key"),
-    ("delivery", "sftp", "key"),
-    ("delivery", "sftp", "known_hosts"),
-    ("intake", "sftp", "key"),
-    ("intake", "sftp", "known_hosts"),
-    ("http", "tls", "certificate"),
-    ("http", "tls", "key"),
-    ("http", "tls", "client_ca"),
-    ("http", "tls", "client_crl"),
-    ("sealing", "key_file"),
-    ("sealing", "pkcs11_module"),
-    ("sealing", "pkcs11_pin_file"),
-    ("partners", "file"),
-    ("envelope", "certificate"),
-    ("envelope", "key"),
-    ("envelope", "next_certificate"),
-    ("envelope", "next_key"),
-    ("log", "file"),
-    ("policy", "agreements"),
-    ("work", "rules"),
-    ("work", "file"),
-    ("work", "webhook", "secret_file"),
-    ("work", "webhook", "ca"),
-    ("observe", "token_file"),
-    ("observe", "backup_folder"),
-    ("audit", "anchor"),
-    ("retention", "certificates"),
-    ("people", "banner"),
-    ("people", "privacy"),
-    ("people", "disclaimers"),
-    ("people", "links"),
-    ("people", "openid", "secret_file"),
 )
-_FOLDERS = (_PATHS[0], _PATHS[1], _PATHS[2], _PATHS[3])
 
 
 def load_settings(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -220,14 +185,14 @@ class _Loader:
 
     def _check_folders(self, merged: dict[str, Any]) -> None:
         """Refuse folders that cannot become folders, and an intake that would read our own output."""
-        data_dir = lookup(merged, _PATHS[0])
+        data_dir = lookup(merged, _FOLDERS[0])
         for key in _FOLDERS:
             value = lookup(merged, key)
             if isinstance(value, Path) and (what := _why_no_folder(value, self._base, data_dir)):
                 self._add(key, what, "folders are created only inside data_dir and beside the settings file")
-        inward, outward = lookup(merged, _PATHS[1]), lookup(merged, _PATHS[3])
+        inward, outward = lookup(merged, _FOLDERS[1]), lookup(merged, _FOLDERS[3])
         if isinstance(inward, Path) and inward == outward:
-            self._add(_PATHS[3], "is the intake folder as well", "the gateway would read its own files")
+            self._add(_FOLDERS[3], "is the intake folder as well", "the gateway would read its own files")
 
     def _add(self, key: Key, what: str, hint: str = "") -> None:
         """Note one mistake at the place where it was written."""
@@ -262,9 +227,13 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(tree: dict[str, Any], key: Key, base: Path) -> None:
-    """Make one path absolute, in place; leave what is no text for the type check to report."""
+    """Make a path, or a table of them, absolute in place; what is no text the type check reports."""
     parent = lookup(tree, key[:-1])
-    if isinstance(parent, dict) and isinstance(value := parent.get(key[-1]), str) and value:
+    value = parent.get(key[-1]) if isinstance(parent, dict) else None
+    if isinstance(value, dict):
+        for name in value:
+            _resolve(value, (name,), base)
+    elif isinstance(parent, dict) and isinstance(value, str) and value:
         parent[key[-1]] = Path(os.path.normpath(base / Path(value).expanduser()))
 
 

@@ -26,8 +26,7 @@ class EmailSection(Section):
     """Name the mail server, and who hears of work: by office and by worker.
 
     The connection is encrypted in any case: ``starttls`` demands it, ``tls`` begins with it.  A notice holds
-    numbers only.  ``certificates`` are those to which a file is encrypted that has to go by e-mail; to who
-    has none here, none goes.
+    numbers only.  Who has one of ``certificates`` gets the list of the work as well, encrypted to it.
     """
 
     host: Text
@@ -45,6 +44,16 @@ class EmailSection(Section):
     offices: dict[str, Mailbox] = Field(default_factory=dict)
     workers: dict[str, Mailbox] = Field(default_factory=dict)
     certificates: dict[str, ReadableFile] = Field(default_factory=dict)
+
+    @field_validator("certificates")
+    @classmethod
+    def _of_somebody(cls, value: dict[str, object], info: object) -> dict[str, object]:
+        """Refuse a certificate for an address to which nothing goes."""
+        told = getattr(info, "data", {})
+        known = {*told.get("offices", {}).values(), *told.get("workers", {}).values()}
+        if not set(value) <= known:
+            raise ValueError("has an address that neither offices nor workers have")
+        return value
 
     @field_validator("password_file")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
@@ -40,6 +41,23 @@ async def counts(
     ).where(column == name, work_item.c.status == "open")
     new, overdue, newly, newest = (await conn.execute(query)).one()
     return Counts(new=new, overdue=overdue, newly_overdue=newly, newest=max(newest or 0, after))
+
+
+async def work_of(
+    conn: AsyncConnection, row: Mapping[str, Any], today: date, limit: int
+) -> list[dict[str, Any]]:
+    """List what a notice counts, oldest first: open items, new since the one before it or overdue."""
+    column = work_item.c.office if row["kind"] == "office" else work_item.c.worker
+    before = select(func.max(notice.c.up_to)).where(
+        notice.c.kind == row["kind"], notice.c.name == row["name"], notice.c.id < row["id"]
+    )
+    new = work_item.c.id.between(func.coalesce(before.scalar_subquery(), 0) + 1, row["up_to"])
+    names = ("id", "case_id", "kind", "title", "opened_at", "due")
+    query = select(*(work_item.c[name] for name in names)).where(
+        column == row["name"], work_item.c.status == "open", new | (work_item.c.due < today)
+    )
+    found = await conn.execute(query.order_by(work_item.c.id).limit(limit))
+    return [dict(row) for row in found.mappings()]
 
 
 async def newest_of(conn: AsyncConnection, kind: Kind, name: str) -> RowMapping | None:

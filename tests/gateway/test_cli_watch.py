@@ -187,6 +187,8 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(folder: Path) -> None:
     (folder / "gateway.toml").write_text(
         text + '[delivery.http]\nurl = "http://127.0.0.1:9/"\ntoken_file = "exchange.token"\n'
         "[limits]\ndisk_reserve_mb = 999999999\n"
+        '[notify.email]\nhost = "mail.example"\nsender = "a@b.example"\nworkers = { W = "w@b.example" }\n'
+        'certificates = { "w@b.example" = "exchange.token" }\n'
     )
     found = invoke("doctor", "--json")
     assert (
@@ -195,6 +197,8 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(folder: Path) -> None:
     ) in finding(found, "permissions")
     assert f"chmod 600 {folder / 'exchange.token'}" in found.stdout
     assert finding(found, "disk")[0][0] == "bad"
+    what = f"{folder / 'exchange.token'}: no list of work can be encrypted to it: unreadable"
+    assert finding(found, "e-mail") == [("bad", what)]
     (folder / "gateway.toml").write_text("[gateway]\njurisdiction = 27\n")
     assert {state for state, _ in finding(invoke("doctor", "--json"), "settings")} == {"bad"}
 

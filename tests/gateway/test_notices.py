@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import shutil
 import ssl
-from collections.abc import AsyncIterator, Callable
+import subprocess
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -13,25 +16,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
+from cryptography.hazmat.primitives.asymmetric import ec
+from structlog.testing import capture_logs
 
-from csenet.codecs.envelope import Identity
-from csenet.codecs.envelope_enveloped import decrypt
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.errors import SettingsError
 from csenet.gateway.jobs import Job, Jobs
-from csenet.gateway.notify import writing
+from csenet.gateway.notify import listing, writing
 from csenet.gateway.notify.noticing import NAME, Noticing
 from csenet.gateway.notify.posting import Fate, MailServer, Post, Posted
-from csenet.gateway.notify.writing import AttachmentRefused, NoticeError, document
+from csenet.gateway.notify.writing import NoticeError
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.settings.notify import EmailSection
 from csenet.gateway.store import audit, notices
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables_notices import notice
 
+from . import test_tls
 from .conftest import BOTH_STORES, QUIET, arriving, contents, facts, lines
 from .test_tls import Files
 
@@ -284,30 +289,83 @@ async def test_nothing_leaves_in_the_clear_or_to_somebody_else(files: Files, wro
         assert posted.why == {"untrusted": "tls_untrusted", "name": "tls_wrong_host"}[wrong]
 
 
-def made(write: Callable[..., EmailMessage], certificate: bytes | None) -> EmailMessage:
-    about = {"sender": "gateway@agency.example", "to": "clerk@agency.example", "id_": "csenet-2"}
-    return write(b"ROWAN EXAMPLESON 900112233", certificate, at=datetime.now(UTC), **about)
+def opened(message: EmailMessage, key: Path, folder: Path) -> EmailMessage:
+    """Open a mail the way its recipient does, with OpenSSL from the mail as it came."""
+    (folder / "mail").write_bytes(message.as_bytes())
+    command = ["openssl", "cms", "-decrypt", "-in", "mail", "-inkey", str(key), "-out", "plain"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    found = message_from_bytes((folder / "plain").read_bytes(), policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
 
 
-def test_a_file_is_encrypted_to_its_recipient_or_stays_here(files: Files) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.parametrize("location", BOTH_STORES, indirect=True)
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+async def test_who_has_a_certificate_gets_the_list_and_nobody_else_can_open_it(
+    desk: Desk,
+    store: Store,
+    files: Files,
+    theirs: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    if kind == "rsa":
+        certificate, key = files.issue("clerk", "clerk.example", key_type=trustme.KeyType.RSA)
+    else:
+        monkeypatch.setattr(test_tls, "YESTERDAY", desk.clock.now() - timedelta(days=1))
+        certificate, key = files.by_hand("clerk", ec.generate_private_key(ec.SECP256R1()))
+    await work_for(desk, 1)
+    await work_for(desk, 2)
+    await work_for(desk, 3, office="RAMSEY")
+    addresses = {"HENNEPIN": "hennepin@agency.example", "RAMSEY": "ramsey@agency.example"}
+    box = Mailbox()
+    async with server(box, theirs) as port:
+        told = settings(files, port, offices=addresses, certificates={"hennepin@agency.example": certificate})
+        assert await run(desk, MailServer(told), told) == {"made": 2, "sent": 2}
+    sealed, plain = sorted(box.took, key=lambda each: str(each["To"]))
+    assert (sealed.get_content_type(), plain.get_content_type()) == ("application/pkcs7-mime", "text/plain")
+    assert sealed["Subject"] == plain["Subject"].replace("1 new", "2 new")
+    assert not any(word in str(each) for each in box.took for word in ("MN1", "MN2", "MN3"))
+    found = opened(sealed, key, tmp_path)
+    assert "New work items since the last notice: 2" in text_of(found)
+    (listed,) = found.iter_attachments()
+    rows = list(csv.reader(listed.get_content().splitlines()))
+    assert rows[0] == ["# for", "hennepin@agency.example"]
+    assert rows[2] == ["# complete", "True"]
+    assert rows[4] == list(listing.COLUMNS)
+    assert [row[1] for row in rows[5:]] == ["MN1", "MN2"]
+    async with store.read() as conn:
+        seen = {
+            each: await audit.found(conn, cases=[each], action="notice.list_sent") for each in ("MN1", "MN3")
+        }
+    assert [row["detail"]["to"] for row in seen["MN1"]] == ["office HENNEPIN"]
+    assert seen["MN3"] == []
 
-    with pytest.raises(AttachmentRefused, match="no certificate"):
-        made(document, None)
-    with pytest.raises(AttachmentRefused, match="nothing is sent"):
-        made(document, b"no certificate at all")
-    certificate, key = files.issue("clerk", "clerk.example", key_type=trustme.KeyType.RSA)
-    told = settings(files, certificates={"clerk@agency.example": certificate})
-    assert writing.certificate_of(told, "somebody@agency.example") is None
-    message = made(document, writing.certificate_of(told, "clerk@agency.example"))
-    assert b"EXAMPLESON" not in message.as_bytes()
-    (part,) = message.iter_attachments()
-    assert part.get_content_type() == "application/pkcs7-mime"
-    private: Any = load_pem_private_key(key.read_bytes(), None)
-    identity = Identity(x509.load_pem_x509_certificate(certificate.read_bytes()), private)
-    opened = decrypt(part.get_payload(decode=True), [identity])
-    assert (opened.content, opened.authenticated) == (b"ROWAN EXAMPLESON 900112233", True)
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("wrong", "why"), [("text", "unreadable"), ("expired", "expired"), ("signing", "key_usage")]
+)
+async def test_without_a_certificate_that_counts_the_notice_goes_alone(
+    desk: Desk, store: Store, files: Files, wrong: str, why: str
+) -> None:
+    certificate = files.folder / "wrong.pem"
+    certificate.write_text("no certificate at all")
+    if wrong == "expired":
+        certificate, _ = files.issue("old", "clerk.example", not_after=datetime(2026, 1, 2, tzinfo=UTC))
+    elif wrong == "signing":
+        certificate, _ = files.issue("signing", "clerk.example", key_type=trustme.KeyType.ECDSA)
+    await work_for(desk, 1)
+    post, told = Recorder(), settings(files, certificates={"hennepin@agency.example": certificate})
+    with capture_logs() as logged:
+        desk.log = structlog.get_logger()
+        assert await run(desk, post, told) == {"made": 1, "sent": 1}
+    assert post.took[0].get_content_type() == "text/plain"
+    assert [line["reason"] for line in logged if line["event"] == "notice.list_left_out"] == [why]
+    async with store.read() as conn:
+        assert await audit.found(conn, action="notice.list_sent") == []
 
 
 def test_words_may_ask_for_numbers_and_nothing_else(tmp_path: Path) -> None:
@@ -327,6 +385,7 @@ def test_words_may_ask_for_numbers_and_nothing_else(tmp_path: Path) -> None:
         ('offices = { A = "Ada <ada@agency.example>" }', "e-mail address"),
         ('offices = { A = "a@agency.example\\nBcc: x@y.example" }', "e-mail address"),
         ('password_file = "gateway.toml"', "needs user"),
+        ('certificates = { "x@agency.example" = "gateway.toml" }', "neither offices nor workers"),
     ],
 )
 def test_settings_that_would_not_hold_refuse_the_start(

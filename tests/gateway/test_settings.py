@@ -347,6 +347,8 @@ def test_files_of_keys_and_certificates_are_relative_to_the_settings_file(tmp_pa
         "partners.toml",
         "cms.pem",
         "cms.key",
+        "page.pem",
+        "clerk.pem",
     )
     (tmp_path / "keys").mkdir()
     for name in names:
@@ -357,15 +359,22 @@ def test_files_of_keys_and_certificates_are_relative_to_the_settings_file(tmp_pa
         f"{text}[intake.sftp]{SFTP}"
         '[http.tls]\ncertificate = "keys/server.pem"\nkey = "keys/server.key"\nclient_ca = "keys/ca.pem"\n'
         '[partners]\nfile = "keys/partners.toml"\n'
-        '[envelope]\ncertificate = "keys/cms.pem"\nkey = "keys/cms.key"\n',
+        '[envelope]\ncertificate = "keys/cms.pem"\nkey = "keys/cms.key"\n'
+        "[participant]\nenabled = true\nport = 8443\n"
+        'tls = { certificate = "keys/page.pem", key = "keys/server.key" }\n'
+        '[notify.email]\nhost = "mail.example"\nsender = "a@b.example"\nworkers = { W = "w@b.example" }\n'
+        'certificates = { "w@b.example" = "keys/clerk.pem" }\n',
     )
     assert settings.delivery.sftp is not None
     assert settings.intake.sftp is not None
     assert settings.http.tls is not None
+    assert settings.participant.tls is not None
+    assert settings.notify.email is not None
     found = (
         *(settings.delivery.sftp.key, settings.intake.sftp.known_hosts),
         *(settings.http.tls.certificate, settings.http.tls.key, settings.http.tls.client_ca),
         *(settings.partners.file, settings.envelope.certificate, settings.envelope.key),
+        *(settings.participant.tls.certificate, *settings.notify.email.certificates.values()),
     )
     assert found == tuple(tmp_path / "keys" / name for name in names)
 
