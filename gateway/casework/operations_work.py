@@ -23,7 +23,41 @@ _HISTORY: Final[dict[str, Any]] = {
     ],
 }
 
+_REASSIGNED: Final[dict[str, Any]] = {
+    "dry_run": True,
+    "looked": 214,
+    "work_items": 1,
+    "duties": 0,
+    "kept_by_hand": 3,
+    "without_rule": 0,
+    "given": [
+        {
+            "what": "work",
+            "id": 12,
+            "kind": "update_case",
+            "case_id": "MN0000123",
+            "office_before": "HENNEPIN",
+            "worker_before": None,
+            "office": "RAMSEY",
+            "worker": None,
+        }
+    ],
+}
+
 OPERATIONS: Final = (
+    Operation(
+        id="reassignWork",
+        method="POST",
+        path="/v1/work-items/reassign",
+        tag="Work",
+        summary="Give open work and duties out anew, by the rules of work of today",
+        description="Rules count when work opens; this applies them to what is open. What a person gave to "
+        "somebody stays there unless `by_hand` is true, and so does what the rules say nothing of. Doing it "
+        "again changes nothing; `dry_run` only tells. What goes elsewhere is told to the case system.",
+        body="Reassigning",
+        body_examples={"only look": {"dry_run": True}},
+        answers={200: Answer(description="What went elsewhere.", schema="Reassignment", example=_REASSIGNED)},
+    ),
     Operation(
         id="getWorkHistory",
         method="GET",

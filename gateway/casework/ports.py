@@ -15,6 +15,7 @@ from csenet.gateway.desk.duty_views import Compliance, DutyPage
 from csenet.gateway.desk.event_results import EventResult
 from csenet.gateway.desk.holding import HoldView
 from csenet.gateway.desk.operating import WayOut
+from csenet.gateway.desk.reassigning import Reassignment
 from csenet.gateway.desk.releases import ReleaseView
 from csenet.gateway.desk.results import (
     CaseView,
@@ -109,6 +110,10 @@ class CaseDesk(Protocol):
 
     async def comment_work(self, item_id: int, text: str, *, actor: str) -> WorkItemView:
         """Keep a comment; raises NotFound, Rejected."""
+        ...
+
+    async def reassign(self, *, dry_run: bool, by_hand: bool, actor: str) -> Reassignment:
+        """Give open work and duties to whom today's rules give them."""
         ...
 
     async def reopen_work(self, item_id: int, reason: str, *, actor: str) -> WorkItemView:

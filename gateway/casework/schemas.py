@@ -13,7 +13,15 @@ from csenet.gateway.casework.event_views import event_schema
 from csenet.gateway.casework.operations import OUTCOMES, STATUSES
 from csenet.gateway.casework.problems import ProblemDocument
 from csenet.gateway.delivery.probing import ProbeAnswer, ProbeReport
-from csenet.gateway.desk import dead_letters, duty_views, event_results, operating, receipts, results
+from csenet.gateway.desk import (
+    dead_letters,
+    duty_views,
+    event_results,
+    operating,
+    reassigning,
+    receipts,
+    results,
+)
 from csenet.gateway.desk.facts_in import FORMERLY
 from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
@@ -42,6 +50,7 @@ _ANSWERS: Final = (
     results.LedgerReport,
     results.Receipt,
     results.WorkHistory,
+    reassigning.Reassignment,
     duty_views.DutyPage,
     duty_views.Compliance,
     views_releases.ReleasePage,
@@ -271,6 +280,11 @@ def _acts_on_work() -> dict[str, Schema]:
     return {
         "Assignment": whose | {"minProperties": 1},
         "Comment": _object("What a person writes.", {"text": text}, required=["text"]),
+        "Reassigning": _object(
+            "What is given out anew; what is left out is false.",
+            {"dry_run": {"type": "boolean"}, "by_hand": {"type": "boolean"}},
+            required=[],
+        ),
         "Reopening": _object("Why it is opened again.", {"reason": text}, required=["reason"]),
     }
 

@@ -22,6 +22,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 async def get_history(request: web.Request) -> web.Response:
     """Show an item with all that happened to it; looking at it is recorded like looking at the item."""
     item_id = requests.identifier(request, "item_id")
@@ -64,10 +70,21 @@ async def reopen(request: web.Request) -> web.Response:
     return reply(await request.app[DESK].reopen_work(item_id, reason or "", actor=request[PERSON].name))
 
 
+async def reassign(request: web.Request) -> web.Response:
+    """Give open work out anew."""
+    body = Finder(await requests.read_object(request), in_body=True)
+    dry_run = body.take("dry_run", _flag, "true or false") or False
+    by_hand = body.take("by_hand", _flag, "true or false") or False
+    body.finish()
+    desk = request.app[DESK]
+    return reply(await desk.reassign(dry_run=dry_run, by_hand=by_hand, actor=request[PERSON].name))
+
+
 VIEWS: Final[Mapping[str, View]] = {
     "getWorkHistory": get_history,
     "assignWorkItem": assign,
     "commentWorkItem": comment,
+    "reassignWork": reassign,
     "reopenWorkItem": reopen,
 }
 """The views by the operation they answer."""

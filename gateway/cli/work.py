@@ -20,6 +20,7 @@ from csenet.gateway.cli.common import (
     json_option,
     print_json,
     print_table,
+    progress,
     run,
 )
 
@@ -27,6 +28,8 @@ _SHOWN = (
     *("kind", "title", "case_id", "status", "outcome", "priority", "due", "duty", "office", "worker"),
     *("messages", "transaction", "outbound", "opened_at", "completed_on"),
 )
+
+_LISTED = 50
 
 
 @click.group(cls=Listing)
@@ -129,8 +132,52 @@ def assign(item: int, worker: str | None, office: str | None, config: Path) -> N
     view = _act(
         config, item, lambda desk, actor: desk.assign_work(item, worker=worker, office=office, actor=actor)
     )
-    whose = "/".join(filter(None, (view.office, view.worker))) or "nobody"
-    click.echo(f"work item {view.id} ({view.kind}): {whose}")
+    click.echo(f"work item {view.id} ({view.kind}): {_whose(view.office, view.worker)}")
+
+
+@work.command(epilog=example("csenet work reassign --dry-run --config gateway.toml"))
+@click.option("--dry-run", is_flag=True, help="Show what would go elsewhere; change nothing.")
+@click.option("--by-hand", is_flag=True, help="Give away also what a person gave to somebody.")
+@config_option
+@json_option
+def reassign(dry_run: bool, by_hand: bool, config: Path, as_json: bool) -> None:
+    """Give open work and open duties out anew, by the rules of work that hold today (work.rules).
+
+    Rules count when work opens; after a change of them this takes what is open along.  What a person assigned
+    stays, and so does what the rules say nothing of.  Doing it again changes nothing; it may be broken off.
+    """
+    from csenet.gateway.cli.acting import actor
+    from csenet.gateway.cli.store import call
+
+    async def all_of_it(desk: Any) -> Any:
+        with progress("Open work") as told:
+            return await desk.reassign(dry_run=dry_run, by_hand=by_hand, actor=actor(), told=told)
+
+    found: Any = run(call(config, all_of_it))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            *(each.what, each.id, each.kind, each.case_id),
+            *(_whose(each.office_before, each.worker_before), _whose(each.office, each.worker)),
+        )
+        for each in found.given[:_LISTED]
+    ]
+    title = "Would go elsewhere" if dry_run else "Went elsewhere"
+    print_table(title, ["what", "id", "kind", "case", "from", "to"], rows)
+    more = found.work_items + found.duties - len(rows)
+    if more:
+        click.echo(f"... and {more} more; --json lists up to a thousand")
+    click.echo(
+        f"{found.looked} open: {found.work_items} work items and {found.duties} duties "
+        f"{'would go' if dry_run else 'went'} elsewhere; {found.kept_by_hand} stay where a person put them, "
+        f"no rule speaks of {found.without_rule}"
+    )
+
+
+def _whose(office: str | None, worker: str | None) -> str:
+    return "/".join(filter(None, (office, worker))) or "nobody"
 
 
 @work.command(epilog=example('csenet work comment 1 "Asked the sender on Friday." --config gateway.toml'))

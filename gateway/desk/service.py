@@ -20,6 +20,7 @@ from csenet.gateway.desk.files import Departing, FileSettling
 from csenet.gateway.desk.holding import Holding
 from csenet.gateway.desk.looking import Looking
 from csenet.gateway.desk.operating import Operating
+from csenet.gateway.desk.reassigning import Reassigning
 from csenet.gateway.desk.releasing import Releasing
 from csenet.gateway.desk.results import (
     Receipt,
@@ -33,7 +34,7 @@ _LONGEST_NAME = 255
 _LOOK_AGAIN = 2.0
 
 
-class Desk(Asking, Looking, Operating, WorkActs, Releasing, Holding):
+class Desk(Asking, Looking, Operating, WorkActs, Reassigning, Releasing, Holding):
     """Do the gateway's work for one agency."""
 
     def __init__(self, store: Store, agency: Agency, clock: Clock, log: Any = None) -> None:

@@ -51,6 +51,7 @@ class Right(StrEnum):
     CASES_WRITE = "cases.write"
     TRANSACTIONS_SEND = "transactions.send"
     WORK_COMPLETE = "work.complete"
+    WORK_DISTRIBUTE = "work.distribute"
     DELIVERY_OPERATE = "delivery.operate"
     DISCLOSURE_ASK = "disclosure.ask"
     DISCLOSURE_APPROVE = "disclosure.approve"

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import RowMapping, Select, bindparam, or_, select, update
+from sqlalchemy import RowMapping, Select, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.cases import in_scope
@@ -107,6 +107,22 @@ async def give_office(conn: AsyncConnection, case_id: str, office: str | None) -
     """Put the open duties of a case to the office that answers for it now."""
     other = duty.c.office.is_distinct_from(office)
     await conn.execute(update(duty).where(duty.c.case_id == case_id, _IS_OPEN, other).values(office=office))
+
+
+async def count_open(conn: AsyncConnection) -> int:
+    """Count the open duties."""
+    return int((await conn.execute(select(func.count()).select_from(duty).where(_IS_OPEN))).scalar_one())
+
+
+async def open_after(conn: AsyncConnection, number: int, limit: int) -> list[RowMapping]:
+    """Return open duties by number, from the one after ``number`` on."""
+    query = select(duty).where(_IS_OPEN, duty.c.id > number).order_by(duty.c.id).limit(limit)
+    return list((await conn.execute(query)).mappings())
+
+
+async def give(conn: AsyncConnection, number: int, office: str | None) -> None:
+    """Put an open duty to an office."""
+    await conn.execute(update(duty).where(duty.c.id == number, _IS_OPEN).values(office=office))
 
 
 async def without_case(conn: AsyncConnection, partner: str) -> set[int]:

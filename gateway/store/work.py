@@ -69,6 +69,37 @@ async def after(conn: AsyncConnection, item_id: int) -> list[dict[str, Any]]:
     return await opened(conn, work_item, (await conn.execute(query)).mappings())
 
 
+async def count_open(conn: AsyncConnection) -> int:
+    """Count the open work items."""
+    query = select(func.count()).select_from(work_item).where(work_item.c.status == "open")
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def open_after(conn: AsyncConnection, item_id: int, limit: int) -> list[Row]:
+    """Return open work items by number, from the one after ``item_id`` on."""
+    query = select(work_item).where(work_item.c.status == "open", work_item.c.id > item_id)
+    found = await conn.execute(query.order_by(work_item.c.id).limit(limit))
+    return [*await opened(conn, work_item, found.mappings())]
+
+
+async def given_by_hand(conn: AsyncConnection, items: Collection[int]) -> set[int]:
+    """Return those of the items that a person gave to somebody."""
+    by_person = work_change.c.change == "assigned"
+    query = select(work_change.c.item_id).where(work_change.c.item_id.in_(sorted(items)), by_person)
+    return set((await conn.execute(query)).scalars())
+
+
+async def give(conn: AsyncConnection, item: Row, *, office: str | None, worker: str | None) -> bool:
+    """Give an open item to somebody, unless it is no more as it was read; tell whether it was given."""
+    same = [work_item.c[name].is_not_distinct_from(item[name]) for name in ("office", "worker")]
+    done = await conn.execute(
+        update(work_item)
+        .where(work_item.c.id == item["id"], work_item.c.status == "open", *same)
+        .values(office=office, worker=worker)
+    )
+    return bool(done.rowcount)
+
+
 async def add(
     conn: AsyncConnection, rows: Sequence[Mapping[str, Any]], actors: Sequence[str]
 ) -> list[tuple[int, str]]:

@@ -275,5 +275,9 @@ async def test_work_is_assigned_commented_reopened_and_followed_as_published(
     page = await checked("GET", f"/v1/work-items?since={rest['next']}", "/v1/work-items", 200)
     assert [(each["id"], each["status"], each["messages"]) for each in page["work_items"]] == [(1, "open", 1)]
     assert "court" not in str(page)
+    found = await checked("POST", "/v1/work-items/reassign", "/v1/work-items/reassign", 200, json={})
+    assert (found["dry_run"], found["work_items"], found["kept_by_hand"]) == (False, 0, 1)
+    wrong = await checked("POST", "/v1/work-items/reassign", "/v1/work-items/reassign", 422, json={"all": 1})
+    assert wrong["errors"][0]["pointer"] == "/all"
     wrong = await checked("GET", "/v1/work-items?since=0&kind=review", "/v1/work-items", 400)
     assert wrong["errors"][0]["parameter"] == "since"
