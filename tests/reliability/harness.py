@@ -250,6 +250,8 @@ class Feed:
         self.allowed = 0
         self.acknowledged: dict[int, tuple[float, float]] = {}
         """By number of the file: when it was handed in, and when the answer had come."""
+        self.refused: list[float] = []
+        """When those were handed in that were not taken, for whatever reason."""
         self._next = 0
         self._again: list[int] = []
         self._lock = threading.Lock()
@@ -275,6 +277,7 @@ class Feed:
             except OSError:
                 # It may be dead: the same bytes again, to whoever has time.
                 with self._lock:
+                    self.refused.append(began)
                     self._again.append(number)
                 time.sleep(0.02)
             else:

@@ -28,8 +28,11 @@ async def slowly(_request: web.Request) -> web.StreamResponse | None:
     return None
 
 
-def one_life(gateway: Gateway, feed: Feed, seconds: float) -> tuple[float, float]:
-    """Start, stop after some time of service, and tell how long it worked on and how long it lived on."""
+def one_life(gateway: Gateway, feed: Feed, seconds: float) -> tuple[float, float, int]:
+    """Start, and stop after some time of service.
+
+    Tells for how long it took work on and lived on, and how many it turned away meanwhile.
+    """
     gateway.up()
     time.sleep(seconds)
     assert gateway.process is not None
@@ -40,7 +43,8 @@ def one_life(gateway: Gateway, feed: Feed, seconds: float) -> tuple[float, float
     if status != 0:
         raise SystemExit(f"SIGTERM ended the daemon with status {status}: see {gateway.folder}/serve.log")
     taken = [start - began for start, _ in list(feed.acknowledged.values()) if start > began]
-    return max(taken, default=0.0), ended
+    turned_away = sum(began < start < began + ended for start in list(feed.refused))
+    return max(taken, default=0.0), ended, turned_away
 
 
 def run(asked: argparse.Namespace, folder: Path) -> Outcome:
@@ -67,12 +71,14 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
             feed.stop()
             gateway.make_sure_it_is_gone()
         wrong = messages.Answers(receiver.arrived()).differences(cases) + receiver.conflicts
-    work, breath = (max(each) for each in zip(*lives, strict=True))
+    work, breath, _ = (max(each) for each in zip(*lives, strict=True))
+    turned_away = sum(each[2] for each in lives)
     wrong += [f"new work {work:.2f} s after SIGTERM"] if work > asked.last_work else []
     wrong += [f"out {breath:.1f} s after SIGTERM"] if breath > LAST_BREATH else []
     figures = (
         f"{asked.stops} times SIGTERM while {len(requests)} transactions came in: the last request that was "
-        f"taken began {work:.2f} s after it, out after {breath:.1f} s at the latest"
+        f"taken began {work:.2f} s after it, {turned_away} that came later were not taken, out after "
+        f"{breath:.1f} s at the latest"
     )
     return Outcome(figures, wrong + gateway.unsound())
 
