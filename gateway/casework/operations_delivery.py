@@ -123,11 +123,12 @@ OPERATIONS: Final = (
         method="POST",
         path="/v1/transactions/{transaction_id}/recall",
         tag="Operation",
-        summary="Take back a transaction of ours that waits",
+        summary="Take back a transaction of ours that has not set out",
         description=(
-            "Only while no try has begun: afterwards nobody can tell whether the other state has it, and the "
-            "answer is 409. Later ones of its case go on without it; a duty that it met is owed again. "
-            "Taking it back again changes nothing."
+            "Only while no try has begun that may have reached the exchange: afterwards nobody can tell "
+            "whether the other state has it; the answer is 409 and says what to do instead. What shared a "
+            "sealed batch with it leaves in another one. Later ones of its case go on without it; a duty "
+            "that it met is owed again. Taking it back again changes nothing."
         ),
         parameters=(OUTBOUND_ID,),
         body="OperatorReason",

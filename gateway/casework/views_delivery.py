@@ -14,6 +14,7 @@ from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.casework.requests import LIMITS, Finder
 from csenet.gateway.casework.views import View, reply
 from csenet.gateway.people.person import PERSON
+from csenet.gateway.store.recalls import INSTEAD
 from csenet.gateway.store.receipts import STATES
 
 _OUTBOUND: Final = re.compile(r"out-[1-9][0-9]{0,17}")
@@ -73,7 +74,7 @@ async def recall_transaction(request: web.Request) -> web.Response:
     reason, number = await _reason(request), int(view_id.removeprefix("out-"))
     found = await request.app[DESK].recall([number], reason, actor=request[PERSON].name)
     if number in found.left:
-        raise ApiProblem(Kind.CONFLICT, f"It is {found.left[number]}: only what waits can be taken back.")
+        raise ApiProblem(Kind.CONFLICT, f"It is {found.left[number]}. {INSTEAD[found.left[number]]}")
     if number not in (*found.taken, *found.already):
         raise ApiProblem(Kind.NOT_FOUND, "There is no such transaction of ours.")
     return reply(answers.RecallAnswer(id=view_id, status="cancelled"))

@@ -100,15 +100,17 @@ def release(partner: str, config: Path) -> None:
 @config_option
 @json_option
 def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> None:
-    """Take back transactions that wait, as csenet outbox shows them: queued or held.
+    """Take back transactions that have not set out: queued, held, or sealed into a batch that found nobody.
 
-    Never one of which a try has begun: nobody could tell whether the other state has it.  Later ones of its
-    case go on without it, and a duty that it met is owed again.  Taking one back again changes nothing.
-    Exit 1 if one could not be taken back.
+    Never one of which a try has begun that may have reached the exchange: nobody could tell whether the other
+    state has it.  What shared a batch with it leaves in another one, later ones of its case go on without it,
+    and a duty that it met is owed again.  Taking one back again changes nothing.  Exit 1 if one could not be
+    taken back; each such is told with what to do instead.
     """
     from csenet.gateway.cli.acting import actor
     from csenet.gateway.cli.dead import number_of
     from csenet.gateway.cli.store import call
+    from csenet.gateway.store.recalls import INSTEAD
 
     numbers = [number_of(each) for each in ids]
     found = run(call(config, lambda desk: desk.recall(numbers, reason, actor=actor())))
@@ -117,7 +119,9 @@ def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> No
         print_json(found)
     else:
         click.echo(f"{len(found.taken)} taken back, {len(found.already)} before")
-    left = [f"out-{number}: is {status}, stays" for number, status in found.left.items()]
+        if found.requeued:
+            click.echo(f"{found.requeued} of the same batch leave in another one")
+    left = [f"out-{number} is {status} and stays. {INSTEAD[status]}" for number, status in found.left.items()]
     if wrong := left + [f"out-{number}: there is none" for number in gone]:
         raise Refused("\n".join(wrong))
 

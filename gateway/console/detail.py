@@ -18,18 +18,37 @@ from csenet.gateway.desk import views, views_story
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
 from csenet.gateway.people.reading import SHORTEST_PURPOSE, SHOWN, Look
 from csenet.gateway.people.rights import Right
+from csenet.gateway.store.recalls import INSTEAD, RECALLABLE
 
+OURS: Final = "out-"
+_MASKED: Final = Look(channel="console")
 _ID: Final = re.compile(r"(in|out)-[1-9][0-9]{0,17}")
 
 
 async def get_transaction(request: web.Request) -> web.Response:
     """Show a transaction, masked."""
-    return await _show(Asked(request), Look(channel="console"))
+    return await _show(Asked(request), _MASKED)
 
 
 async def post_clear(request: web.Request) -> web.Response:
     """Show a transaction in clear to those who may and say why; each time is on record."""
     return await _in_clear(request, "console", _show)
+
+
+async def post_recall(request: web.Request) -> web.Response:
+    """Take a transaction of ours back for those who say why, or tell what to do instead."""
+    asked, name = Asked(request), request.match_info["transaction_id"]
+    if _ID.fullmatch(name) is None or not name.startswith(OURS):
+        raise web.HTTPNotFound
+    reason = str((await request.post()).get("reason", "")).strip()
+    if len(reason) < SHORTEST_PURPOSE:
+        return await _show(asked, _MASKED, stays=f"Say why, in {SHORTEST_PURPOSE} letters or more.")
+    number = int(name.removeprefix(OURS))
+    found = await asked.desk.recall([number], reason[:200], actor=asked.person.name)
+    if number in found.left:
+        status = found.left[number]
+        return await _show(asked, _MASKED, stays=f"It is {status} and stays. {INSTEAD[status]}")
+    raise web.HTTPSeeOther(f"/console/transactions/{name}")
 
 
 async def get_pdf(request: web.Request) -> web.Response:
@@ -51,7 +70,7 @@ async def _in_clear(
     asked = Asked(request)
     if len(purpose) < SHORTEST_PURPOSE:
         wrong = f"Say why, in {SHORTEST_PURPOSE} letters or more."
-        return await _show(asked, Look(channel="console"), wrong=wrong)
+        return await _show(asked, _MASKED, wrong=wrong)
     return await give(asked, Look(unmask=True, purpose=purpose, channel=channel))
 
 
@@ -60,7 +79,7 @@ async def _paper(asked: Asked, look: Look) -> web.Response:
     try:
         paper.need()
     except paper.NoPaper as missing:
-        return await _show(asked, Look(channel="console"), missing=str(missing))
+        return await _show(asked, _MASKED, missing=str(missing))
     name = asked.request.match_info["transaction_id"]
     if _ID.fullmatch(name) is None:
         raise web.HTTPNotFound
@@ -86,7 +105,9 @@ async def _paper(asked: Asked, look: Look) -> web.Response:
     return web.Response(body=body, content_type="application/pdf", headers=headers)
 
 
-async def _show(asked: Asked, look: Look, wrong: str = "", missing: str = "") -> web.Response:
+async def _show(
+    asked: Asked, look: Look, wrong: str = "", missing: str = "", stays: str = ""
+) -> web.Response:
     name = asked.request.match_info["transaction_id"]
     if _ID.fullmatch(name) is None:
         raise web.HTTPNotFound
@@ -124,8 +145,10 @@ async def _show(asked: Asked, look: Look, wrong: str = "", missing: str = "") ->
         "wrong": wrong,
         "missing": missing,
         "may_export": asked.person.may(Right.CONTENT_EXPORT),
+        "may_recall": asked.person.may(Right.DELIVERY_OPERATE) and detail.status in RECALLABLE,
+        "stays": stays,
     }
-    return pages.render(asked.request, "transaction.html", context)
+    return pages.render(asked.request, "transaction.html", context, status=409 if stays else 200)
 
 
 def direction_of(detail: TransactionDetail) -> Direction:

@@ -35,6 +35,7 @@ ROUTES: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console/transactions/{transaction_id}/diff", transactions.get_diff),
     ("GET", "/console/transactions/{transaction_id}/pdf", detail.get_pdf),
     ("POST", "/console/transactions/{transaction_id}/pdf", detail.post_pdf),
+    ("POST", "/console/transactions/{transaction_id}/recall", detail.post_recall),
     ("POST", "/console/find", finding.post_find),
     ("GET", "/console/cases", cases.get_list),
     ("GET", "/console/cases/{case_id}", cases.get_case),

@@ -20,7 +20,7 @@ from csenet.gateway.delivery.told import tell
 from csenet.gateway.delivery.transports.base import Parcel, Transport
 from csenet.gateway.delivery.waiting import Stopped, sleep_unless
 from csenet.gateway.log import gathered
-from csenet.gateway.store import outcomes, receipts, tries
+from csenet.gateway.store import outcomes, receipts, tries, withdrawn
 from csenet.gateway.store.claims import BatchClaims
 from csenet.gateway.store.outbox import OpenBatch
 from csenet.gateway.store.outcomes import Departure
@@ -107,6 +107,8 @@ class Flight:
                 )
                 outcome = await retrying(self.attempt)
         except Withdrawn:
+            self._log.warning("delivery.withdrawn", attempt=self._number)
+            await self._crew.claims.release(self.batch.id)
             return
         if outcome.verdict is Verdict.DELIVERED:
             await self.settle_delivered(outcome)
@@ -148,6 +150,8 @@ class Flight:
             raise Withdrawn
         self._crew.pace.take(1)
         async with self._crew.claims.holding(self.batch.id) as conn:
+            if not await withdrawn.is_open(conn, self.batch.id):
+                raise Withdrawn
             await self._crew.gate.enter(conn)
             self._attempt_id = await outcomes.begin_attempt(conn, self.batch.id, self._crew.clock.now())
             self._since = await tries.tried_since(conn, self.batch.id)
@@ -159,11 +163,7 @@ class Flight:
         if fresh or self._spooled:
             return False
         async with self._crew.claims.holding(self.batch.id) as conn:
-            gone = await withdraw(conn, self.batch, self._crew.refusals, self._crew.clock.now())
-        if gone:
-            self._log.warning("delivery.withdrawn", attempt=self._number)
-            await self._crew.claims.release(self.batch.id)
-        return gone
+            return await withdraw(conn, self.batch, self._crew.refusals, self._crew.clock.now())
 
     async def settle_failed(self, number: int, outcome: Outcome, wait: float) -> None:
         """Write a failed try down before waiting for the next."""

@@ -33,7 +33,7 @@ from csenet.gateway.store.tables import delivery_batch, outbound
 
 # Word for word the condition of the partial index, or SQLite would not use it.
 IN_INDEX: Final = text("outbound.status IN ('held', 'queued', 'sending', 'dead')")
-_OPEN_STATES: Final = ("composed", "spooled")
+OPEN_STATES: Final = ("composed", "spooled")
 # One statement may carry only so many parameters.
 _CHUNK: Final = 500
 
@@ -131,7 +131,7 @@ def open_batches() -> Select[Any]:
     columns = [delivery_batch.c[name] for name in OpenBatch.__struct_fields__]
     return (
         select(*columns)
-        .where(text("state <> 'delivered'"), delivery_batch.c.state.in_(_OPEN_STATES))
+        .where(text("state <> 'delivered'"), delivery_batch.c.state.in_(OPEN_STATES))
         .order_by(delivery_batch.c.id)
     )
 

@@ -98,13 +98,15 @@ async def mark_spooled(conn: AsyncConnection, batch_id: int) -> None:
     )
 
 
-async def note_batch(conn: AsyncConnection, batch_id: int, action: str, at: datetime) -> None:
+async def note_batch(
+    conn: AsyncConnection, batch_id: int, action: str, at: datetime, *, actor: str = "courier"
+) -> None:
     """Write into the audit trail what happened to a batch."""
     found = await _ABOUT.first(conn, batch=batch_id)
     assert found is not None  # noqa: S101 - the caller has it open
     name, count, sha256 = found
     detail = {"count": count, "sha256": sha256}
-    row = {"at": at, "actor": "courier", "action": f"delivery.{action}", "object": name, "detail": detail}
+    row = {"at": at, "actor": actor, "action": f"delivery.{action}", "object": name, "detail": detail}
     await audit.add(conn, [row])
 
 

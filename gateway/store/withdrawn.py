@@ -5,36 +5,55 @@ Every function works inside the caller's transaction and commits nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import outcomes
+from csenet.gateway.store import outbox, outcomes
+from csenet.gateway.store.prepared import Prepared
 from csenet.gateway.store.tables import attempt, delivery_batch
 
 WITHDRAWN: Final = "withdrawn"
 # The destination said no, or never heard of it; any other end of a try leaves open whether it has the batch.
-_NOT_TAKEN: Final = (
-    *("http_401", "http_403", "http_404", "http_429", "http_503"),
+_NOBODY_THERE: Final = (
     *("ClientConnectorError", "ClientConnectorDNSError", "ConnectionTimeoutError"),
     *("ConnectionRefusedError", "sftp_host_key", "sftp_login"),
+)
+_NOT_TAKEN: Final = ("http_401", "http_403", "http_404", "http_429", "http_503", *_NOBODY_THERE)
+_STATE: Final = Prepared(
+    select(delivery_batch.c.state).where(delivery_batch.c.id == bindparam("batch")).with_for_update()
 )
 
 
 async def may_have_arrived(conn: AsyncConnection, batch_id: int) -> bool:
     """Say whether a try of the batch may have reached the destination without our having proof."""
-    open_end = or_(attempt.c.detail.is_(None), attempt.c.detail.not_in(_NOT_TAKEN))
+    return await _otherwise_ended(conn, batch_id, _NOT_TAKEN)
+
+
+async def has_set_out(conn: AsyncConnection, batch_id: int) -> bool:
+    """Say whether a byte of the batch may have left us: a try is under way, or one found somebody there."""
+    return await _otherwise_ended(conn, batch_id, _NOBODY_THERE)
+
+
+async def _otherwise_ended(conn: AsyncConnection, batch_id: int, ends: Sequence[str]) -> bool:
+    open_end = or_(attempt.c.detail.is_(None), attempt.c.detail.not_in(ends))
     query = select(func.count()).select_from(attempt).where(attempt.c.batch_id == batch_id, open_end)
     return int((await conn.execute(query)).scalar_one()) > 0
 
 
-async def close(conn: AsyncConnection, batch_id: int, at: datetime) -> None:
+async def is_open(conn: AsyncConnection, batch_id: int) -> bool:
+    """Say whether a batch may still be tried; until the transaction ends nobody else changes it."""
+    return await _STATE.scalar(conn, batch=batch_id) in outbox.OPEN_STATES
+
+
+async def close(conn: AsyncConnection, batch_id: int, at: datetime, *, actor: str = "courier") -> None:
     """Close the batch for good; whose rows go where is the caller's to say."""
     await conn.execute(
         update(delivery_batch)
         .where(delivery_batch.c.id == batch_id)
         .values(state="dead", last_error=WITHDRAWN, next_attempt_at=None)
     )
-    await outcomes.note_batch(conn, batch_id, WITHDRAWN, at)
+    await outcomes.note_batch(conn, batch_id, WITHDRAWN, at, actor=actor)

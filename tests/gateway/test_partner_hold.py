@@ -32,6 +32,7 @@ async def to(store: Store, serial: int, partner: str) -> None:
 
 async def serials_given(store: Store, following: int) -> None:
     async with store.begin() as conn:
+        await conn.execute(serial_counter.delete())
         await conn.execute(serial_counter.insert().values(jurisdiction="27", next=following))
 
 

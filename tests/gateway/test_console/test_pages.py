@@ -249,6 +249,29 @@ async def test_what_is_dead_is_counted_sent_again_and_followed(
     assert (nothing.status, "choose at least one" in await nothing.text()) == (422, True)
 
 
+async def test_what_has_not_set_out_is_taken_back_from_its_page(
+    client: Any, keys: Any, store: Any, read: Any
+) -> None:
+    path = "/console/transactions/out-1"
+
+    async def take_back(reason: str, who: str = "operator") -> tuple[int, str]:
+        answer = await client.post(f"{path}/recall", headers=keys[who], data={"reason": reason})
+        return answer.status, words(await answer.text())
+
+    async with store.begin() as conn:
+        await conn.execute(update(outbound).values(status="queued", batch_id=None))
+    assert "Take back" in words(await read(path))
+    status, told = await take_back("short")
+    assert (status, "Say why" in told) == (409, True)
+    assert (await take_back("settled by telephone", "viewer"))[0] == 403
+    status, told = await take_back("settled by telephone")
+    assert (status, "taken back" in told, "Take back" in told) == (200, True, False)
+    async with store.begin() as conn:
+        await conn.execute(update(outbound).values(status="delivered"))
+    status, told = await take_back("too late now")
+    assert (status, "It is delivered and stays. It has arrived." in told) == (409, True)
+
+
 async def test_delivery_is_paused_with_a_reason_and_released(client: Any, keys: Any, read: Any) -> None:
     async def order(**form: str) -> int:
         answer = await client.post("/console/delivery", headers=keys["operator"], data=form)
