@@ -87,7 +87,7 @@ def _one(
     workset: WorkingSet, case_id: str, last: date | None, last_day: date, actor: str
 ) -> AnnualLine | None:
     """Decide on one case; nothing where no notice is owed."""
-    record = workset.record(case_id)
+    record = workset.cases.record(case_id)
     if record is None or not annual.owes_notice(record, workset.agency.state):
         return None
     context = workset.context(case_id, workset.today)

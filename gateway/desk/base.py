@@ -66,7 +66,7 @@ class DeskBase:
         return count
 
     def _logged(self, workset: WorkingSet) -> SettleCount:
-        count = SettleCount(replies=len(workset.queued), work_items=len(workset.opened))
+        count = SettleCount(replies=len(workset.queued), work_items=len(workset.work.opened))
         for arrival in workset.arrivals:
             status = arrival.row["status"]
             setattr(count, status, getattr(count, status) + 1)
@@ -79,7 +79,7 @@ class DeskBase:
                 replies=arrival.replies,
                 milliseconds=_milliseconds(workset.now - arrival.row["received_at"]),
             )
-        for event in workset.audit:
+        for event in workset.chronicle.acts:
             if event.name == "transaction.refused":
                 self.log.warning(event.name, correlation_id=event.cause.correlation, **event.detail)
         for queued in workset.queued:
@@ -91,7 +91,7 @@ class DeskBase:
                 partner=queued.partner,
                 serial=queued.serial,
             )
-        for opened in workset.opened:
+        for opened in workset.work.opened:
             due = opened.item.due
             self.log.info(
                 "work.opened", correlation_id=opened.cause.correlation, kind=opened.item.kind, due=due

@@ -153,7 +153,7 @@ async def _again(
         raise Conflict(f"could be sent again under its own serial number until {last}: send it anew")
     numbered = with_header(after, agency, row["serial"], today)
     raw, wrong, _ = encode(numbered, today)
-    wrong += withheld(numbered, workset.record(row["case_id"]), today)
+    wrong += withheld(numbered, workset.cases.record(row["case_id"]), today)
     if wrong:
         raise TransactionRejected(wrong)
     allowed = may_leave(row["far"], row["partner"], raw, today, agency)
@@ -164,8 +164,8 @@ async def _again(
     await search.replace_transaction(conn, "out", row["id"], *words)
     cause = Cause(row["correlation"], workset.now, actor, row["in_reply_to"])
     detail = {"far": row["far"], "serial": f"{row['serial']:012d}", "fields": fields}
-    workset.note(row["case_id"], "transaction.corrected", detail, cause)
-    workset.record_change("transaction.corrected", f"serial {row['serial']}", cause, {"fields": fields})
+    workset.chronicle.note(row["case_id"], "transaction.corrected", detail, cause)
+    workset.chronicle.record("transaction.corrected", f"serial {row['serial']}", cause, {"fields": fields})
     workset.duties.sent(_queued(row, raw, cause, today))
     await workset.flush(conn)
 

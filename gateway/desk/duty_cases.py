@@ -20,7 +20,7 @@ async def put_to_case(
     conn: AsyncConnection, workset: WorkingSet, inbound_ids: Collection[int], case_id: str
 ) -> None:
     """Put what transactions opened to the case that a person found for them."""
-    office = office_of(workset.agency, workset.record(case_id), None)
+    office = office_of(workset.agency, workset.cases.record(case_id), None)
     await duties.put_to_case(conn, inbound_ids, case_id, office)
 
 
@@ -39,7 +39,7 @@ async def became_known(conn: AsyncConnection, workset: WorkingSet, record: CaseR
     raws = {number: await journal.raw_of(conn, number) for number in numbers}
     came = {number: tx for number, raw in raws.items() if raw is not None and (tx := reread(raw)) is not None}
     await workset.load(conn, {record.case_id})
-    found = await candidates(conn, list(came.values()), workset.knows)
+    found = await candidates(conn, list(came.values()), workset.cases.knows)
     await workset.load_more(conn, {each for ids in found.values() for each in ids})
     fitting = [
         number

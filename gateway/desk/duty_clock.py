@@ -17,7 +17,8 @@ from csenet.gateway.desk import requests
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.results import Rejected
-from csenet.gateway.desk.workset import WorkingSet, work_view
+from csenet.gateway.desk.workbook import work_view
+from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import audit, cases, duties, journal, work
 from csenet.handlers import limits
 from csenet.handlers.decision import Decision, WorkItem
@@ -123,9 +124,9 @@ class DutyClock:
     def _note(self, workset: WorkingSet, row: RowMapping, event: str) -> None:
         cause = Cause(f"duty-{row['id']}", workset.now, ACTOR, row["inbound_id"])
         detail = {"duty": row["kind"], "side": row["side"], "due": row["due"].isoformat()}
-        workset.note(row["case_id"], event, detail, cause)
+        workset.chronicle.note(row["case_id"], event, detail, cause)
         if event == "duty.overdue" and row["side"] == "they-owe" and _is_deadline(row["kind"]):
-            workset.open_item(chasing(row), cause)
+            workset.work.open(chasing(row), cause)
 
     async def _act(self) -> int:
         """Do at the limit what the gateway does by itself; each duty has a commit of its own."""
@@ -151,7 +152,7 @@ class DutyClock:
             )
             plan = workset.plan(await self._decision(conn, workset, row), cause)
             workset.adopt(plan)
-            workset.record_change("duty.limit", f"duty {number}", cause, {"duty": row["kind"]})
+            workset.chronicle.record("duty.limit", f"duty {number}", cause, {"duty": row["kind"]})
             await duties.mark(conn, [number], acted_at=workset.now)
             await workset.flush(conn)
             if row["inbound_id"] is not None:
@@ -174,7 +175,7 @@ class DutyClock:
             work_view(each) for each in await work.open_for(conn, row["inbound_id"]) if each["kind"] == LOCATE
         )
         for each in searches:
-            workset.hold_work(each)
+            workset.work.hold(each)
         context = workset.context(row["case_id"], row["started_on"])
         return limits.locate_not_found(tx, context, row["due"], searches)
 

@@ -100,7 +100,7 @@ async def _sent_before(
 ) -> dict[str, tuple[SentTransaction, ...]]:
     """Return what was sent on the cases of events of kinds that may not say again what was said."""
     about = {
-        workset.names.of(case_key(each.case_id))
+        workset.cases.names.of(case_key(each.case_id))
         for each in events
         if isinstance(each.obj, dict) and str(each.obj.get("kind")) in _NOT_AGAIN
     }
@@ -141,7 +141,7 @@ def _one(
     dry_run: bool,
 ) -> _Answer | EventResult | GatewayError:
     named, key = case_key(told.case_id), _key(told.obj)
-    record, digest = workset.record(named), _digest(named, told.obj)
+    record, digest = workset.cases.record(named), _digest(named, told.obj)
     ids = {named, *(own_ids(record) if record is not None else ())}
     if key in known:
         first, result = known[key]
@@ -180,7 +180,7 @@ def _new_id(obj: Any) -> str:
 
 def _check_new_id(workset: WorkingSet, event: Event, record: CaseRecord) -> None:
     """Refuse a new ID that is, or was, that of another case."""
-    other = workset.record(event.new_case_id) if event.new_case_id else None
+    other = workset.cases.record(event.new_case_id) if event.new_case_id else None
     if other is None or other.case_id == record.case_id:
         return
     if other.case_id != event.new_case_id:
@@ -210,10 +210,10 @@ def _taken(
         next_serial=workset.next_serial,
         today=workset.today,
     )
-    workset.note(case_id, "event.happened", detail, cause)
-    workset.record_change("event.happened", f"case {case_id}", cause, {"kind": event.kind})
+    workset.chronicle.note(case_id, "event.happened", detail, cause)
+    workset.chronicle.record("event.happened", f"case {case_id}", cause, {"kind": event.kind})
     if found.told.changed:
-        workset.tell(found.told.record)
+        workset.cases.tell(found.told.record)
     record = found.told.record
     if found.duty:
         workset.duties.happened(event, found, record.facts.other_state, cause)

@@ -45,27 +45,27 @@ async def put_case(
     facts, formerly = _read(key, obj, workset.agency.state)
     await workset.load(conn, {key, *formerly})
     cause = Cause(f"case-{workset.next_serial}", workset.now, actor)
-    if not workset.knows(key):
+    if not workset.cases.knows(key):
         formerly = (*formerly, *await _announced(conn, workset, key))
     key = await _meant(conn, workset, key, facts, formerly, cause)
-    facts, before = msgspec.structs.replace(facts, case_id=key), workset.record(key)
-    moved = workset.names.waiting
+    facts, before = msgspec.structs.replace(facts, case_id=key), workset.cases.record(key)
+    moved = workset.cases.names.waiting
     if before is not None and not moved and facts_to_json(before.facts) == facts_to_json(facts):
         return await _shown(conn, key)
     state = initial_state(
         facts, None if before is None else before.state, None if before is None else before.facts.other_fips
     )
-    workset.put(CaseRecord(facts=facts, state=state))
+    workset.cases.put(CaseRecord(facts=facts, state=state))
     for each in formerly:
-        if workset.record(each) is None:
+        if workset.cases.record(each) is None:
             # Nothing but its messages was known of it.
             workset.rename(each, key, cause)
     await _ask(conn, workset, key, formerly, cause)
-    detail = {"version": workset.version(key)}
-    workset.note(key, "facts.received", detail, cause)
-    workset.record_change("case.put", f"case {key}", cause, detail)
+    detail = {"version": workset.cases.version(key)}
+    workset.chronicle.note(key, "facts.received", detail, cause)
+    workset.chronicle.record("case.put", f"case {key}", cause, detail)
     await workset.flush(conn)
-    record = workset.record(key)
+    record = workset.cases.record(key)
     if record is not None:
         await duty_cases.became_known(conn, workset, record, actor)
     return await _shown(conn, key, created=before is None)
@@ -127,8 +127,8 @@ async def _meant(
     cause: Cause,
 ) -> str:
     """Give the ID under which facts are kept, once records that are of one case are one."""
-    now = workset.case_of(key) or key
-    holder = workset.record(now)
+    now = workset.cases.case_of(key) or key
+    holder = workset.cases.record(now)
     if now != key and holder is not None:
         differs = _differing(facts, holder)
         if not differs and now not in formerly:
@@ -136,11 +136,11 @@ async def _meant(
         if differs:
             # Other facts than those of the case that had this ID: it has been given to another case.
             await aliases.give_up(conn, key)
-            workset.names.give_up(key)
-            workset.tell(without_former(holder, key))
+            workset.cases.names.give_up(key)
+            workset.cases.tell(without_former(holder, key))
             await _ask_whether(conn, workset, now, key, differs, cause)
     for each in formerly:
-        former = workset.record(each)
+        former = workset.cases.record(each)
         if former is not None and former.case_id != key and not _differing(facts, former):
             workset.rename(former.case_id, key, cause)
     return key
@@ -154,9 +154,9 @@ async def _ask(
     conn: AsyncConnection, workset: WorkingSet, key: str, formerly: Collection[str], cause: Cause
 ) -> None:
     """Have a person look at the former IDs whose records cannot be of this case."""
-    record = workset.record(key)
+    record = workset.cases.record(key)
     for each in formerly:
-        former = workset.record(each)
+        former = workset.cases.record(each)
         if former is not None and record is not None and former.case_id != key:
             differs = differences(former, record)
             await _ask_whether(conn, workset, key, former.case_id, differs, cause)
@@ -178,7 +178,7 @@ async def _ask_whether(
             return
     title = "Two case IDs are said to be of one case, but their facts differ: say whether they are"
     why = reason("case_ids.differ")
-    workset.open_item(
+    workset.work.open(
         WorkItem(kind=SAME_CASE, title=title, case_id=case_id, reasons=(why,), details=about), cause
     )
 
@@ -189,7 +189,8 @@ async def are_one(conn: AsyncConnection, workset: WorkingSet, item: Row, cause: 
         return
     case_id, former = item["case_id"], str(item["details"].get("former", ""))
     await workset.load_more(conn, {former})
-    if workset.knows(case_id) and workset.record(former) is not None and workset.case_of(former) == former:
+    known = workset.cases
+    if known.knows(case_id) and known.record(former) is not None and known.case_of(former) == former:
         workset.rename(former, case_id, cause)
 
 

@@ -26,8 +26,8 @@ async def open_work(conn: AsyncConnection, workset: WorkingSet, item: WorkItem, 
     owed = workset.duties.answered_by(far, case_id)
     days = [day for day in (item.due, owed) if day is not None]
     item = msgspec.structs.replace(item, due=min(days, default=None))
-    workset.open_or_join(item, cause, [name for name in item.details if name != "instead"])
-    workset.record_change("transaction.withheld", f"case {case_id}", cause, {"far": far})
+    workset.work.open_or_join(item, cause, [name for name in item.details if name != "instead"])
+    workset.chronicle.record("transaction.withheld", f"case {case_id}", cause, {"far": far})
     await workset.flush(conn)
     rows = await work.open_of(conn, [case_id])
     return max(int(row["id"]) for row in rows if (row["kind"], row["details"].get("far")) == (item.kind, far))

@@ -85,7 +85,7 @@ class RefusalSettler:
             self.seen.add(row["fingerprint"])
             row["status"] = "decided"
             await self._refused(conn, arrival, line, ours)
-        self.workset.record_change(
+        self.workset.chronicle.record(
             f"refusal.{row['status']}", cause.correlation, cause, {"serial": row["serial"], "far": row["far"]}
         )
         return arrival
@@ -106,8 +106,10 @@ class RefusalSettler:
         await outbox.mark_refused(conn, ours["serial"], reason=reason, at=self.workset.now)
         await duties.taken_back(conn, [ours["id"]], self.workset.today)
         detail = {"far": ours["far"], "serial": ours["serial"], "code": code}
-        self.workset.note(ours["case_id"], "transaction.refused", detail, arrival.cause)
-        self.workset.record_change("transaction.refused", f"serial {ours['serial']}", arrival.cause, detail)
+        self.workset.chronicle.note(ours["case_id"], "transaction.refused", detail, arrival.cause)
+        self.workset.chronicle.record(
+            "transaction.refused", f"serial {ours['serial']}", arrival.cause, detail
+        )
         until = last_day(ours, self.workset.agency)
         title = f"The exchange refused a transaction: correct what it names and send it again, until {until}"
         self._open(arrival, REFUSED_WORK, title, ours=ours, code=code)
@@ -120,7 +122,7 @@ class RefusalSettler:
         details = {name: value for name, value in named.items() if value}
         case_id = None if ours is None else ours["case_id"]
         item = WorkItem(kind=kind, title=title, case_id=case_id, details=details)
-        self.workset.open_item(item, arrival.cause, None if ours is None else ours["id"])
+        self.workset.work.open(item, arrival.cause, None if ours is None else ours["id"])
 
 
 def reason_of(line: ErrorLine) -> str:

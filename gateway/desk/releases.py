@@ -69,11 +69,11 @@ async def ask(
     if not wish.written:
         raise Rejected([("transaction", "must be the whole transaction, as it is to leave")])
     await workset.load(conn, {wish.case_id} if wish.case_id else set())
-    record = workset.record(wish.case_id)
+    record = workset.cases.record(wish.case_id)
     tx = addressed(wish.transaction, record)
     if not withheld(tx, record, workset.today):
         raise Rejected([("transaction", "tells nothing that is withheld: send it without a release")])
-    case_id = workset.case_of(wish.case_id)
+    case_id = workset.cases.case_of(wish.case_id)
     values = {
         "case_id": case_id,
         "far": str(wish.far),

@@ -33,7 +33,8 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.desk.views import outbound_view, work_item_view
-from csenet.gateway.desk.workset import WorkingSet, sent_transaction, work_view
+from csenet.gateway.desk.workbook import work_view
+from csenet.gateway.desk.workset import WorkingSet, sent_transaction
 from csenet.gateway.store import aliases, cases, journal, outgoing, work
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import idempotency
@@ -83,7 +84,7 @@ async def _asked_before(
     """Return what of our own requests bears on this one: case information is not asked twice a month."""
     if wish.case_id is None or (wish.far.function, wish.far.action) != ("CSI", "R"):
         return ()
-    case_id = workset.case_of(wish.case_id) or wish.case_id
+    case_id = workset.cases.case_of(wish.case_id) or wish.case_id
     rows = await outgoing.asked_before(conn, case_id, CASE_INFORMATION)
     return tuple(sent_transaction(row, workset.agency) for row in rows)
 
@@ -253,7 +254,7 @@ async def complete_work(
         await duty_cases.put_to_case(conn, workset, came_by, about)
     await workset.duties.load(conn, (), came_by)
     view = msgspec.structs.replace(work_view(row), case_id=about)
-    workset.hold_work(view)
+    workset.work.hold(view)
     siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
     came = await journal.correlation_of(conn, row["inbound_id"])
     cause = Cause(came or f"work-{item_id}", workset.now, actor, row["inbound_id"])
@@ -268,7 +269,7 @@ async def complete_work(
     if about != row["case_id"] and about is not None:
         await work.put_to_case(conn, item_id, about)
     await are_one(conn, workset, row, cause, done=_DONE[outcome])
-    workset.close_work(item_id, on, cause, "done" if _DONE[outcome] else "declined")
+    workset.work.close(item_id, on, cause, "done" if _DONE[outcome] else "declined")
     workset.adopt(plan)
     if _is_last(row, siblings, plan):
         workset.duties.work_done(row, came_by, on, done=_DONE[outcome])

@@ -77,9 +77,9 @@ class Settler:
         """Read all that the decisions on these transactions can need; ``also`` are cases of damaged ones."""
         named = {tx.header.case_id for tx in transactions if tx.header.case_id}
         await self.workset.load(conn, named.union(also))
-        cases = {self.workset.names.of(each) for each in named}
+        cases = {self.workset.cases.names.of(each) for each in named}
         self.keys = await journal.known_keys(conn, {key for tx in transactions if (key := key_of(tx))})
-        found = await finding.candidates(conn, transactions, self.workset.knows)
+        found = await finding.candidates(conn, transactions, self.workset.cases.knows)
         self.candidates = {
             key: ids for place, ids in found.items() if (key := key_of(transactions[place])) is not None
         }
@@ -199,13 +199,13 @@ class Settler:
             "status": row["status"],
             **more,
         }
-        self.workset.note(row["case_id"], "transaction.received", detail, arrival.cause)
+        self.workset.chronicle.note(row["case_id"], "transaction.received", detail, arrival.cause)
         self._audit(arrival)
 
     def _audit(self, arrival: Arrival) -> None:
         row = arrival.row
         detail = {"far": row["far"], "sender": row["sender"], "serial": row["serial"]}
-        self.workset.record_change(
+        self.workset.chronicle.record(
             f"transaction.{row['status']}", arrival.cause.correlation, arrival.cause, detail
         )
 
@@ -238,9 +238,10 @@ class Settler:
         row = arrival.row
         about = {"far": row["far"], "serial": row["serial"], "from": row["sender"]}
         named = {name: value for name, value in about.items() if value}
-        known = self.workset.case_of(row["case_id"]) if self.workset.knows(row["case_id"]) else None
+        cases = self.workset.cases
+        known = cases.case_of(row["case_id"]) if cases.knows(row["case_id"]) else None
         item = WorkItem(kind=kind, title=title, case_id=known, details={**named, **details})
-        self.workset.open_item(item, arrival.cause)
+        self.workset.work.open(item, arrival.cause)
 
 
 def arrival_row(file: Row, record: Record, cause: Cause) -> dict[str, Any]:
