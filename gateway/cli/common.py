@@ -136,19 +136,18 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; on a pipe it is as wide as its content needs, so that nothing is cut off."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print a table; on a pipe it is as wide as its content needs, so that nothing is cut off.
 
-    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell(value)) for value in row))
-    console.print(table if table.rows else f"{title}: none")
+    On a terminal no word is broken: where the columns have no room, empty ones are left out, and where that
+    is not enough, each row is told line by line.
+    """
+    given = [list(row) for row in rows]
+    if not given:
+        click.echo(f"{title}: none")
+        return
+    from csenet.gateway.cli.tables import draw
+
+    draw(title, list(columns), given)
 
 
 @contextmanager
@@ -177,10 +176,17 @@ def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]
 
 
 def cell(value: Any) -> str:
-    """Write a value for people; moments in UTC to the second."""
+    """Write a value for people; moments in UTC to the second, yes and no in words."""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Put a number before its noun."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -74,7 +74,7 @@ def list_(config: Path, as_json: bool, **given: Any) -> None:
         (f"out-{each.id}", each.serial, each.far, each.partner, each.attempts, each.reason, each.created_at)
         for each in found
     ]
-    columns = ["id", "serial", "transaction", "to", "attempts", "reason", "since"]
+    columns = ["id", "serial", "code", "to", "tries", "reason", "since"]
     print_table("Dead transactions", columns, rows)
 
 

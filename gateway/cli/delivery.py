@@ -222,4 +222,6 @@ def _told(value: object) -> object:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return "; ".join(f"{name}: {reason}" for name, reason in value.items())
-    return value.isoformat(" ", "minutes") if isinstance(value, datetime) else value
+    if isinstance(value, datetime) and value.utcoffset():
+        return value.isoformat(" ", "minutes")
+    return value

@@ -38,7 +38,7 @@ def outbox(config: Path, statuses: tuple[str, ...], case_id: str | None, limit: 
         return
     fields = ("id", "serial", "far", "to_fips", "status", "attempts", "received_at", "reason")
     rows = [[getattr(each, field) for field in fields] for each in found]
-    columns = ["id", "serial", "transaction", "to", "status", "attempts", "since", "reason"]
+    columns = ["id", "serial", "code", "to", "status", "tries", "since", "reason"]
     print_table("Outbox", columns, rows)
 
 

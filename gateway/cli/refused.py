@@ -41,7 +41,7 @@ def list_(config: Path, limit: int, as_json: bool) -> None:
         print_json(found.items)
         return
     fields = ("id", "serial", "far", "to_fips", "case_id", "settled_at", "reason")
-    columns = ["id", "serial", "transaction", "to", "case", "refused", "reason"]
+    columns = ["id", "serial", "code", "to", "case", "refused", "reason"]
     print_table("Refused", columns, [[getattr(each, field) for field in fields] for each in found.items])
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from csenet.gateway.desk.views_search import Found
 
 FIELDS = ("id", "received_at", "far", "from_fips", "to_fips", "case_id", "serial", "status", "problems")
-_TITLES = ("id", "since", "transaction", "from", "to", "case", "serial", "status", "problems")
+_TITLES = ("id", "since", "code", "from", "to", "case", "serial", "status", "problems")
 _MOST_PERSONS = 1000
 
 

@@ -148,7 +148,9 @@ def _print(detail: Any, words: str, timeline: list[Any]) -> None:
     for name in facts:
         if getattr(detail, name):
             label = "queued at" if name == "received_at" and not came else name.replace("_", " ")
-            click.echo(f"  {label:<14}{cell(getattr(detail, name))}")
+            told = cell(getattr(detail, name))
+            label, told = ("took", f"{told} ms") if name == "milliseconds" else (label, told)
+            click.echo(f"  {label:<14}{told}")
     click.echo("")
     if timeline:
         rows = [(event.at, event.event, _detail(event.detail)) for event in timeline]

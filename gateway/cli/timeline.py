@@ -73,4 +73,7 @@ async def _events(desk: Any, what: str) -> list[dict[str, Any]] | None:
 
 
 def _told(detail: dict[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {cell(value)}" for key, value in detail.items())
+    return ", ".join(
+        f"{key.replace('_', ' ')} {_told(value) if isinstance(value, dict) else cell(value) or 'nothing'}"
+        for key, value in detail.items()
+    )

@@ -75,7 +75,7 @@ def list_(
     if as_json:
         print_json(page.items)
         return
-    columns = ["id", "kind", "case", "due", "priority", "status", "whose", "messages", "title", "transaction"]
+    columns = ["id", "kind", "case", "due", "priority", "status", "whose", "messages", "title", "from"]
     rows = [
         (
             each.id,

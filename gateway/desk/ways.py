@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.delivery.patience import meaning_of
 from csenet.gateway.desk.results import TransactionDetail
 from csenet.gateway.store.sealing import opened, opened_one
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound
@@ -103,10 +105,18 @@ async def _departure(conn: AsyncConnection, row: Mapping[str, Any]) -> list[Step
 async def _tries(conn: AsyncConnection, batch_id: int, about: str) -> list[Step]:
     query = select(delivery_batch.c.name, delivery_batch.c.count, delivery_batch.c.created_at)
     batch = (await conn.execute(query.where(delivery_batch.c.id == batch_id))).mappings().one()
-    sealed = f"{batch['name']}, {batch['count']} transactions"
+    count = batch["count"]
+    sealed = f"{batch['name']}, {count} transaction{'' if count == 1 else 's'}"
     steps = [Step(at=batch["created_at"], about=about, event="sealed into a batch", detail=sealed)]
     rows = select(attempt).where(attempt.c.batch_id == batch_id).order_by(attempt.c.id)
-    for number, each in enumerate((await conn.execute(rows)).mappings(), 1):
-        told = f"{number}: {each['outcome']} {each['detail'] or ''}".strip()
-        steps.append(Step(at=each["at"], about=about, event="try", detail=told))
+    number = 0
+    # Those of one kind that follow each other are one step: a night without the exchange has hundreds.
+    tries = (await conn.execute(rows)).mappings()
+    for (outcome, error), group in groupby(tries, lambda one: (one["outcome"], one["detail"])):
+        same = list(group)
+        first, number = number + 1, number + len(same)
+        which = str(first) if first == number else f"{first} to {number}"
+        told = f"{which}: {outcome}{f', {meaning_of(error)}' if error else ''}"
+        event = "try" if len(same) == 1 else "tries"
+        steps.append(Step(at=same[-1]["at"], about=about, event=event, detail=told))
     return steps

@@ -139,6 +139,8 @@ def _filled(wording: str, line: Line) -> str:
     def value(key: re.Match[str]) -> str:
         found = line.get(key[1])
         if key[1] in _STATES:
+            if found == "exchange":
+                return "the exchange"
             return state(str(found)) if found else "somebody unknown"
         return "(none)" if found is None else ", ".join(found) if isinstance(found, list) else str(found)
 
