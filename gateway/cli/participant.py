@@ -45,7 +45,7 @@ def enrol(case_id: str, role: str, number: str | None, config: Path, as_json: bo
     somebody has that part in it already.
     """
     from csenet.gateway.cli.acting import actor
-    from csenet.gateway.desk.facts_in import case_key
+    from csenet.gateway.desk.names import case_key
 
     made = run(_at(config, lambda each: each.enrol(case_key(case_id), role, number=number, actor=actor())))
     _print(made, as_json)
@@ -97,7 +97,7 @@ def revoke(number: str, case_id: str | None, config: Path) -> None:
     office locked it, by a supervisor only; each office takes its own cases from it with --case.
     """
     from csenet.gateway.cli.acting import actor
-    from csenet.gateway.desk.facts_in import case_key
+    from csenet.gateway.desk.names import case_key
 
     key = None if case_id is None else case_key(case_id)
     run(_at(config, lambda each: each.revoke(number, case_id=key, actor=actor())))
@@ -110,7 +110,7 @@ def revoke(number: str, case_id: str | None, config: Path) -> None:
 @json_option
 def list_(case_id: str | None, config: Path, as_json: bool) -> None:
     """List participants with their cases; never a PIN."""
-    from csenet.gateway.desk.facts_in import case_key
+    from csenet.gateway.desk.names import case_key
 
     key = None if case_id is None else case_key(case_id)
     found = run(_at(config, lambda each: each.list(key)))

@@ -171,7 +171,7 @@ def _lines(known: dict[str, Any] | None, case_id: str | None) -> Iterator[str]:
 async def _known(config: Path, digest: str, document: dict[str, Any], case_id: str | None) -> dict[str, Any]:
     """Look into audit and store for a certificate."""
     from csenet.gateway.cli.store import call
-    from csenet.gateway.desk.facts_in import case_key
+    from csenet.gateway.desk.names import case_key
     from csenet.gateway.retention.purging import subject_of
     from csenet.gateway.store import audit
 

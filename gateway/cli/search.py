@@ -59,7 +59,7 @@ def search(
     looked by it is written into the audit trail.  Exit 0 if something was found, 1 if not.
     """
     from csenet.gateway.cli.store import call
-    from csenet.gateway.desk.facts_in import case_key
+    from csenet.gateway.desk.names import case_key
 
     person = None if by is None else (by, asked_person(by))
     wanted = {**known, "partner": state(known["partner"]), "code": code(known["code"])}

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.desk.agency import Agency
-from csenet.gateway.desk.facts_in import case_key
+from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.results import SettleCount
 from csenet.gateway.desk.settling import EXCHANGE
 from csenet.gateway.desk.workset import WorkingSet

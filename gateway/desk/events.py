@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs.model import BLOCKS
 from csenet.gateway.desk.duties import BY_EVENT
 from csenet.gateway.desk.event_results import EventLine, EventResult, EventWork
-from csenet.gateway.desk.facts_in import case_key
+from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.plan import Cause, Plan, make_plan
 from csenet.gateway.desk.requests import CASE_INFORMATION
 from csenet.gateway.desk.results import Conflict, NotFound, Rejected

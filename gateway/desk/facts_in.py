@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk import duty_cases
 from csenet.gateway.desk.indexing import record_of
+from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.desk.results import CaseView, NotFound, Rejected
 from csenet.gateway.desk.views import case_view
@@ -30,11 +31,6 @@ from csenet.handlers.policy.rules import reason
 FORMERLY: Final = "formerly"
 _MOST: Final = 20
 _CASE_ID: Final = re.compile(r"(?=.*[^ 0])[!-~][ -~]{0,14}")
-
-
-def case_key(case_id: str) -> str:
-    """Write a case ID the way it stands in transactions: upper case, no blanks around it."""
-    return case_id.strip().upper()
 
 
 async def put_case(

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk.base import DeskBase
-from csenet.gateway.desk.facts_in import case_key
+from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import NotFound
 from csenet.gateway.store import aliases, audit, holds

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.desk import duty_views, views, views_today
 from csenet.gateway.desk.base import DeskBase
 from csenet.gateway.desk.duty_views import Compliance, DutyPage
-from csenet.gateway.desk.facts_in import case_key
+from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.results import (
     CaseView,
     LedgerReport,

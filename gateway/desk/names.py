@@ -12,6 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.store import aliases
 
 
+def case_key(case_id: str) -> str:
+    """Write a case ID the way it stands in transactions: upper case, no blanks around it."""
+    return case_id.strip().upper()
+
+
 @dataclass(slots=True)
 class Move:
     """Hold that a case has another ID; ``row`` is its record, ``joins`` says that the new ID has one too."""

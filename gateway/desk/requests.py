@@ -22,7 +22,8 @@ from csenet.gateway.desk import duty_cases
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.duties import INSTEAD
-from csenet.gateway.desk.facts_in import are_one, case_key
+from csenet.gateway.desk.facts_in import are_one
+from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.plan import Cause, Plan, queue
 from csenet.gateway.desk.results import (
     Conflict,
