@@ -29,7 +29,7 @@ from csenet.gateway.links import (
     partner_book_of,
     pressure_of,
     server_tls,
-    sftp_intake_of,
+    sftp_intakes_of,
     transport_of,
     trust_of,
     windows_of,
@@ -62,7 +62,7 @@ log = structlog.get_logger("csenet.gateway.app")
 
 # Seconds that each part of a stop may take; together below the ten after which people kill.
 _CLOSE_WAYS_IN = 2.0
-_WAYS_IN = ("intake", "fetching", "partners", "rules", "jobs", "sampler", "watchdog")
+_WAYS_IN = ("intake", "fetching", "receipts", "partners", "rules", "jobs", "sampler", "watchdog")
 _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
@@ -195,10 +195,11 @@ class GatewayApp:
         sampler = await self.observed.begin(self.desk, self.clock, told, lambda: self.partners)
         self._spawn("sampler", sampler.run(self._no_more_intake))
         await self._open_http(self.desk, self.store, self.clock)
+        full = self._pressure.disk_full
         folder = self.settings.intake.folder
         if folder is not None:
             where = folder.path, folder.archive, folder.poll_seconds
-            full, keys = self._pressure.disk_full, self.store.keyring.provider
+            keys = self.store.keyring.provider
             intake = FolderIntake(
                 self.desk,
                 *where,
@@ -214,9 +215,9 @@ class GatewayApp:
                 ),
             )
             self._spawn("intake", intake.run(self._no_more_intake))
-        fetching = sftp_intake_of(self.settings, self.desk, self.clock, told, self._pressure.disk_full)
-        if fetching is not None:
-            self._spawn("fetching", fetching.run(self._no_more_intake))
+        fetching = sftp_intakes_of(self.settings, self.desk, self.clock, told, full, self.desk.take_receipt)
+        for name, each in fetching.items():
+            self._spawn(name, each.run(self._no_more_intake))
 
     def _take_partners(self, desk: Desk, clock: Clock) -> None:
         """Put the table of partners in force, now and whenever it changes."""

@@ -11,6 +11,9 @@ from csenet.gateway.errors import GatewayError
 from csenet.gateway.settings.kinds import Weekday, is_loopback
 from csenet.gateway.tls import TlsError, client_context, server_context
 
+_RECEIPTS_EVERY = 60.0
+"""Seconds between two looks for receipts where our batches go."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from csenet.gateway.delivery.transports.sftp import SftpPlace
     from csenet.gateway.delivery.windows import Windows
     from csenet.gateway.delivery.wrapping import Wrapper
-    from csenet.gateway.intake.desk import IntakeDesk
+    from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
     from csenet.gateway.intake.pressure import Pressure
     from csenet.gateway.intake.sftp import SftpIntake
     from csenet.gateway.intake.trust import Trust
@@ -120,16 +123,30 @@ def _http_transport(http: DeliveryHttp, clock: Clock, wrapper: Wrapper) -> Trans
     )
 
 
-def sftp_intake_of(
-    settings: Settings, desk: IntakeDesk, clock: Clock, log: Any, full: Callable[[], bool]
-) -> SftpIntake | None:
-    """Build the fetching from an SFTP server, if it is set."""
-    sftp = settings.intake.sftp
-    if sftp is None:
-        return None
-    from csenet.gateway.intake.sftp import SftpIntake
-
-    return SftpIntake(desk, place_of(sftp), sftp.poll_seconds, clock, log, full=full)
+def sftp_intakes_of(
+    settings: Settings,
+    desk: IntakeDesk,
+    clock: Clock,
+    log: Any,
+    full: Callable[[], bool],
+    take_receipt: TakeReceipt,
+) -> dict[str, SftpIntake]:
+    """Build, by name, what fetches from SFTP servers: files, and receipts also from where our batches go."""
+    found = {}
+    if settings.intake.sftp is not None or settings.delivery.sftp is not None:
+        from csenet.gateway.intake.sftp import SftpIntake
+    way_in, way_out = settings.intake.sftp, settings.delivery.sftp
+    if way_in is not None:
+        found["fetching"] = SftpIntake(
+            desk, place_of(way_in), way_in.poll_seconds, clock, log, full=full, take_receipt=take_receipt
+        )
+    if way_out is not None and settings.delivery.receipts_within is not None:
+        there = place_of(way_out)
+        if way_in is None or place_of(way_in) != there:
+            found["receipts"] = SftpIntake(
+                desk, there, _RECEIPTS_EVERY, clock, log, take_receipt=take_receipt, receipts_only=True
+            )
+    return found
 
 
 def pressure_of(settings: Settings, log: Any) -> Pressure:

@@ -32,7 +32,17 @@ from csenet.handlers.policy.kept_duties import SIDES
 OTHER: Final = "other"
 OURS: Final = "ours"
 WAITING: Final = ("held", "queued", "sending", "dead")
-TASKS: Final = ("courier", "settle", "intake", "fetching", "partners", "jobs", "sampler", "watchdog")
+TASKS: Final = (
+    "courier",
+    "settle",
+    "intake",
+    "fetching",
+    "receipts",
+    "partners",
+    "jobs",
+    "sampler",
+    "watchdog",
+)
 PARTS: Final = (
     "delivery",
     "exchange",

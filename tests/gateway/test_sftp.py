@@ -18,6 +18,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.retry import DELIVERED, Outcome, Verdict
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.sftp import SftpPlace, SftpTransport
+from csenet.gateway.errors import NotFound
 from csenet.gateway.intake.sftp import SftpIntake
 
 from .patience import BOUND
@@ -425,6 +426,33 @@ class TestIntake:
         assert await intake.scan() == int(right)
         assert len(server.files()) == (0 if right else 2)
         assert len(desk.kept) == int(right)
+
+    @pytest.mark.parametrize("only", [True, False])
+    async def test_receipts_for_our_batches_are_taken_and_other_sidecars_stay(
+        self, server: Server, desk: Desk, clock: ManualClock, only: bool
+    ) -> None:
+        came: list[tuple[str, str, bytes]] = []
+
+        async def take_receipt(raw: bytes, *, way: str, name: str = "") -> None:
+            if "999" in name:
+                raise NotFound("no batch of ours has that key")
+            came.append((way, name, raw))
+
+        ours = ("CSENET-27-000000000001.receipt.json", "CSENET-27-000000000002.txt.receipt.p7m")
+        for name in (*ours, "CSENET-27-000000000999.receipt.json", "theirs.receipt.json", "a.txt"):
+            (server.root / name).write_bytes(name.encode())
+        (server.root / f"{ours[0]}.sha256").write_text(hashlib.sha256(ours[0].encode()).hexdigest())
+        log = structlog.get_logger()
+        made = SftpIntake(desk, server.place, 60.0, clock, log, take_receipt=take_receipt, receipts_only=only)
+        assert await made.scan() == int(not only)
+        assert came == [("file", name, name.encode()) for name in ours]
+        left = ["CSENET-27-000000000999.receipt.json", *(["a.txt"] if only else []), "theirs.receipt.json"]
+        assert sorted(server.files()) == left
+        assert desk.names == ([] if only else ["a.txt"])
+        clock.advance(600)
+        await made.scan()
+        assert len(came) == 2
+        await made._link.drop()
 
     async def test_a_file_that_is_too_long_waits_for_a_person_and_stops_nobody(
         self, server: Server, desk: Desk, intake: SftpIntake

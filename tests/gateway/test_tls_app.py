@@ -19,7 +19,7 @@ from csenet.gateway.delivery.transports.folder import FolderTransport
 from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.delivery.transports.sftp import SftpTransport
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.links import identities_of, sftp_intake_of, transport_of, trust_of
+from csenet.gateway.links import identities_of, sftp_intakes_of, transport_of, trust_of
 from csenet.gateway.partners import PartnersError
 from csenet.gateway.people import tokens
 from csenet.gateway.settings.model import EnvelopeSection, HttpSection, Settings
@@ -203,11 +203,18 @@ class TestWaysOut:
         with pytest.raises(GatewayError, match="no way out"):
             transport_of(files.settings(delivery={}), clock)
         desk: Any = None
-        assert sftp_intake_of(files.settings(), desk, clock, QUIET, lambda: False) is None
-        assert (
-            sftp_intake_of(files.settings(intake={"sftp": sftp}), desk, clock, QUIET, lambda: False)
-            is not None
-        )
+
+        def fetching(**sections: Any) -> list[str]:
+            return list(sftp_intakes_of(files.settings(**sections), desk, clock, QUIET, lambda: False, desk))
+
+        assert fetching() == []
+        assert fetching(intake={"sftp": sftp}) == ["fetching"]
+        # Where our batches go, receipts lie beside them; once is enough if that is where files come from.
+        out = {"sftp": sftp, "receipts_within": "4h"}
+        assert fetching(delivery={"sftp": sftp}) == []
+        assert fetching(delivery=out) == ["receipts"]
+        assert fetching(delivery=out, intake={"sftp": sftp}) == ["fetching"]
+        assert fetching(delivery=out, intake={"sftp": {**sftp, "folder": "from"}}) == ["fetching", "receipts"]
 
     @pytest.mark.parametrize(
         "http",
