@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, Final, cast
@@ -49,6 +49,8 @@ _WRITER_PRAGMAS: Final = (
     "foreign_keys=ON",
     # In KiB: the indexes of a year stay in memory, or each new row would fetch its pages from the disk.
     "cache_size=-65536",
+    # What a statement may have to undo stays in memory too: in a file that is nearly half of all writes.
+    "temp_store=MEMORY",
     # The log is copied by the thread.
     "wal_autocheckpoint=0",
     f"journal_size_limit={_LARGE_LOG}",
@@ -211,21 +213,38 @@ class InPlaceConnection(AsyncConnection):
     def run(self, sql: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
         """Run a statement on the driver itself; failures are told as SQLAlchemy tells them."""
         try:
-            return self._driver().execute(sql, values)
+            return self._driver.execute(sql, values)
         except sqlite3.Error as error:
             raise _told(sql, error) from error
 
     def run_many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Run a statement on the driver itself, once for each row."""
         try:
-            self._driver().executemany(sql, rows)
+            self._driver.executemany(sql, rows)
         except sqlite3.Error as error:
             raise _told(sql, error) from error
 
-    def _driver(self) -> sqlite3.Connection:
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Give the notes that are kept with the connection."""
+        return self._notes
+
+    def take_up(self) -> None:
+        """Look up, before each block, what its statements ask for: the connection may be another by now."""
         connection: Connection = self._proxied
-        found = connection.connection.driver_connection
-        return cast(sqlite3.Connection, found)
+        self._notes = connection.info
+        self._driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+@contextmanager
+def _undone_from_file(line: InPlaceConnection) -> Iterator[None]:
+    """Let SQLite write to a file what it may have to undo; to be said outside of a transaction."""
+    line.run("PRAGMA temp_store=FILE", ())
+    try:
+        yield
+    finally:
+        line.take_up()
+        line.run("PRAGMA temp_store=MEMORY", ())
 
 
 def _told(sql: str, error: sqlite3.Error) -> DBAPIError:
@@ -243,31 +262,39 @@ class InPlaceEngine(AsyncEngine):
         """Open nothing yet."""
         super().__init__(sync_engine)
         self._turn = asyncio.Lock()
-        self._line: AsyncConnection | None = None
+        self._line: InPlaceConnection | None = None
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
         """Run the block as one transaction, alone.
 
-        To take a connection and give it back takes longer than a small transaction, so it is kept.
+        To take a connection and give it back takes longer than a small transaction, so it is kept.  What a
+        ``long`` one may have to undo, such as an upgrade of all rows, goes to a file.
         """
         async with self._turn:
-            self._line = self._line or await self.connect()
-            async with self._line.begin():
-                turns.begin(self._line)
-                yield self._line
+            line = await self._taken_up()
+            with _undone_from_file(line) if long else nullcontext():
+                async with line.begin():
+                    turns.begin(line)
+                    yield line
 
     @asynccontextmanager
     async def glancing(self) -> AsyncIterator[AsyncConnection]:
         """Run the block outside of any transaction: each statement sees what is committed by then."""
         async with self._turn:
-            self._line = self._line or await self.connect()
-            turns.begin(self._line, short=True)
+            line = await self._taken_up()
+            turns.begin(line, short=True)
             try:
-                yield self._line
+                yield line
             finally:
-                if self._line.in_transaction():
-                    await self._line.rollback()
+                if line.in_transaction():
+                    await line.rollback()
+
+    async def _taken_up(self) -> InPlaceConnection:
+        if self._line is None:
+            self._line = cast(InPlaceConnection, await self.connect())
+        self._line.take_up()
+        return self._line
 
     async def dispose(self, close: bool = True) -> None:
         """Close all connections."""

@@ -102,7 +102,7 @@ class Store:
     @asynccontextmanager
     async def _in_turn(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
         if isinstance(self._writer, InPlaceEngine):
-            async with self._writer.writing() as connection, audit.gathered(connection):
+            async with self._writer.writing(long=long) as connection, audit.gathered(connection):
                 yield connection
             return
         async with self._writer.begin() as connection:
