@@ -59,16 +59,22 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     window: Window = msgspec.field(default_factory=Window)
 
     async def next_batches(
-        self, conn: AsyncConnection, at: datetime, room: int, up_to: int | None = None
+        self,
+        conn: AsyncConnection,
+        at: datetime,
+        room: int,
+        up_to: int | None = None,
+        *,
+        begun: bool = False,
     ) -> list[Sealed]:
         """Seal up to ``room`` batches inside the caller's transaction; none if nothing can leave.
 
-        ``up_to`` leaves later serial numbers for another time.
+        ``up_to`` leaves later serial numbers for another time.  ``begun`` counts a try of each new one.
         """
         while rows := await self.window.claim(conn, self.batch_size * room, up_to):
             leaving = await self._permitted(conn, rows, at)
             if leaving:
-                return await self._seal(conn, leaving, at)
+                return await self._seal(conn, leaving, at, begun=begun)
         return []
 
     async def something_waits(self, conn: AsyncConnection, up_to: int | None = None) -> bool:
@@ -94,7 +100,7 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
         return leaving
 
     async def _seal(
-        self, conn: AsyncConnection, leaving: Sequence[OutboundRow], at: datetime
+        self, conn: AsyncConnection, leaving: Sequence[OutboundRow], at: datetime, *, begun: bool
     ) -> list[Sealed]:
         whole = await _whole_batches(conn, leaving)
         first = leaving[0].batch_id
@@ -104,7 +110,7 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
         rows = list(takewhile(lambda row: row.batch_id not in whole, leaving))
         drafts = [Draft(self._encoded(part), part) for part in self._parts(rows)]
         made = await outbox.add_batches(
-            conn, drafts, jurisdiction=self.jurisdiction, framing=self.framing.value, at=at
+            conn, drafts, jurisdiction=self.jurisdiction, framing=self.framing.value, at=at, begun=begun
         )
         return [
             Sealed(batch, (draft.rows[0].serial, draft.rows[-1].serial))

@@ -263,14 +263,14 @@ class Courier:
 
     async def _sealed(self, conn: AsyncConnection, passage: Passage, room: int) -> list[Flight]:
         now = self._crew.clock.now()
-        sealed = await self._composer.next_batches(conn, now, room, passage.up_to)
+        sealed = await self._composer.next_batches(conn, now, room, passage.up_to, begun=not passage.probing)
         if not sealed:
             await self._crew.gate.emptied(conn, passage)
             return []
         mine = [each for each in sealed if await self._crew.claims.take(conn, each.batch) is not None]
         anew = [each for each in mine if each.serials is None or passage.probing]
         begun = [each for each in mine if each not in anew]
-        tries = await outcomes.begin_attempts(conn, [each.batch.id for each in begun], now)
+        tries = await outcomes.add_attempts(conn, [each.batch.id for each in begun], now)
         self._crew.pace.take(len(begun))
         flights = [
             Flight(

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
+from csenet.gateway.store.prepared import Prepared, add_numbered, adding, among
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import (
     PARKED,
@@ -198,10 +198,7 @@ async def add_inbound(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) 
     """Keep transactions and return their numbers by correlation."""
     if not rows:
         return {}
-    ids = await new_ids(conn, inbound, len(rows))
-    await _ADD_INBOUND.many(
-        conn, [{"replies": 0, **row, "id": each} for each, row in zip(ids, rows, strict=True)]
-    )
+    ids = await add_numbered(conn, inbound, _ADD_INBOUND, [{"replies": 0, **row} for row in rows])
     codes = [
         {"code": code, "inbound_id": each}
         for each, row in zip(ids, rows, strict=True)

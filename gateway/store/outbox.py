@@ -99,7 +99,12 @@ _ADD: Final = adding(delivery_batch)
 _SEND: Final = Prepared(
     update(outbound)
     .where(outbound.c.id == bindparam("row"))
-    .values(status="sending", batch_id=bindparam("batch"), reason=None)
+    .values(
+        status="sending",
+        batch_id=bindparam("batch"),
+        reason=None,
+        attempts=outbound.c.attempts + bindparam("tries"),
+    )
 )
 _CARRIED: Final = Prepared(
     select(*row_columns(), outbound.c.status)
@@ -137,9 +142,18 @@ def open_batches() -> Select[Any]:
 
 
 async def add_batches(
-    conn: AsyncConnection, drafts: Sequence[Draft], *, jurisdiction: str, framing: str, at: datetime
+    conn: AsyncConnection,
+    drafts: Sequence[Draft],
+    *,
+    jurisdiction: str,
+    framing: str,
+    at: datetime,
+    begun: bool = False,
 ) -> list[OpenBatch]:
-    """Seal each draft into a new batch, named after the state (two digits) and its own number."""
+    """Seal each draft into a new batch, named after the state (two digits) and its own number.
+
+    Where their first tries are ``begun`` in the same transaction, these are counted here.
+    """
     highest = await _HIGHEST.scalar(conn) or 0
     batches = [
         OpenBatch(
@@ -155,9 +169,10 @@ async def add_batches(
         )
         for number, draft in enumerate(drafts, start=highest + 1)
     ]
-    await _ADD.many(conn, [{**msgspec.structs.asdict(each), "created_at": at} for each in batches])
+    tries = {"attempts": int(begun), "created_at": at}
+    await _ADD.many(conn, [{**msgspec.structs.asdict(each), **tries} for each in batches])
     sent = [(row, batch) for batch, draft in zip(batches, drafts, strict=True) for row in draft.rows]
-    await _SEND.many(conn, [{"row": row.id, "batch": batch.id} for row, batch in sent])
+    await _SEND.many(conn, [{"row": row.id, "batch": batch.id, "tries": int(begun)} for row, batch in sent])
     return batches
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit, cases, tax
 from csenet.gateway.store.outbox import bury, rows_of, status_is
-from csenet.gateway.store.prepared import Prepared, adding, new_ids
+from csenet.gateway.store.prepared import Prepared, add_numbered, adding
 from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound
 
 
@@ -72,21 +72,17 @@ _ROWS_ARRIVED: Final = Prepared(
 
 async def begin_attempt(conn: AsyncConnection, batch_id: int, at: datetime) -> int:
     """Note that a try begins and return its identifier; a killed one so stays in the count."""
-    return (await begin_attempts(conn, [batch_id], at))[0]
+    await _COUNT_TRY.run(conn, batch=batch_id)
+    await _COUNT_ROWS_TRY.run(conn, batch=batch_id)
+    return (await add_attempts(conn, [batch_id], at))[0]
 
 
-async def begin_attempts(conn: AsyncConnection, batch_ids: Sequence[int], at: datetime) -> Sequence[int]:
-    """Note that tries of several batches begin."""
-    ids = await new_ids(conn, attempt, len(batch_ids))
-    for batch_id in batch_ids:
-        await _COUNT_TRY.run(conn, batch=batch_id)
-        await _COUNT_ROWS_TRY.run(conn, batch=batch_id)
-    begun = [
-        {"id": each, "batch_id": batch_id, "at": at, "outcome": "started"}
-        for each, batch_id in zip(ids, batch_ids, strict=True)
-    ]
-    await _ADD_TRY.many(conn, begun)
-    return ids
+async def add_attempts(conn: AsyncConnection, batch_ids: Sequence[int], at: datetime) -> Sequence[int]:
+    """Note tries of batches that were counted when the batches were sealed."""
+    if not batch_ids:
+        return ()
+    begun = [{"batch_id": each, "at": at, "outcome": "started"} for each in batch_ids]
+    return await add_numbered(conn, attempt, _ADD_TRY, begun)
 
 
 async def mark_spooled(conn: AsyncConnection, batch_id: int) -> None:

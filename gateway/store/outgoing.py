@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.prepared import Prepared, adding, new_ids
+from csenet.gateway.store.prepared import Prepared, add_numbered, adding
 from csenet.gateway.store.tables import outbound, serial_counter
 
 _COUNTER: Final = serial_counter.c.jurisdiction == bindparam("whose")
@@ -36,8 +36,7 @@ async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[
     """Queue transactions and return their numbers by serial."""
     if not rows:
         return {}
-    ids = await new_ids(conn, outbound, len(rows))
-    await _ADD.many(conn, [{"attempts": 0, **row, "id": each} for each, row in zip(ids, rows, strict=True)])
+    ids = await add_numbered(conn, outbound, _ADD, [{"attempts": 0, **row} for row in rows])
     return {row["serial"]: each for each, row in zip(ids, rows, strict=True)}
 
 

@@ -64,7 +64,7 @@ class _Form:
         found: Mapping[str, _Convert] = compiled._bind_processors
         self._sealer = Sealer(content, self.names) if content is not None else None
         self.convert: list[tuple[int, _Convert]] = [
-            (place, _remembering(compiled.binds[name].type, found[name]))
+            (place, _remembering(compiled.binds[name].type, found[name], dialect.name))
             for place, name in enumerate(self.names)
             # What the sealer makes are bytes, which either database takes.
             if name in found and not (content is not None and isinstance(content.c[name].type, Sealed))
@@ -72,7 +72,7 @@ class _Form:
         self._pick = _picking(self.names)
         self.keys: tuple[str, ...] = tuple(each.keyname for each in compiled._result_columns)
         self.read: list[tuple[int, _Convert]] = [
-            (place, _remembering(each.type, processor))
+            (place, _remembering(each.type, processor, f"{dialect.name} read"))
             for place, each in enumerate(compiled._result_columns)
             if (processor := each.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
         ]
@@ -119,9 +119,14 @@ def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], _Row]:
     return lambda row: tuple([row[name] for name in names])
 
 
-def _remembering(kind: TypeEngine[Any], convert: _Convert) -> _Convert:
-    """Convert a moment or a day once: rows that are written together were written at the same one."""
-    return lru_cache(maxsize=_MOMENTS)(convert) if isinstance(kind, UtcDateTime | Date) else convert
+_KNOWN: Final[dict[tuple[type, str], _Convert]] = {}
+
+
+def _remembering(kind: TypeEngine[Any], convert: _Convert, way: str) -> _Convert:
+    """Convert a moment or a day once: what is written together, in whatever table, has the same."""
+    if not isinstance(kind, UtcDateTime | Date):
+        return convert
+    return _KNOWN.setdefault((type(kind), way), lru_cache(maxsize=_MOMENTS)(convert))
 
 
 class Prepared:
@@ -172,6 +177,12 @@ class Prepared:
             return conn.run(form.sql, given).rowcount
         return (await conn.exec_driver_sql(form.sql, given)).rowcount
 
+    async def numbered(self, conn: InPlaceConnection, row: Mapping[str, Any]) -> int:
+        """Add a row and return the number that the database gives it."""
+        form = self._form(conn)
+        await give_way(conn)
+        return conn.run(form.sql, form.values({**row, "id": None}, form.ring(conn))).lastrowid or 0
+
     async def many(self, conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it once for each row, in one go; others have their turn while the rows are sealed."""
         if not rows:
@@ -202,11 +213,11 @@ class Prepared:
             await conn.exec_driver_sql(sql, rows)
 
     def _form(self, conn: AsyncConnection) -> _Form:
-        dialect = conn.dialect
-        form = self._forms.get(dialect.name)
+        name = "sqlite" if isinstance(conn, InPlaceConnection) else conn.dialect.name
+        form = self._forms.get(name)
         if form is None:
             content = self._content if isinstance(self._statement, Insert) else None
-            form = self._forms[dialect.name] = _Form(self._statement, dialect, self._columns, content)
+            form = self._forms[name] = _Form(self._statement, conn.dialect, self._columns, content)
         return form
 
 
@@ -270,6 +281,17 @@ def _any(element: among, compiler: Any, **given: Any) -> str:
 def _each(element: among, compiler: Any, **given: Any) -> str:
     column, listed = compiler.process(element.column, **given), compiler.process(element.listed, **given)
     return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - both are SQLAlchemy's
+
+
+async def add_numbered(
+    conn: AsyncConnection, table: Table, adding: Prepared, rows: Sequence[Mapping[str, Any]]
+) -> Sequence[int]:
+    """Add rows that have no numbers yet, and return those they get, in order; only for who writes alone."""
+    if isinstance(conn, InPlaceConnection) and len(rows) == 1:
+        return (await adding.numbered(conn, rows[0]),)
+    ids = await new_ids(conn, table, len(rows))
+    await adding.many(conn, [{**row, "id": each} for each, row in zip(ids, rows, strict=True)])
+    return ids
 
 
 _SEQUENCES: Final = "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, $1::int)"

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import work
-from csenet.gateway.store.prepared import Prepared, adding, new_ids
+from csenet.gateway.store.prepared import Prepared, add_numbered, adding
 from csenet.gateway.store.tables import delivery_batch, work_item
 from csenet.gateway.store.tables_delivery import RECEIPT_STATES, delivery_receipt, receipt_expected
 
@@ -95,9 +95,8 @@ async def take(conn: AsyncConnection, batch_id: int, told: Told, at: datetime) -
     earlier = await _EARLIER.mappings(conn, batch=batch_id)
     due = await _DUE.scalar(conn, batch=batch_id)
     state = _meaning(batch, told, earlier, late=due is not None and due < at)
-    number = (await new_ids(conn, delivery_receipt, 1))[0]
-    row = {"id": number, "batch_id": batch_id, "at": at, "state": state, **msgspec.structs.asdict(told)}
-    await _ADD.many(conn, [row])
+    row = {"batch_id": batch_id, "at": at, "state": state, **msgspec.structs.asdict(told)}
+    await add_numbered(conn, delivery_receipt, _ADD, [row])
     if state == CONTRADICTING:
         await _ask(conn, batch, at)
     elif due is not None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import postgres
-from csenet.gateway.store.prepared import Prepared, adding, among, new_ids
+from csenet.gateway.store.prepared import Prepared, add_numbered, adding, among
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import work_item
 from csenet.gateway.store.tables_work import work_change
@@ -106,14 +106,8 @@ async def add(
     """Open work items and return number and kind of each, in the order given; ``actors`` caused them."""
     if not rows:
         return []
-    ids = await new_ids(conn, work_item, len(rows))
-    await _ADD.many(
-        conn,
-        [
-            {"priority": kind_of(row["kind"]).priority, "messages": 1, **row, "id": each}
-            for each, row in zip(ids, rows, strict=True)
-        ],
-    )
+    whole = [{"priority": kind_of(row["kind"]).priority, "messages": 1, **row} for row in rows]
+    ids = await add_numbered(conn, work_item, _ADD, whole)
     told = []
     for number, row, actor in zip(ids, rows, actors, strict=True):
         about = {"item_id": number, "at": row["opened_at"], "actor": actor}
