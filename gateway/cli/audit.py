@@ -143,6 +143,8 @@ def who_saw(
 
     about = f"case {case.strip().upper()}" if case else f"a person by {by}"
     _show(config, "Who saw it", found, about=about, as_json=as_json)
+    if by is None:
+        click.echo("a case is looked for as it is written; a person is asked for with --by", err=True)
 
 
 def _span(days: dict[str, date | None]) -> dict[str, datetime | None]:

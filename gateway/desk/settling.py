@@ -69,6 +69,8 @@ class Settler:
         self.sent: Mapping[int, Row] = {}
         self.candidates: dict[Key, tuple[str, ...]] = {}
         self.earlier: dict[Key, EarlierRequest] = {}
+        self.unnamed: dict[tuple[int, str], int] = {}
+        """Which item is about pieces of a file that name no sender, by the file and what is wrong."""
         self._days: dict[datetime, date] = {}
 
     async def load(
@@ -213,7 +215,15 @@ class Settler:
         arrival.row.update(status="malformed", decided_at=self.workset.now, problems=problems_json(problems))
         codes = ", ".join(dict.fromkeys(problem.code for problem in problems))
         title = "A damaged transaction arrived: ask the sender to send it again"
-        self._open(arrival, MALFORMED_WORK, title, {"problems": codes})
+        alike = (arrival.row["file_id"], codes)
+        known = None if arrival.row["sender"] else self.unnamed.get(alike)
+        if known is None:
+            self._open(arrival, MALFORMED_WORK, title, {"problems": codes})
+            if not arrival.row["sender"]:
+                self.unnamed[alike] = len(self.workset.work.opened)
+        else:
+            # A file of rubbish is one thing to ask about, not hundreds.
+            self.workset.work.add_to(known, title, arrival.cause)
         self._audit(arrival)
 
     def _seen_before(self, arrival: Arrival, same: bool) -> None:

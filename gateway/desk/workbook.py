@@ -123,6 +123,10 @@ class WorkBook:
                 return
         self.open(item, cause)
 
+    def add_to(self, place: int, title: str, cause: Cause) -> None:
+        """Add a message to the item that this commit opened as the n-th, from 1."""
+        self._joined.append(Joined(-place, title, cause))
+
     def settle(self, item_id: int, cause: Cause) -> None:
         """Complete what a decision settles.
 

@@ -650,3 +650,13 @@ async def test_an_answer_takes_the_date_of_the_day_it_is_made(desk: Desk, clock:
     assert answer is not None
     assert answer.transaction is not None
     assert answer.transaction["header"]["transaction_date"] == "2026-11-23"
+
+
+async def test_a_file_of_rubbish_is_a_few_things_to_do_and_nothing_of_it_is_silent(desk: Desk) -> None:
+    await desk.accept(b"A" * 1_200_000, source="test", name="rubbish")
+    count = await desk.settle_pending()
+    assert count.malformed == count.transactions > 100
+    items = [item for item in (await desk.list_work_items()).items if item.kind == "malformed"]
+    assert len(items) <= 1 + count.malformed // 100
+    assert sum(item.messages for item in items) == count.malformed
+    assert (await desk.ledger_check()).balanced
