@@ -145,6 +145,16 @@ class Store:
         async with self._writer.connect() as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    @property
+    def needs_watch(self) -> bool:
+        """Say whether nobody but the gateways ends a transaction whose process was stopped."""
+        return self.shared and not postgres.can_limit(self._writer.dialect)
+
+    async def end_sleepers(self) -> int:
+        """End the transactions of processes that were stopped in the middle of a statement; say how many."""
+        async with self.apart() as connection:
+            return await postgres.end_sleepers(connection)
+
     async def together(self, work: Work[T]) -> T:
         """Run ``work`` like a ``begin`` block, in one commit with all else that waits; see ``Committer``."""
         return await self._committer.run(work)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Dialect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,6 +25,11 @@ _TURN: Final = 0x43534E_4554
 _TELLING: Final = _TURN + 1
 # The first version that can limit a whole transaction.
 _LIMITING: Final = (17,)
+_LONGEST_TRANSACTION: Final = "15s"
+"""As long as a lease: whoever was stopped for longer has lost it anyway, and who takes over after lease and
+five seconds must not wait for locks of theirs.  A transaction of ours takes milliseconds."""
+SLEEPS_AFTER: Final = 15.0
+"""Seconds for which a server without that limit may wait for its client in the middle of a transaction."""
 # Each of these set to off confirms what a crash of the server may undo or tear.
 _PROMISES: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _SESSION: Final = {
@@ -36,7 +41,17 @@ _SESSION: Final = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    # What was sent and nobody acknowledged; keepalives are not sent meanwhile.
+    "tcp_user_timeout": "15s",
 }
+_END_SLEEPERS: Final = text(
+    """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name = :name
+      AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event_type = 'Client'
+      AND state_change < clock_timestamp() - make_interval(secs => :seconds)
+    """
+)
 
 
 def url_for_driver(url: URL) -> URL:
@@ -71,15 +86,31 @@ async def limit(connection: AsyncConnection) -> None:
     """Have the server end a transaction that takes too long.
 
     A process that is stopped between the parts of a statement is not idle to the server, and would keep its
-    locks.  PostgreSQL has such a limit since 17; an older one waits until the process goes on or is gone.
+    locks.  PostgreSQL has such a limit since 17; on an older one the gateways end one another's sleepers.
     """
     if found := _limit_of(connection, "SELECT "):
         await connection.execute(text(found))
 
 
+def can_limit(dialect: Dialect) -> bool:
+    """Say whether the server ends transactions that take too long; known once it was connected to."""
+    return (getattr(dialect, "server_version_info", None) or (0,)) >= _LIMITING
+
+
 def _limit_of(connection: AsyncConnection, word: str) -> str:
-    version = connection.dialect.server_version_info or (0,)
-    return f"{word}set_config('transaction_timeout', '15s', true)" if version >= _LIMITING else ""
+    if not can_limit(connection.dialect):
+        return ""
+    return f"{word}set_config('transaction_timeout', '{_LONGEST_TRANSACTION}', true)"
+
+
+async def end_sleepers(connection: AsyncConnection) -> int:
+    """End our sessions for whose client the server has waited too long within a transaction.
+
+    Returns how many those were.  ``statement_timeout`` would not do: the server heeds it only while it works,
+    not while the rest of a statement is on its way from a client that was stopped.
+    """
+    given = {"name": _SESSION["application_name"], "seconds": SLEEPS_AFTER}
+    return int((await connection.execute(_END_SLEEPERS, given)).scalar_one())
 
 
 async def wait_to_tell(connection: AsyncConnection) -> None:

@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+from structlog.testing import capture_logs
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.sleepers import watch
 from csenet.gateway.store import audit
 from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.store.engine import SCHEMA_HEAD, StoreError, open_store
@@ -195,6 +199,88 @@ async def test_a_store_works_on_after_the_server_cut_its_connections(postgres_ur
         await audit.add(conn, [LINE])
         assert len(await audit.newest(conn)) == 2
     await store.close()
+
+
+async def test_a_transaction_has_fifteen_seconds_unless_it_is_long(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    if store.needs_watch:
+        await store.close()
+        pytest.skip("this server has no such limit")
+    limit = text("SHOW transaction_timeout")
+    for given, found in (({}, "15s"), ({"alone": False}, "15s"), ({"long": True}, "0")):
+        async with store.begin(**given) as conn:
+            assert (await conn.execute(limit)).scalar_one() == found, given
+    async with store.apart() as conn:
+        assert (await conn.execute(limit)).scalar_one() == "0"
+    await store.close()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_who_loses_the_connection_within_a_transaction_is_told_why(
+    alone: bool, postgres_url: str
+) -> None:
+    store = await open_store(postgres_url)
+    end = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+    )
+
+    async def lose_it() -> None:
+        async with store.begin(alone=alone) as conn:
+            await audit.add(conn, [LINE])
+            await postgres.execute(make_url(postgres_url), end)
+
+    with pytest.raises(DBAPIError):
+        await lose_it()
+    async with store.begin() as conn:
+        assert await audit.newest(conn) == []
+    await store.close()
+
+
+async def test_who_was_stopped_in_the_middle_of_a_statement_is_ended_by_another(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_rules, "_LIMITING", (999,))
+    monkeypatch.setattr(server_rules, "SLEEPS_AFTER", 0.0)
+    one, two = await open_store(postgres_url), await open_store(postgres_url)
+    assert two.needs_watch
+    log, stop, clock = structlog.get_logger(), asyncio.Event(), ManualClock(AT)
+
+    async def sleep() -> None:
+        async with one.begin() as conn:
+            raw = await conn.get_raw_connection()
+            # The beginning of a statement, whose rest never comes.
+            raw.driver_connection._transport.write(b"P\x00\x00\x00\x10\x00SELECT 1\x00\x00\x00")
+            await asleep(postgres_url)
+            with capture_logs() as told:
+                watching = asyncio.create_task(watch(two, clock, log, stop))
+                async with asyncio.timeout(BOUND):
+                    while not told:
+                        clock.advance(5)
+                        await asyncio.sleep(0)
+                stop.set()
+                await watching
+            assert [(line["event"], line["count"]) for line in told] == [("store.sleeper_ended", 1)]
+
+    with pytest.raises(DBAPIError):
+        await sleep()
+    async with asyncio.timeout(BOUND), two.begin() as conn:
+        assert await audit.newest(conn) == []
+    await one.close()
+    await two.close()
+
+
+async def asleep(url: str) -> None:
+    """Wait until the server works on a statement and waits for its client to send the rest."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event_type = 'Client' "
+        "AND application_name = 'csenet-gateway' AND datname = current_database()"
+    )
+    engine = create_async_engine(url)
+    async with asyncio.timeout(BOUND), engine.connect() as conn:
+        while not (await conn.execute(query)).scalar_one():
+            await conn.rollback()
+    await engine.dispose()
 
 
 async def test_characters_that_the_server_cannot_keep_harm_no_file(postgres_url: str) -> None:

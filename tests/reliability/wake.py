@@ -3,7 +3,8 @@
 Both work on one PostgreSQL and deliver over HTTP, each try taking a while, so that some are always under way.
 One is stopped while it has some; the other has to take over what it held, within its lease and five seconds.
 When it goes on, it believes that it still holds all that: each of its commits shows an old token and must be
-refused.  ``--hurry 1`` puts the leases' end forward instead of waiting for it.
+refused.  ``--hurry 1`` puts the leases' end forward instead of waiting for it; ``--unlimited 1`` takes the
+server for one that cannot limit a transaction, as none before PostgreSQL 17 can.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 
 import messages
-from harness import DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
+from harness import CSENET, DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
 from postgres_pair import DISORDER, LEASE, OF_WORK, on_a_database, pair_in, postgres
 from receiver import Receiver
 from sqlalchemy import make_url
@@ -69,7 +70,8 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
     feed = Feed(messages.packed(requests, FILE_SIZE))
     with Receiver() as receiver:
         receiver.after = slowly
-        pair = pair_in(folder, url, receiver.url, delivery={"batch_size": 5})
+        program = (sys.executable, Path(__file__).with_name("unlimited.py")) if asked.unlimited else (CSENET,)
+        pair = pair_in(folder, url, receiver.url, delivery={"batch_size": 5}, program=program)
         pair[0].prepare(messages.cases(cases))
         pair[1].tokens = pair[0].tokens
         try:
@@ -96,14 +98,24 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
         wrong.append("nobody woke up with a batch that another had taken over: nothing is proved")
     if max(took) > LEASE + 5:
         wrong.append(f"taken over after {max(took):.1f} s, a lease and five seconds are {LEASE + 5:.0f} s")
+    ended = sum((each.folder / "serve.log").read_text().count('"store.sleeper_ended"') for each in pair)
+    told = f", {ended} times a sleeper's transaction was ended by the other" if asked.unlimited else ""
     figures = (
         f"{asked.stops} times SIGSTOP while {len(requests)} transactions came in: taken over after "
-        f"{max(took):.1f} s at the latest (a lease is {LEASE:.0f} s), {refused} batches refused to sleepers"
+        f"{max(took):.1f} s at the latest (a lease is {LEASE:.0f} s), {refused} batches refused to "
+        f"sleepers{told}"
     )
     return Outcome(figures, wrong + pair[0].unsound())
 
 
 if __name__ == "__main__":
     sys.exit(
-        prove(lambda *given: on_a_database(run_on, *given), __doc__, stops=10, transactions=1200, hurry=0)
+        prove(
+            lambda *given: on_a_database(run_on, *given),
+            __doc__,
+            stops=10,
+            transactions=1200,
+            hurry=0,
+            unlimited=0,
+        )
     )
