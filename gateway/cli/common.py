@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,12 +39,44 @@ class Refused(Unusable):
 class Listing(click.Group):
     """A group whose help tells the first sentence of each command whole, on more than one line if need be."""
 
+    def sections(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
+        """Give the names of the commands, by what they are for."""
+        return {"Commands": self.list_commands(ctx)}
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
-        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        rows = [(name, each.get_short_help_str(_SENTENCE)) for name, each in found if each is not None]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        width = max(map(len, self.list_commands(ctx)))
+        for title, names in self.sections(ctx).items():
+            found = ((name.ljust(width), self.get_command(ctx, name)) for name in names)
+            rows = [(name, each.get_short_help_str(_SENTENCE)) for name, each in found if each is not None]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class Importing(Listing):
+    """A group that imports the module of a command, ``module:attribute``, only when it is asked for."""
+
+    def __init__(self, *args: Any, places: Mapping[str, Mapping[str, str]], **more: Any) -> None:
+        """Take the places of the commands, by sections in the order in which a reader needs them."""
+        super().__init__(*args, **more)
+        self._sections = places
+        self._places = {name: place for section in places.values() for name, place in section.items()}
+
+    def sections(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
+        """Give the sections as they were given."""
+        return self._sections
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List all commands."""
+        return list(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in self._places:
+            return None
+        module, _, attribute = self._places[cmd_name].partition(":")
+        found: click.Command = getattr(importlib.import_module(f"{__package__}.{module}"), attribute)
+        return found
 
 
 def example(*commands: str) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from typing import Final
 
 import click
 
-from csenet.gateway.cli.common import Listing
+from csenet.gateway.cli.common import Importing
 
-SUBCOMMANDS: Final = {
+_PLACES: Final = {
     "show": "policy_show:show",
     "explain": "policy_explain:explain",
     "diff": "policy_diff:diff",
@@ -21,30 +19,7 @@ SUBCOMMANDS: Final = {
 }
 
 
-class _Subcommands(Listing):
-    """Import a subcommand's module only when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the subcommands in the order in which a reader needs them."""
-        return [name for name in SUBCOMMANDS if _exists(name)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one subcommand."""
-        if cmd_name not in SUBCOMMANDS or not _exists(cmd_name):
-            return None
-        module, _, attribute = SUBCOMMANDS[cmd_name].partition(":")
-        package = __name__.rpartition(".")[0]
-        found: click.Command = getattr(importlib.import_module(f"{package}.{module}"), attribute)
-        return found
-
-
-def _exists(name: str) -> bool:
-    """Say whether a subcommand's module is installed."""
-    package = __name__.rpartition(".")[0]
-    return importlib.util.find_spec(f"{package}.{SUBCOMMANDS[name].partition(':')[0]}") is not None
-
-
-@click.group(cls=_Subcommands)
+@click.group(cls=Importing, places={"Commands": _PLACES})
 def policy() -> None:
     """Ask what the law, a state's profile and the agreements say, and why.
 
