@@ -26,6 +26,7 @@ __all__ = [
     "BlockRule",
     "block_rules",
     "duplicate_serial",
+    "judge_values",
     "placed",
     "placed_error",
     "validate",
@@ -35,7 +36,12 @@ __all__ = [
 _NO_REASON = "?????"
 """Stands for every reason that makes no valid transaction, so that a hostile file compiles nothing new."""
 
+_LACKS = (".missing", ".least")
+
 _Key = tuple[str | None, str | None, str | None]
+_ANY_CODE: _Key = ("CSI", "P", "FSINF")
+"""A transaction that has every block but money and text."""
+
 _SENT: dict[_Key, Checks] = {}
 _RECEIVED: dict[_Key, Checks] = {}
 
@@ -57,6 +63,16 @@ def validate(tx: Transaction, *, today: date, direction: Direction) -> tuple[Pro
         if wrong := wrong_types(tx, direction):
             return wrong
         raise
+
+
+def judge_values(tx: Transaction, today: date) -> tuple[Problem, ...]:
+    """Return what the exchange would say to the values in blocks, whichever transaction they are for.
+
+    What a code wants and the blocks lack is left out, and so is the header.
+    """
+    checks = _SENT.get(_ANY_CODE) or _checks(_SENT, _ANY_CODE, Direction.TO_SERVER)
+    said = checks.told(checks.body(tx, tx.header, today))
+    return tuple(each for each in said if not each.code.endswith(_LACKS))
 
 
 def duplicate_serial() -> Problem:

@@ -23,7 +23,7 @@ from csenet.handlers.event_closing import CLOSURES, closing_code, closing_object
 from csenet.handlers.event_facts import Told, focused, told
 from csenet.handlers.event_form import Event
 from csenet.handlers.event_table import EventKind, Send
-from csenet.handlers.facts import FactsError, check_own_locality
+from csenet.handlers.facts import FactsError, check_other_agency, check_own_locality
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
@@ -103,6 +103,8 @@ def happened(event: Event, context: Context, named: str = "") -> Happened:
     after = told(event, record_of(context))
     check_own_locality(after.record.facts, context.our_state)
     _check_new_id(event, after.record)
+    if {"other_fips", "other_case_id"} & event.said.keys():
+        check_other_agency(after.record.facts)
     changes = _state_changes(event, after)
     record = after.record
     if changes:

@@ -18,7 +18,7 @@ import msgspec
 
 from csenet.codecs import jsonform
 from csenet.codecs.blocks import Case, NcpIdentification, NcpLocate, Order, Participant
-from csenet.codecs.edits_values import unknown_county
+from csenet.codecs.edits_values import places, unknown_county
 from csenet.codecs.errors import Problem
 from csenet.codecs.layout import python_name
 from csenet.handlers.policy.interest import Ledger, Obligation, Payment
@@ -362,3 +362,15 @@ def check_own_locality(facts: CaseFacts, our_state: str) -> None:
     ours = facts.our_fips
     if ours is not None and (ours[:2] != our_state or unknown_county(ours[:2], ours[2:5])):
         raise FactsError([("our_fips", "must be a locality of our own state")])
+
+
+def check_other_agency(facts: CaseFacts) -> None:
+    """Raise `FactsError` for an other agency, or case ID there, to which nothing could ever be sent."""
+    problems = []
+    if facts.other_fips[:2] not in places():
+        problems.append(("other_fips", "no jurisdiction, territory, tribe or country has this code"))
+    named = facts.other_case_id
+    if named is not None and (named.startswith(" ") or set(named) & {"*", "\\"} or not named.strip(" 0")):
+        problems.append(("other_case_id", "must not begin blank, hold * or \\, or be only zeros"))
+    if problems:
+        raise FactsError(problems)

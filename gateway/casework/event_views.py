@@ -9,8 +9,10 @@ from aiohttp import web
 
 from csenet.gateway.casework import requests
 from csenet.gateway.casework.ports import DESK
+from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.casework.views import View, reply
 from csenet.gateway.desk.facts_in import FORMERLY
+from csenet.gateway.errors import NotFound
 from csenet.gateway.people.person import PERSON
 from csenet.handlers.event_table import MEMBERS, kinds
 from csenet.handlers.facts import BLOCKS
@@ -26,7 +28,10 @@ async def report_event(request: web.Request) -> web.Response:
     asked.finish()
     obj = await requests.read_object(request)
     case_id = request.match_info["case_id"]
-    result = await request.app[DESK].happened(case_id, obj, dry_run=dry_run, actor=request[PERSON].name)
+    try:
+        result = await request.app[DESK].happened(case_id, obj, dry_run=dry_run, actor=request[PERSON].name)
+    except NotFound as missing:
+        raise ApiProblem(Kind.NOT_FOUND, f"{str(missing).capitalize()}.") from None
     return reply(result, 200 if result.repeated or dry_run else _ACCEPTED)
 
 

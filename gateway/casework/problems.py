@@ -161,6 +161,9 @@ def about_facts(error: Rejected, body: Container[str]) -> ApiProblem:
     for wrong in wrongs(error):
         place = wrong.pointer or ""
         top = place.split("/")[1] if place else ""
+        if not place or place == "/header":
+            # What names no place is about the code that was asked for.
+            wrong = msgspec.structs.replace(wrong, pointer="/far")
         if top and top not in body and top not in ("case_id", "far"):
             fact = place if top in BLOCKS else None
             wrong = msgspec.structs.replace(wrong, pointer=None, fact=fact)

@@ -14,7 +14,7 @@ from csenet.gateway.casework.operations import JSON, OUTCOMES, STATUSES
 from csenet.gateway.casework.ports import DESK, READER
 from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, about_facts, rejected
 from csenet.gateway.casework.requests import LIMITS, Finder
-from csenet.gateway.desk.results import Rejected, TransactionFilter, WorkFilter
+from csenet.gateway.desk.results import Page, Rejected, TransactionFilter, WorkFilter
 from csenet.gateway.people.person import PERSON
 from csenet.gateway.store.dead import DeadFilter
 
@@ -108,6 +108,14 @@ async def get_transaction(request: web.Request) -> web.Response:
     return reply(_found(detail, "transaction"))
 
 
+async def _changed_since(request: web.Request, since: str, limit: int) -> Page:
+    try:
+        return await request.app[READER].work_since(request[PERSON], since, limit)
+    except Rejected as refusal:
+        wrong = [Wrong(code="request.value", message=text, parameter=name) for name, text in refusal.problems]
+        raise ApiProblem(Kind.PARAMETERS, "Nothing was looked up.", wrong) from None
+
+
 async def list_work_items(request: web.Request) -> web.Response:
     """List work items."""
     asked = requests.query(request)
@@ -127,7 +135,7 @@ async def list_work_items(request: web.Request) -> web.Response:
         asked.wrong("since", "request.alone", "What changed is told whole: only limit may stand beside it.")
     asked.finish()
     if since is not None:
-        page = await request.app[READER].work_since(request[PERSON], str(since), filters.limit)
+        page = await _changed_since(request, str(since), filters.limit)
         return reply(answers.WorkItemPage(work_items=page.items, next=page.next))
     page = await request.app[READER].work_items(request[PERSON], filters)
     return reply(answers.WorkItemPage(work_items=page.items, next=page.next))

@@ -67,7 +67,8 @@ def send(ctx: click.Context, file: str, dry_run: bool, config: Path, as_json: bo
 
     Each line holds what POST /v1/cases/{case_id}/events takes, and its "case_id".  An event counts once, by
     its id: a file may be sent again after it was mended.  A refused event keeps later ones of its case
-    waiting.  "-" is standard input.  Exit 1 if an event was refused, with every reason.
+    waiting.  "-" is standard input.  Exit 1 if an event was refused, with every reason; a line that is no
+    JSON object with a case ID stops the file, exit 2, before anything of it is taken in.
     """
     from csenet.gateway.cli.store import call
     from csenet.gateway.errors import GatewayError
@@ -98,7 +99,7 @@ def _lines(file: str) -> Iterator[tuple[int, Any]]:
             try:
                 found = json.loads(raw)
             except ValueError:
-                raise Unusable(f"{file}:{number}: is not valid JSON") from None
+                raise Unusable(f"{file}:{number}: is not valid JSON in UTF-8") from None
             if not isinstance(found, dict) or not isinstance(found.get("case_id"), str):
                 raise Unusable(f'{file}:{number}: must be a JSON object with a "case_id"')
             yield number, found

@@ -61,8 +61,10 @@ async def step(
     dry_run: bool,
 ) -> AnnualPage:
     """Look at the next cases and tell those whose notice fell due in or before ``year``."""
-    if not date.min.year < year <= workset.today.year:
-        raise Rejected([("year", f"the year {year} has not begun")])
+    this = workset.today.year
+    if not this - 1 <= year <= this:
+        why = "has not begun" if year > this else f"is long over: ask for {this} or {this - 1}"
+        raise Rejected([("year", f"the year {year} {why}")])
     last_day = min(workset.today, date(year, 12, 31))
     query = select(case_file.c.case_id).where(case_file.c.role == "initiating", case_file.c.case_id > after)
     found = await conn.execute(query.order_by(case_file.c.case_id).limit(limit))

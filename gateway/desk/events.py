@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs.model import BLOCKS
 from csenet.gateway.desk.duties import BY_EVENT
 from csenet.gateway.desk.event_results import EventLine, EventResult, EventWork
+from csenet.gateway.desk.facts_in import minded
 from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.plan import Cause, Plan, make_plan
 from csenet.gateway.desk.requests import CASE_INFORMATION
@@ -231,7 +232,7 @@ def _taken(
         lines=lines,
         work_items=[EventWork(kind=i.kind, title=i.title, due=i.due, duty=i.duty) for i in plan.work],
         notes=list(found.decision.notes),
-        warnings=plan.warnings,
+        warnings=[*dict.fromkeys((*plan.warnings, *minded(record.facts, workset.today, event.said)))],
         reasons=[msgspec.to_builtins(why) for why in found.decision.reasons],
     )
     return _Answer(result, key, digest, serials)

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from datetime import date
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.codecs.blocks import Header
+from csenet.codecs.errors import Problem
+from csenet.codecs.transaction import Transaction
+from csenet.codecs.validation import judge_values
 from csenet.gateway.desk import duty_cases
 from csenet.gateway.desk.indexing import record_of
 from csenet.gateway.desk.names import case_key
@@ -24,7 +29,7 @@ from csenet.gateway.store import aliases, cases, search, work
 from csenet.gateway.store.sealing import Row
 from csenet.handlers.context import CaseRecord, CaseState, facts_from_json, facts_to_json, initial_state
 from csenet.handlers.decision import WorkItem
-from csenet.handlers.facts import CaseFacts, FactsError, check_own_locality
+from csenet.handlers.facts import BLOCKS, CaseFacts, FactsError, check_other_agency, check_own_locality
 from csenet.handlers.joining import SAME_CASE, differences, without_former
 from csenet.handlers.policy.rules import reason
 
@@ -47,7 +52,7 @@ async def put_case(
     facts, before = msgspec.structs.replace(facts, case_id=key), workset.cases.record(key)
     moved = workset.cases.names.waiting
     if before is not None and not moved and facts_to_json(before.facts) == facts_to_json(facts):
-        return await _shown(conn, key)
+        return await _shown(conn, facts, workset.today)
     state = initial_state(
         facts, None if before is None else before.state, None if before is None else before.facts.other_fips
     )
@@ -64,7 +69,7 @@ async def put_case(
     record = workset.cases.record(key)
     if record is not None:
         await duty_cases.became_known(conn, workset, record, actor)
-    return await _shown(conn, key, created=before is None)
+    return await _shown(conn, facts, workset.today, created=before is None)
 
 
 def _plain(obj: Any) -> Any:
@@ -79,6 +84,7 @@ def _read(key: str, obj: Any, state: str) -> tuple[CaseFacts, tuple[str, ...]]:
     try:
         facts = facts_from_json(key, _plain(obj))
         check_own_locality(facts, state)
+        check_other_agency(facts)
     except FactsError as error:
         raise Rejected([*error.problems, *problems]) from None
     if problems:
@@ -190,8 +196,16 @@ async def are_one(conn: AsyncConnection, workset: WorkingSet, item: Row, cause: 
         workset.rename(former, case_id, cause)
 
 
-async def _shown(conn: AsyncConnection, case_id: str, *, created: bool = False) -> CaseView:
-    view = await case_view(conn, case_id, created=created)
+async def _shown(conn: AsyncConnection, facts: CaseFacts, today: date, *, created: bool = False) -> CaseView:
+    view = await case_view(conn, facts.case_id, created=created)
     if view is None:
         raise NotFound("no such case")
-    return view
+    return msgspec.structs.replace(view, warnings=list(minded(facts, today)))
+
+
+def minded(facts: CaseFacts, today: date, blocks: Collection[str] = BLOCKS) -> tuple[Problem, ...]:
+    """Name what the exchange would mind in facts, in these blocks of them."""
+    held = {name: getattr(facts, name) for name in BLOCKS}
+    return tuple(
+        each for each in judge_values(Transaction(header=Header(), **held), today) if each.block in blocks
+    )

@@ -118,7 +118,8 @@ class RefusalSettler:
         self, arrival: Arrival, kind: str, title: str, *, ours: Row | None = None, code: str = ""
     ) -> None:
         row = arrival.row
-        named = {"far": row["far"], "serial": row["serial"], "code": code.strip()}
+        problems = ", ".join(dict.fromkeys(each["code"] for each in row["problems"] or ()))
+        named = {"far": row["far"], "serial": row["serial"], "code": code.strip(), "problems": problems}
         details = {name: value for name, value in named.items() if value}
         case_id = None if ours is None else ours["case_id"]
         item = WorkItem(kind=kind, title=title, case_id=case_id, details=details)

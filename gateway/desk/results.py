@@ -176,7 +176,11 @@ class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """Describe a case: what the case system said, what happened since, what is to do."""
+    """Describe a case: what the case system said, what happened since, what is to do.
+
+    ``warnings`` says in the answer to facts what the exchange would mind in them: they are kept, but a block
+    with such a value may be left out of what leaves, or keep it from leaving.
+    """
 
     case_id: str
     version: int
@@ -186,6 +190,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     timeline: list[TimelineEvent] = msgspec.field(default_factory=list)
     work_items: list[WorkItemView] = msgspec.field(default_factory=list)
     created: bool = False
+    warnings: list[Problem] = msgspec.field(default_factory=list)
 
 
 class SubmitResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,6 +111,11 @@ class WorkActs(DeskBase):
         most = max(1, min(limit, _LARGEST_PAGE))
         async with self.store.read() as conn:
             rows, following = await work.changed_since(conn, int(cursor), most)
+            newest = int(cursor) if rows else await work.newest_change(conn)
+        if int(cursor) > newest:
+            # As after a restored backup: whoever went on from there would miss what comes next.
+            text = f"lies beyond the newest change, {newest}: begin again at an earlier one, or at 0"
+            raise Rejected([("since", text)])
         return Page(items=[work_item_view(row, change) for change, row in rows], next=str(following))
 
     async def _changed(

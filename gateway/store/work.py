@@ -252,6 +252,11 @@ async def joined_by(conn: AsyncConnection, item_id: int) -> set[int]:
     return {int(number) for number in (await conn.execute(query)).scalars()}
 
 
+async def newest_change(conn: AsyncConnection) -> int:
+    """Return the number of the newest change, 0 where there is none."""
+    return int((await conn.execute(select(func.max(work_change.c.id)))).scalar_one() or 0)
+
+
 async def changed_since(
     conn: AsyncConnection, cursor: int, limit: int
 ) -> tuple[list[tuple[int, dict[str, Any]]], int]:

@@ -87,6 +87,29 @@ async def test_every_wrong_fact_is_named_at_once(desk: Desk) -> None:
     assert await desk.get_case("MN1") is None
 
 
+async def test_what_the_exchange_would_mind_in_facts_is_told_and_kept(desk: Desk) -> None:
+    case = facts()["case"] | {"payment_state": "ZZ"}
+    person = {"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "12", "date_of_birth": "2090-01-01"}
+    for _ in range(2):
+        view = await desk.put_case("MN1", facts(case=case, ncp_identification=person))
+        assert [(each.severity.value, each.code) for each in view.warnings] == [
+            ("error", "case.payment_state.state"),
+            ("error", "ncp_identification.date_of_birth.future"),
+            ("warning", "ncp_identification.ssn.short"),
+        ]
+    worker = {
+        "id": "1",
+        "kind": "worker_changed",
+        "case": {"contact_name_last": "NEW", "contact_phone_num": "55"},
+    }
+    told = [each.code for each in (await desk.happened("MN1", worker, dry_run=True)).warnings]
+    assert len(set(told)) == len(told)
+    assert {"case.payment_state.state", "case.contact_phone_num.short"} < set(told)
+    with pytest.raises(Rejected) as refused:
+        await desk.put_case("MN1", facts(other_fips="9900000", other_case_id="K*1"))
+    assert [path for path, _ in refused.value.problems] == ["other_fips", "other_case_id"]
+
+
 async def test_a_case_id_is_the_same_in_any_case_of_letters(desk: Desk) -> None:
     await desk.put_case("mn1", facts(ledger=LEDGER))
     await receive(desk, arriving("MSC R GRINT", 1, "MN1"))

@@ -189,6 +189,7 @@ async def test_what_cannot_be_sent_is_refused_with_reasons(checked: Any, wish: A
     body = await checked("POST", "/v1/transactions", "/v1/transactions", 422, json=wish)
     assert body["errors"]
     assert all(error["message"] for error in body["errors"])
+    assert "far" not in wish or all({"pointer", "fact"} & error.keys() for error in body["errors"])
 
 
 async def test_long_lists_come_in_pages_that_miss_and_repeat_nothing(checked: Any) -> None:
@@ -279,5 +280,7 @@ async def test_work_is_assigned_commented_reopened_and_followed_as_published(
     assert (found["dry_run"], found["work_items"], found["kept_by_hand"]) == (False, 0, 1)
     wrong = await checked("POST", "/v1/work-items/reassign", "/v1/work-items/reassign", 422, json={"all": 1})
     assert wrong["errors"][0]["pointer"] == "/all"
+    beyond = await checked("GET", "/v1/work-items?since=999", "/v1/work-items", 400)
+    assert "lies beyond the newest change" in beyond["errors"][0]["message"]
     wrong = await checked("GET", "/v1/work-items?since=0&kind=review", "/v1/work-items", 400)
     assert wrong["errors"][0]["parameter"] == "since"
