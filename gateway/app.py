@@ -252,6 +252,7 @@ class GatewayApp:
             give_up_after_seconds=delivery.give_up_after.total_seconds(),
             attempt_limit=delivery.attempt_limit,
             retry=delivery.retry.classes(),
+            partners=delivery.retry.partners(),
             breaker_after=delivery.breaker_after,
             probe_seconds=delivery.probe_seconds,
             windows=windows_of(delivery.windows, desk.agency.zone),

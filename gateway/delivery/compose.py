@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Protocol
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.flatfile import Encoding, Framing, encode
 from csenet.codecs.model import Direction
-from csenet.gateway.store import outbox, partner_holds, withdrawn
+from csenet.gateway.store import outbox, outcomes, partner_holds, withdrawn
 from csenet.gateway.store.claims import Window, claimable
 from csenet.gateway.store.outbox import Draft, OpenBatch, OutboundRow
 
@@ -139,36 +139,54 @@ async def hold(conn: AsyncConnection, row: OutboundRow, why: Sequence[Reason], a
     await outbox.hold(conn, row, reason=why[0].text, reasons=reasons, at=at)
 
 
-async def withdraw(conn: AsyncConnection, batch: OpenBatch, refusals: Refusals, at: datetime) -> bool:
+async def withdraw(
+    conn: AsyncConnection,
+    batch: OpenBatch,
+    refusals: Refusals,
+    at: datetime,
+    *,
+    given_up: Collection[str] = (),
+) -> bool:
     """Take a sealed batch back when something in it may not leave any more; say whether that was so.
 
-    What goes to a partner on hold waits for its release, unless the batch may have arrived already: then it
-    is past holding, and goes on under its name.  What is refused is held.  The rest goes anew, in another
-    batch, if no try of this one can have arrived; otherwise it is dead, for a person to ask what the
-    destination has.  A batch whose bytes are at the destination already, short of their last rename, is past
-    taking back.
+    What goes to a partner on hold waits for its release, and what goes to partners ``given_up`` is dead;
+    unless the batch may have arrived already: then it is past both, and goes on under its name.  What is
+    refused is held.  The rest goes anew, in another batch, if no try of this one can have arrived; otherwise
+    it is dead, for a person to ask what the destination has.  A batch whose bytes are at the destination
+    already, short of their last rename, is past taking back.
     """
     if batch.state != "composed":
         return False
     rows = [row for status, row in await outbox.rows_of(conn, batch.id) if status == "sending"]
     refused = await refusals(conn, rows)
     on_hold = {each.partner for each in await partner_holds.load(conn)}
-    kept_here = any(row.partner in on_hold for row in rows)
-    if not refused and not kept_here:
+    over = {row.id for row in rows if row.partner in given_up and row.partner not in on_hold} - set(refused)
+    if not refused and not over and not any(row.partner in on_hold for row in rows):
         return False
     arrived = await withdrawn.may_have_arrived(conn, batch.id)
     if arrived and not refused:
         return False
-    await withdrawn.close(conn, batch.id, at)
+    why = await withdrawn.why(conn, batch.id)
+    await withdrawn.close(conn, batch.id, at, apart=not arrived)
     if arrived:
         rest = [row for row in rows if row.id not in refused]
         await outbox.bury(conn, rest, error=withdrawn.WITHDRAWN, batch_id=batch.id, at=at)
     else:
-        await outbox.queue_again(conn, rows)
+        await outbox.queue_again(conn, [row for row in rows if row.id not in over])
+        await _give_up(conn, batch, [row for row in rows if row.id in over], why, at)
     for row in rows:
         if row.id in refused:
             await hold(conn, row, refused[row.id], at)
     return True
+
+
+async def _give_up(
+    conn: AsyncConnection, batch: OpenBatch, rows: Sequence[OutboundRow], why: str, at: datetime
+) -> None:
+    """Leave to persons what is left in a batch that was taken apart."""
+    if rows:
+        await outcomes.note_rows(conn, batch.id, "transaction.dead", at)
+        await outbox.bury(conn, rows, error=why, batch_id=batch.id, at=at)
 
 
 async def _whole_batches(conn: AsyncConnection, leaving: Sequence[OutboundRow]) -> set[int]:
@@ -176,6 +194,8 @@ async def _whole_batches(conn: AsyncConnection, leaving: Sequence[OutboundRow]) 
     ids = {row.id for row in leaving}
     whole = set()
     for batch_id in {row.batch_id for row in leaving if row.batch_id is not None}:
+        if await withdrawn.was_taken_apart(conn, batch_id):
+            continue
         carried = await outbox.rows_of(conn, batch_id)
         if all(status == "refused" or (status == "queued" and row.id in ids) for status, row in carried):
             whole.add(batch_id)

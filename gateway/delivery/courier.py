@@ -52,6 +52,8 @@ class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
     attempt_limit: int | None = None
     # What is otherwise for one class of failures.
     retry: Mapping[str, patience.Patience] = {}
+    # After how many seconds what goes to a partner is given up, where that is sooner.
+    partners: Mapping[str, float] = {}
     breaker_after: int = patience.BREAKER_AFTER
     probe_seconds: float = patience.PROBE_INTERVAL
     framing: str = "lines"
@@ -115,6 +117,7 @@ class Courier:
             log=log.bind(),
             delivered=delivered,
             receipts_within=settings.receipts_within_seconds,
+            partners=settings.partners,
         )
         self._flights: dict[asyncio.Task[None], Flight] = {}
         self._stop = asyncio.Event()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePath
 
@@ -38,6 +38,8 @@ class Crew(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Refusals
     log: FilteringBoundLogger
     delivered: Callable[[], None]
+    # In seconds: after how long what goes to a partner is given up, where that is sooner than for all.
+    partners: Mapping[str, float] = {}
     # Seconds in which a receipt has to come for what was laid somewhere; None if none is expected.
     receipts_within: float | None = None
 
@@ -163,7 +165,18 @@ class Flight:
         if fresh or self._spooled:
             return False
         async with self._crew.claims.holding(self.batch.id) as conn:
-            return await withdraw(conn, self.batch, self._crew.refusals, self._crew.clock.now())
+            given_up = await self._given_up(conn)
+            now = self._crew.clock.now()
+            return await withdraw(conn, self.batch, self._crew.refusals, now, given_up=given_up)
+
+    async def _given_up(self, conn: AsyncConnection) -> set[str]:
+        """Name the partners for whom this batch has been tried long enough."""
+        patience = self._crew.partners
+        if not patience or self._number == 0:
+            return set()
+        begun = await tries.tried_since(conn, self.batch.id)
+        tried = (self._crew.clock.now() - begun).total_seconds()
+        return {partner for partner, seconds in patience.items() if tried >= seconds}
 
     async def settle_failed(self, number: int, outcome: Outcome, wait: float) -> None:
         """Write a failed try down before waiting for the next."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from csenet.gateway.delivery.patience import Patience
-from csenet.gateway.settings.kinds import LengthOfTime, Section
+from csenet.gateway.settings.kinds import LengthOfTime, Section, known_jurisdiction
 
+Partner = Annotated[str, AfterValidator(known_jurisdiction)]
 Delay = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -41,8 +42,14 @@ class RetryClass(Section):
         )
 
 
+class RetryPartner(Section):
+    """Say for how long what goes to one partner is tried; never longer than all else."""
+
+    give_up_after: LengthOfTime
+
+
 class RetrySection(Section):
-    """Name the classes: how a try can fail."""
+    """Name the classes: how a try can fail; and partners, by their two digits."""
 
     connect: RetryClass | None = None
     timeout: RetryClass | None = None
@@ -52,8 +59,13 @@ class RetrySection(Section):
     http_5xx: RetryClass | None = None
     receipt: RetryClass | None = None
     other: RetryClass | None = None
+    partner: dict[Partner, RetryPartner] = Field(default_factory=dict)
 
     def classes(self) -> dict[str, Patience]:
         """Give those that are set, by name."""
-        named = {name: getattr(self, name) for name in type(self).model_fields}
+        named = {name: getattr(self, name) for name in type(self).model_fields if name != "partner"}
         return {name: each.patience() for name, each in named.items() if each is not None}
+
+    def partners(self) -> dict[str, float]:
+        """Give the seconds after which what goes to a partner is given up."""
+        return {name: each.give_up_after.total_seconds() for name, each in self.partner.items()}

@@ -106,7 +106,7 @@ async def note_batch(
     await audit.add(conn, [row])
 
 
-async def _note(conn: AsyncConnection, batch_id: int, event: str, at: datetime) -> None:
+async def note_rows(conn: AsyncConnection, batch_id: int, event: str, at: datetime) -> None:
     """Write what happens to the rows of a batch on the timelines of the cases that we know."""
     same = {"at": at, "event": event, "detail": {"batch": batch_id}, "inbound_id": None}
     rows = await _OF_KNOWN_CASES.mappings(conn, batch=batch_id)
@@ -135,7 +135,7 @@ async def settle_delivered(
     await _END_TRY.run(conn, **{"try": attempt_id, "end": "delivered", "error": None})
     await note_batch(conn, batch_id, "delivered", at)
     departures = await _DEPARTING.structs(conn, Departure, batch=batch_id)
-    await _note(conn, batch_id, "transaction.delivered", at)
+    await note_rows(conn, batch_id, "transaction.delivered", at)
     await _ARRIVED.run(conn, batch=batch_id, at=at)
     await _ROWS_ARRIVED.run(conn, batch=batch_id, at=at)
     await tax.disclosed(conn, ((each.id, each.far) for each in departures), str(batch_id), at)
@@ -149,7 +149,7 @@ async def settle_dead(
     await _END_TRY.run(conn, **{"try": attempt_id, "end": outcome, "error": error or None})
     await note_batch(conn, batch_id, "dead", at)
     rows = [row for status, row in await rows_of(conn, batch_id) if status == "sending"]
-    await _note(conn, batch_id, "transaction.dead", at)
+    await note_rows(conn, batch_id, "transaction.dead", at)
     await conn.execute(
         update(delivery_batch)
         .where(delivery_batch.c.id == batch_id)

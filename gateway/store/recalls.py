@@ -129,7 +129,7 @@ async def _taken_apart(
         if state != "composed":
             continue
         rows = [row for status, row in await outbox.rows_of(conn, number) if status == "sending"]
-        await withdrawn.close(conn, number, at, actor=actor)
+        await withdrawn.close(conn, number, at, actor=actor, apart=True)
         await outbox.queue_again(conn, rows)
         queued.update(row.id for row in rows)
     return queued

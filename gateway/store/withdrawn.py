@@ -17,6 +17,7 @@ from csenet.gateway.store.prepared import Prepared
 from csenet.gateway.store.tables import attempt, delivery_batch
 
 WITHDRAWN: Final = "withdrawn"
+APART: Final = "taken apart"
 # The destination said no, or never heard of it; any other end of a try leaves open whether it has the batch.
 _NOBODY_THERE: Final = (
     *("ClientConnectorError", "ClientConnectorDNSError", "ConnectionTimeoutError"),
@@ -49,11 +50,32 @@ async def is_open(conn: AsyncConnection, batch_id: int) -> bool:
     return await _STATE.scalar(conn, batch=batch_id) in outbox.OPEN_STATES
 
 
-async def close(conn: AsyncConnection, batch_id: int, at: datetime, *, actor: str = "courier") -> None:
-    """Close the batch for good; whose rows go where is the caller's to say."""
+async def close(
+    conn: AsyncConnection, batch_id: int, at: datetime, *, actor: str = "courier", apart: bool = False
+) -> None:
+    """Close the batch for good; whose rows go where is the caller's to say.
+
+    With ``apart`` they go different ways, so that it must never leave again as it was.
+    """
     await conn.execute(
         update(delivery_batch)
         .where(delivery_batch.c.id == batch_id)
-        .values(state="dead", last_error=WITHDRAWN, next_attempt_at=None)
+        .values(state="dead", last_error=APART if apart else WITHDRAWN, next_attempt_at=None)
     )
     await outcomes.note_batch(conn, batch_id, WITHDRAWN, at, actor=actor)
+
+
+async def was_taken_apart(conn: AsyncConnection, batch_id: int) -> bool:
+    """Say whether what was in the batch went different ways."""
+    return await _last_error(conn, batch_id) == APART
+
+
+async def why(conn: AsyncConnection, batch_id: int) -> str:
+    """Say how the last try of an open batch failed."""
+    return await _last_error(conn, batch_id) or WITHDRAWN
+
+
+async def _last_error(conn: AsyncConnection, batch_id: int) -> str | None:
+    query = select(delivery_batch.c.last_error).where(delivery_batch.c.id == batch_id)
+    found: str | None = (await conn.execute(query)).scalar_one()
+    return found

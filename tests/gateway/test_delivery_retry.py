@@ -237,5 +237,11 @@ def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, object
 
 
 def test_settings_become_what_the_courier_takes() -> None:
-    section = RetrySection.model_validate({"tls": {"give_up_after": "12h"}, "other": {"permanent": True}})
+    partner = {"20": {"give_up_after": "6h"}}
+    section = RetrySection.model_validate(
+        {"tls": {"give_up_after": "12h"}, "other": {"permanent": True}, "partner": partner}
+    )
+    assert section.partners() == {"20": 21_600.0}
+    with pytest.raises(ValueError, match="two-digit FIPS code"):
+        RetrySection.model_validate({"partner": {"KS": {"give_up_after": "6h"}}})
     assert section.classes() == {"tls": Patience(give_up_after=43_200.0), "other": Patience(permanent=True)}

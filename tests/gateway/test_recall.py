@@ -18,11 +18,11 @@ from csenet.gateway.store import ledger
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.recalls import INSTEAD
-from csenet.gateway.store.tables import audit, delivery_batch, outbound, serial_counter
+from csenet.gateway.store.tables import audit, delivery_batch, outbound, serial_counter, work_item
 from csenet.gateway.store.wrapping import HeldKeys
 
 from .conftest import KEYS, NOON, QUIET, agency_of
-from .couriers import Scripted, courier, queue, statuses, table, until
+from .couriers import Scripted, courier, queue, resend, statuses, table, until
 from .patience import BOUND
 
 NOBODY = transient("ClientConnectorError")
@@ -141,3 +141,49 @@ async def test_courier_and_recall_never_both_win(
         won.add("recall" if found.taken else "courier")
     if store.dialect == "sqlite":
         assert won == {"recall", "courier"}
+
+
+@pytest.mark.parametrize(("error", "over"), [("ClientConnectorError", True), ("TimeoutError", False)])
+async def test_a_partner_may_have_less_patience_than_the_others(
+    store: Store, clock: ManualClock, error: str, over: bool
+) -> None:
+    await queue(store, "A", "B", "C")
+    async with store.begin() as conn:
+        await conn.execute(serial_counter.insert().values(jurisdiction="27", next=4))
+        await conn.execute(update(outbound).where(outbound.c.serial == 2).values(partner="19"))
+    way = Scripted(*[transient(error)] * 3)
+    carrier = courier(
+        store,
+        way,
+        clock,
+        first_delay_seconds=1.0,
+        max_delay_seconds=1.0,
+        breaker_after=99,
+        partners={"19": 9.0},
+    )
+    going = asyncio.create_task(carrier.deliver_waiting())
+    for tries in (1, 2):
+        await until(lambda tries=tries: len(way.got) == tries and clock.sleeping > 0)
+        assert set((await statuses(store)).values()) == {"sending"}
+        clock.advance(4)
+    await until(lambda: len(way.got) == 3 and clock.sleeping > 0)
+    clock.advance(4)
+    async with asyncio.timeout(BOUND):
+        await going
+        await carrier.deliver_waiting()
+    assert (await statuses(store)) == {1: "delivered", 2: "dead" if over else "delivered", 3: "delivered"}
+    assert (way.got[-1].key != way.got[0].key) is over
+    if not over:
+        return
+    async with store.read() as conn:
+        report = await ledger.check(conn)
+    assert report.balanced, report.differences
+    row = (await table(store, outbound))[1]
+    assert row["reason"] == error
+    assert [(each["kind"], each["outbound_id"]) for each in await table(store, work_item)] == [("dead", 2)]
+    # Sent again it goes in a batch of its own: in the first one are others, who have arrived in another.
+    assert await resend(store) == 1
+    await carrier.deliver_waiting()
+    assert (await statuses(store))[2] == "delivered"
+    assert way.got[-1].payload.count(b"transaction") == 1
+    assert len({each.key for each in way.got}) == 3
