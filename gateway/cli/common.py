@@ -209,12 +209,18 @@ def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]
 
 
 def cell(value: Any) -> str:
-    """Write a value for people; moments in UTC to the second, yes and no in words."""
+    """Write a value for people; moments in UTC to the second, yes and no in words.
+
+    What somebody else typed must not steer the terminal of whoever reads it.
+    """
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return "".join(
+        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

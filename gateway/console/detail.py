@@ -16,7 +16,7 @@ from csenet.gateway.console import content, pages, paper, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views, views_story
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
-from csenet.gateway.people.reading import SHORTEST_PURPOSE, SHOWN, Look
+from csenet.gateway.people.reading import SHORTEST_PURPOSE, SHOWN, Look, is_purpose
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store.recalls import INSTEAD, RECALLABLE
 
@@ -41,7 +41,7 @@ async def post_recall(request: web.Request) -> web.Response:
     if _ID.fullmatch(name) is None or not name.startswith(OURS):
         raise web.HTTPNotFound
     reason = str((await request.post()).get("reason", "")).strip()
-    if len(reason) < SHORTEST_PURPOSE:
+    if not is_purpose(reason):
         return await _show(asked, _MASKED, stays=f"Say why, in {SHORTEST_PURPOSE} letters or more.")
     number = int(name.removeprefix(OURS))
     found = await asked.desk.recall([number], reason[:200], actor=asked.person.name)
@@ -68,7 +68,7 @@ async def _in_clear(
     form = await request.post()
     purpose = str(form.get("purpose", "")).strip()
     asked = Asked(request)
-    if len(purpose) < SHORTEST_PURPOSE:
+    if not is_purpose(purpose):
         wrong = f"Say why, in {SHORTEST_PURPOSE} letters or more."
         return await _show(asked, _MASKED, wrong=wrong)
     return await give(asked, Look(unmask=True, purpose=purpose, channel=channel))

@@ -341,6 +341,11 @@ def need(person: Person, right: Right) -> None:
         raise ReadRefused("This needs a right that you do not have.")
 
 
+def is_purpose(text: str) -> bool:
+    """Tell whether a text can say why somebody looks; signs that steer a terminal say nothing."""
+    return len(text.strip()) >= SHORTEST_PURPOSE and text.isprintable()
+
+
 def refused(person: Person, look: Look) -> str:
     """Say why content is not shown as somebody wants it; empty when it may be."""
     if not person.may(Right.CONTENT_READ):
@@ -349,7 +354,7 @@ def refused(person: Person, look: Look) -> str:
         return ""
     if not person.may(Right.CONTENT_UNMASK):
         return "Seeing personal fields in clear is not for your role."
-    if len(look.purpose.strip()) < SHORTEST_PURPOSE:
+    if not is_purpose(look.purpose):
         return f"Say why personal fields are to be seen, in {SHORTEST_PURPOSE} letters or more."
     return ""
 

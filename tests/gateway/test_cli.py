@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from csenet.gateway import log
-from csenet.gateway.cli import main
+from csenet.gateway.cli import common, main
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"
@@ -200,3 +200,10 @@ class TestTokens:
         result = invoke("token", "create", "--role", "admin", "--name", "a")
         assert (result.exit_code, result.stdout) == (2, "")
         assert "has this name already" in result.stderr
+
+
+def test_what_somebody_typed_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    common.print_table("Reasons", ["why"], [("one\x1b[2J\x9b31m\u202e two\nthree",)])
+    printed = capsys.readouterr().out
+    assert "three" in printed
+    assert not [each for each in printed if not each.isprintable() and each != "\n"]

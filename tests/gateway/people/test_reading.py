@@ -70,6 +70,7 @@ async def test_somebody_who_may_and_says_why_sees_it_in_clear(reader: Reader, st
     [
         (Role.CASEWORKER, Look(unmask=True)),
         (Role.CASEWORKER, Look(unmask=True, purpose="   why    ")),
+        (Role.CASEWORKER, Look(unmask=True, purpose="Looking \x1b[2J at it")),
         (Role.VIEWER, WHY),
         (Role.OPERATOR, WHY),
         (Role.AUDITOR, Look()),
