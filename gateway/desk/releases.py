@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs import transaction as codec
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.plan import Cause, Plan
-from csenet.gateway.desk.requests import addressed, planned, read_wish
+from csenet.gateway.desk.requests import Wish, addressed, planned, read_wish
 from csenet.gateway.desk.results import Conflict, NotFound, Rejected
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import audit, outgoing, releases
 from csenet.handlers.disclosing import withheld_places
+from csenet.handlers.policy.disclosure_review import Release
 
 SHORTEST_REASON = 8
 LONGEST_REASON = 500
@@ -74,12 +75,14 @@ async def ask(
     if not withheld(tx, record, workset.today):
         raise Rejected([("transaction", "tells nothing that is withheld: send it without a release")])
     case_id = workset.cases.case_of(wish.case_id)
+    places = withheld_places(tx, None if record is None else record.facts)
+    _try_out(workset, wish, reason, places, actor)
     values = {
         "case_id": case_id,
         "far": str(wish.far),
         "partner": tx.header.other_fips_state or "",
         "content": codec.to_json(tx),
-        "withheld": sorted(withheld_places(tx, None if record is None else record.facts)),
+        "withheld": sorted(places),
         "reason": reason.strip(),
         "asked_by": actor,
         "asked_at": workset.now,
@@ -88,6 +91,13 @@ async def ask(
     number = await releases.add(conn, values)
     await _note(conn, workset, "release.asked", number, case_id, actor)
     return await shown(conn, number, workset.now)
+
+
+def _try_out(workset: WorkingSet, wish: Wish, reason: str, places: frozenset[str], actor: str) -> None:
+    """Raise Rejected for what could not leave even if it were approved: the second person cannot mend it."""
+    release = Release(asked_by=actor, approved_by=f"another than {actor}", reason=reason, places=places)
+    cause = Cause("rel-", workset.now, actor)
+    planned(workset, wish.decide(workset.context(wish.case_id, workset.today), release), cause)
 
 
 async def approve(

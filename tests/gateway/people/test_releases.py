@@ -85,6 +85,17 @@ async def test_without_a_release_it_is_refused(at_risk: Desk, wish: dict[str, An
         await at_risk.submit(wish)
 
 
+async def test_what_the_exchange_would_refuse_is_refused_when_it_is_asked_for(
+    at_risk: Desk, wish: dict[str, Any]
+) -> None:
+    del wish["ncp_locate"]["residential_address_effective_date"]
+    with pytest.raises(Rejected) as refused:
+        await at_risk.ask_release(wish, WHY, actor="ada")
+    assert {each.code for each in refused.value.problems} == {  # type: ignore[attr-defined]
+        "ncp_locate.residential_address_effective_date.missing"
+    }
+
+
 async def test_one_asks_another_approves_and_it_leaves(
     at_risk: Desk, store: Store, clock: ManualClock, wish: dict[str, Any]
 ) -> None:
