@@ -72,6 +72,7 @@ ALLOWED = frozenset(
 )
 _EVENT = re.compile(r"(?=.{1,60}$)[a-z_]+(\.[a-z_]+)*")
 _FIRST = ("timestamp", "level", "event")
+_OF_EVENTS = ALLOWED - {"event", "failure"}
 _LONGEST_TEXT = 200
 _LONGEST_LIST = 50
 _FRAMES = 12
@@ -109,12 +110,17 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """
     shown: EventDict = {key: event[key] for key in _FIRST if key in event}
     for key, value in event.items():
-        if key == "event":
+        if key in _OF_EVENTS:
+            # Nearly every value is one of these, and each line has eight.
+            kind = type(value)
+            short = kind is int or (kind is str and len(value) <= _LONGEST_TEXT)
+            shown[key] = value if short else _plain(value)
+        elif key == "event":
             shown[key] = value if isinstance(value, str) and _is_event(value) else REDACTED
-        elif key.startswith("_") or key == "failure":
+        elif key == "failure" or key.startswith("_"):
             shown[key] = value  # structlog's own keys, and what describe_failure wrote
         else:
-            shown[key] = _plain(value) if key in ALLOWED else REDACTED
+            shown[key] = REDACTED
     return shown
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.desk.indexing import record_of, words_of_case
+from csenet.gateway.desk.indexing import record_of, words_as_told, words_of_case
 from csenet.gateway.desk.names import Move, Names
 from csenet.gateway.desk.plan import Cause
 from csenet.gateway.store import cases, search
@@ -111,7 +111,7 @@ class CaseBook:
         if record is None or not words:
             return words
         if record.case_id not in self._words:
-            self._words[record.case_id] = words_of_case(record)
+            self._words[record.case_id] = words_as_told(record)
         return words - self._words[record.case_id]
 
     async def flush(self, conn: AsyncConnection) -> None:

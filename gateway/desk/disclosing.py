@@ -54,11 +54,9 @@ async def refused_now(
 
     Somebody may have come to be at risk since a transaction was queued; it then waits for a person.
     """
-    known = await cases.load(conn, {row.case_id for row in rows if row.case_id is not None})
+    known = await cases.facts_of(conn, {row.case_id for row in rows if row.case_id is not None})
     risky = {
-        case_id: kept_facts(case_id, case["facts"])
-        for case_id, case in known.items()
-        if anybody_at_risk(case["facts"])
+        case_id: kept_facts(case_id, facts) for case_id, facts in known.items() if anybody_at_risk(facts)
     }
     released = await releases.approved(conn, [row.id for row in rows if row.case_id in risky])
     refused = {}

@@ -20,6 +20,11 @@ _AT_ONCE: Final = 500
 
 def words_of_case(record: CaseRecord) -> set[search.Word]:
     """List what a case can be found by; IDs, ours and the other state's, stay good when they are replaced."""
+    return words_as_told(record) | search.births_of_facts(record.facts)
+
+
+def words_as_told(record: CaseRecord) -> set[search.Word]:
+    """List those words of a case that a transaction can have as well."""
     ids: set[search.Word] = {("case_id", each) for each in (*other_ids(record), *own_ids(record))}
     return search.words_of_facts(record.facts) | ids
 

@@ -14,6 +14,9 @@ from csenet.gateway.store.sealing import opened, sealed, sealed_one
 from csenet.gateway.store.tables import case_file, timeline
 
 _KNOWN: Final = Prepared(select(case_file).where(among(case_file.c.case_id, "ids")))
+_FACTS: Final = Prepared(
+    select(case_file.c.case_id, case_file.c.facts).where(among(case_file.c.case_id, "ids"))
+)
 _ADD_EVENTS: Final = adding(timeline, left_out=("id",))
 
 
@@ -22,6 +25,13 @@ async def load(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, di
     if not case_ids:
         return {}
     return {row["case_id"]: row for row in await _KNOWN.mappings(conn, ids=list(case_ids))}
+
+
+async def facts_of(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, bytes]:
+    """Return the facts, as they are kept, of the cases among ``case_ids`` that are known."""
+    if not case_ids:
+        return {}
+    return {row["case_id"]: row["facts"] for row in await _FACTS.mappings(conn, ids=list(case_ids))}
 
 
 async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> None:

@@ -102,10 +102,17 @@ def words_of_raw(way: Way, raw: bytes) -> set[Word]:
 
 
 def words_of_facts(facts: Any) -> set[Word]:
-    """List what the facts of a case can be found by."""
+    """List what the facts of a case can be found by, but for births."""
     found: set[Word] = {("case_id", each) for each in (facts.case_id, facts.other_case_id) if each}
-    for person in _add_people(found, facts):
-        if person.name_last and person.name_first and person.date_of_birth:
+    _add_people(found, facts)
+    return found
+
+
+def births_of_facts(facts: Any) -> set[Word]:
+    """List the names with birth dates by which the facts of a case can be found; transactions have none."""
+    found: set[Word] = set()
+    for person in (*facts.participants, facts.ncp_identification):
+        if person is not None and person.name_last and person.name_first and person.date_of_birth:
             found.add(("birth", birth_word(person.name_last, person.name_first, person.date_of_birth)))
     return found
 
@@ -122,22 +129,20 @@ def words_of_parent(holder: Any) -> set[Word]:
     return found
 
 
-def _add_people(found: set[Word], holder: Any) -> list[Any]:
-    """Add the words of everybody named, and return them."""
+def _add_people(found: set[Word], holder: Any) -> None:
+    """Add the words of everybody named."""
     parent, locate = holder.ncp_identification, holder.ncp_locate
-    people = list(holder.participants or ())
-    if parent is not None:
-        people.append(parent)
-        found.update(("ssn", each) for each in (parent.alias_ssn_1, parent.alias_ssn_2) if each)
-    for person in people:
+    for person in holder.participants:
         if person.ssn:
             found.add(("ssn", person.ssn))
         _add_name(found, person.name_last, person.name_first)
+    if parent is not None:
+        found.update([("ssn", each) for each in (parent.ssn, parent.alias_ssn_1, parent.alias_ssn_2) if each])
+        _add_name(found, parent.name_last, parent.name_first)
     if locate is not None:
         _add_name(found, locate.alias_1_last, locate.alias_1_first)
         _add_name(found, locate.alias_2_last, locate.alias_2_first)
         _add_name(found, locate.alias_3_last, locate.alias_3_first)
-    return people
 
 
 def _add_name(found: set[Word], last: str | None, first: str | None) -> None:
