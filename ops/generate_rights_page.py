@@ -46,6 +46,11 @@ def _lines() -> Iterator[str]:
     yield "`tokens.manage` stay with those who may open the store's files: somebody makes the first account."
     yield ""
     yield from _matrix("command", ((f"`csenet {words}`", need) for words, need in known.commands.items()))
+    yield from ("", "## The same in the browser and in the terminal", "")
+    yield "The first page is `csenet status`, and live `csenet top`."
+    yield from ("", "| page | commands |", "|---|---|")
+    for place, commands in known.twins.items():
+        yield f"| `{place}` | {', '.join(f'`csenet {words}`' for words in commands)} |"
     yield ""
 
 

@@ -36,6 +36,8 @@ _PLACES: Final = {
         "run": "run:runs",
         "show": "show:show",
         "search": "search:search",
+        "export": "export:export",
+        "case": "case:case",
         "timeline": "timeline:timeline",
         "diff": "diff:diff",
     },

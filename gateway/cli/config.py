@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from csenet.gateway.cli.common import Listing, config_option, example, print_json
+from csenet.gateway.cli.common import Listing, config_option, example, json_option, print_json, print_table
 
 
 @click.group(cls=Listing)
@@ -37,6 +37,26 @@ def check(config: Path, show: bool) -> None:
     if wrong:
         raise SettingsError(f"{config}: {problem}" for problem in wrong)
     click.echo(f"{config}: all settings are usable", err=show)
+
+
+@config.command("show", epilog=example("csenet config show --config gateway.toml"))
+@config_option
+@click.option("--set", "only_set", is_flag=True, help="Only what the file or the environment sets.")
+@json_option
+def show_(config: Path, only_set: bool, as_json: bool) -> None:
+    """Show every setting as it holds and where it comes from, secrets hidden."""
+    from csenet.gateway.console.settings_page import sections
+    from csenet.gateway.settings.loading import load_settings
+
+    settings = load_settings(config)
+    rows = [
+        row for found in sections(settings).values() for row in found if not only_set or row[2] != "default"
+    ]
+    names = ("setting", "value", "from")
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        print_table("Settings", names, rows)
 
 
 @config.command(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from csenet.gateway.cli.common import (
     Listing,
     Refused,
+    Unusable,
     config_option,
     example,
     json_option,
@@ -20,10 +22,13 @@ from csenet.gateway.cli.common import (
     today_option,
 )
 
+if TYPE_CHECKING:
+    from csenet.gateway.desk import Desk
+
 
 @click.group(cls=Listing)
 def partners() -> None:
-    """Look after the table of partners; try whether one can be reached."""
+    """See partners, their agreements and traffic; check their table; try whether one can be reached."""
 
 
 @partners.command(epilog=example("csenet partners check partners.toml"))
@@ -64,6 +69,125 @@ def check(file: Path, today: date | None, as_json: bool) -> None:
     print_table("Certificates", columns, [[row[column] for column in columns] for row in rows])
     partners_, agreements = len(found.names), len(found.agreements)
     click.echo(f"{file}: version {found.version} can be used; partners {partners_}, agreements {agreements}")
+
+
+@partners.command("list", epilog=example("csenet partners list --config gateway.toml"))
+@click.option("--all", "everybody", is_flag=True, help="Also those without traffic, hold or certificate.")
+@config_option
+@json_option
+def list_(everybody: bool, config: Path, as_json: bool) -> None:
+    """List partners with the traffic of seven days, the busiest first; what is on hold is marked."""
+    from csenet.gateway.cli.store import call
+
+    found = run(call(config, lambda desk: _list(desk, config, everybody=everybody)))
+    if as_json:
+        print_json(found)
+        return
+    columns = ("fips", "name", "came", "went", "heard", "on hold", "certificate until")
+    names = ("fips", "name", "came", "went", "heard", "on_hold", "certificate_until")
+    print_table("Partners, seven days", columns, [[row[name] for name in names] for row in found])
+
+
+@partners.command("show", epilog=example("csenet partners show KS --config gateway.toml"))
+@click.argument("name")
+@config_option
+@json_option
+def show(name: str, config: Path, as_json: bool) -> None:
+    """Show one partner: agreement and why, traffic, what is stuck, hold, certificates.
+
+    NAME is a state, such as KS, Kansas or 20.
+    """
+    from csenet.gateway.cli.search import state
+    from csenet.gateway.cli.store import call
+
+    fips = state(name) or ""
+    found = run(call(config, lambda desk: _one(desk, config, fips)))
+    if as_json:
+        print_json(found)
+        return
+    facts = ("came", "went", "heard", "dead", "held", "parked", "on_hold")
+    rows = [(each.replace("_", " "), found[each]) for each in facts]
+    print_table(f"{found['name']}, FIPS {fips}, seven days", ["", ""], rows)
+    columns = ("functions", "we may send", "they may send", "why")
+    rows_ = [
+        (" ".join(row["functions"]), row["send"], row["receive"], row["why"]) for row in found["agreement"]
+    ]
+    print_table("Agreement", columns, rows_)
+    names = ("use", "since", "until", "sha256")
+    print_table("Certificates", names, [[row[each] for each in names] for row in found["certificates"]])
+
+
+async def _list(desk: Desk, config: Path, *, everybody: bool) -> list[dict[str, Any]]:
+    from datetime import timedelta
+
+    from csenet.codecs import codes
+    from csenet.gateway.desk import views_queues
+    from csenet.gateway.store import partner_holds
+
+    async with desk.store.read() as conn:
+        week = await views_queues.partner_traffic(conn, desk.clock.now() - timedelta(days=7))
+        holds = {each.partner: each.reason for each in await partner_holds.load(conn)}
+    certificates = _certificates(config)
+    rows = []
+    for fips, known in codes.jurisdictions().items():
+        ends = [each["until"] for each in certificates if each["fips"] == fips]
+        if fips == desk.agency.state or not (everybody or fips in week or fips in holds or ends):
+            continue
+        seen = week.get(fips, {})
+        rows.append(
+            {
+                "fips": fips,
+                "name": known.name,
+                "came": seen.get("came", 0),
+                "went": seen.get("went", 0),
+                "heard": seen.get("heard"),
+                "on_hold": holds.get(fips),
+                "certificate_until": min(ends, default=None),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["came"] - row["went"], row["fips"]))
+
+
+async def _one(desk: Desk, config: Path, fips: str) -> dict[str, Any]:
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.console.partners import agreement_of
+    from csenet.gateway.desk import views_queues
+
+    everybody = await _list(desk, config, everybody=True)
+    row = next((each for each in everybody if each["fips"] == fips), None)
+    if row is None:
+        raise Unusable("that is ourselves")
+    async with desk.store.read() as conn:
+        for status in ("dead", "held", "parked"):
+            offices = acting().scope
+            row[status] = len(await views_queues.stuck(conn, status, partner=fips, offices=offices))
+    names = ("functions", "send", "receive", "why")
+    agreed = agreement_of(desk.agency.agreements, fips, desk.clock.today())
+    certificates = [each for each in _certificates(config) if each["fips"] == fips]
+    return {
+        **row,
+        "agreement": [dict(zip(names, each, strict=True)) for each in agreed],
+        "certificates": certificates,
+    }
+
+
+def _certificates(config: Path) -> list[dict[str, Any]]:
+    """List the certificates of the table of partners that the settings name, if it can be used."""
+    from csenet.gateway.partners import check_partners, window
+    from csenet.gateway.settings.loading import load_settings
+
+    file = load_settings(config).partners.file
+    table = None if file is None else check_partners(file).partners
+    return [
+        {
+            "fips": each.jurisdiction,
+            "use": " ".join(sorted(each.use)),
+            "since": window(each.pin)[0],
+            "until": window(each.pin)[1],
+            "sha256": each.fingerprint,
+        }
+        for each in (table.credentials if table else ())
+    ]
 
 
 @partners.command("test", epilog=example("csenet partners test exchange --config gateway.toml"))

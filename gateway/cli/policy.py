@@ -10,6 +10,7 @@ from csenet.gateway.cli.common import Importing
 
 _PLACES: Final = {
     "show": "policy_show:show",
+    "questions": "policy_questions:questions",
     "explain": "policy_explain:explain",
     "diff": "policy_diff:diff",
     "deadlines": "policy_deadlines:deadlines",

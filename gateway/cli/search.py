@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from csenet.gateway.cli.common import (
+    Decorated,
     Unusable,
     config_option,
     day_option,
@@ -27,21 +28,46 @@ _TITLES = ("id", "since", "code", "from", "to", "case", "serial", "status", "pro
 _MOST_PERSONS = 1000
 
 
+def filters(function: Decorated) -> Decorated:
+    """Add the options that narrow a search down."""
+    for option in reversed(
+        (
+            click.option("--case", "case_id", help="Our case ID."),
+            click.option("--partner", help="The other state: KS, Kansas or 20."),
+            click.option("--code", help='A code or its first parts: "MSC P GSC17", "MSC P", MSC.'),
+            click.option("--status", help="Such as parked, dead or delivered."),
+            click.option(
+                "--direction", type=click.Choice(["in", "out"]), help="What came in, or what goes out."
+            ),
+            click.option("--serial", help="Serial number, with or without leading zeros."),
+            click.option("--problem", help="Code of a problem found on the way in."),
+            day_option("--since", help="Not before this day."),
+            day_option("--until", help="Not after this day."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def chosen(given: dict[str, Any]) -> dict[str, Any]:
+    """Read what was given, and refuse what means nothing."""
+    from csenet.gateway.desk.names import case_key
+
+    wanted = {**given, "partner": state(given["partner"]), "code": code(given["code"])}
+    if (serial := given["serial"]) is not None and not serial.isdecimal():
+        raise click.BadParameter("is a number", param_hint="--serial")
+    if given["case_id"] is not None:
+        wanted["case_id"] = case_key(given["case_id"])
+    return wanted
+
+
 @click.command(
     epilog=example(
         "csenet search --status malformed --config gateway.toml", "csenet search --direction in --json"
     )
 )
 @config_option
-@click.option("--case", "case_id", help="Our case ID.")
-@click.option("--partner", help="The other state: KS, Kansas or 20.")
-@click.option("--code", help='Function, action and reason, or its first parts: "MSC P GSC17", "MSC P", MSC.')
-@click.option("--status", help="Such as parked, dead or delivered.")
-@click.option("--direction", type=click.Choice(["in", "out"]), help="What came in, or what goes out.")
-@click.option("--serial", help="Serial number, with or without leading zeros.")
-@click.option("--problem", help="Code of a problem found on the way in.")
-@day_option("--since", help="Not before this day.")
-@day_option("--until", help="Not after this day.")
+@filters
 @click.option("--by", type=click.Choice(["ssn", "name"]), help="Of a person; asked for, never typed here.")
 @click.option("--before", help="Go on behind an earlier answer: its last line says with what.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
@@ -59,14 +85,9 @@ def search(
     looked by it is written into the audit trail.  Exit 0 if something was found, 1 if not.
     """
     from csenet.gateway.cli.store import call
-    from csenet.gateway.desk.names import case_key
 
     person = None if by is None else (by, asked_person(by))
-    wanted = {**known, "partner": state(known["partner"]), "code": code(known["code"])}
-    if (serial := known["serial"]) is not None and not serial.isdecimal():
-        raise click.BadParameter("is a number", param_hint="--serial")
-    if known["case_id"] is not None:
-        wanted["case_id"] = case_key(known["case_id"])
+    wanted = chosen(known)
     found = run(call(config, lambda desk: _find(desk, wanted, person)))
     if as_json:
         print_json({"transactions": found.items, "next": found.next})

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from csenet.codecs import codes
 from csenet.gateway.console import forms, pages
+from csenet.gateway.console.owing import owed
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views_queues, views_search
 from csenet.gateway.desk.views_search import Search
@@ -16,13 +17,6 @@ from csenet.gateway.people.reading import Look, need
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import audit
 from csenet.gateway.store.duties import DutyFilter
-from csenet.handlers.facts import FactsError, facts_from_json
-from csenet.handlers.policy.arrears import account_of
-from csenet.handlers.policy.interest import LedgerError
-from csenet.handlers.policy.interest_engine import statement
-from csenet.handlers.policy.interest_statement import AccountStatement
-from csenet.handlers.policy.interest_terms import ledger_terms
-from csenet.handlers.policy.rules import NotStated
 
 PATH: Final = "/console/cases"
 _FILTERS: Final = {
@@ -77,7 +71,7 @@ async def get_case(request: web.Request) -> web.Response:
         looked: list[dict[str, Any]] = []
         if asked.person.may(Right.AUDIT_READ):
             looked = await audit.found(conn, cases=[case.case_id], newest_first=True, limit=20)
-    said = _interest(asked, case.facts)
+    statement, question = owed(case.facts, asked.state, asked.clock.today())
     duties = DutyFilter(case_id=case.case_id, open_only=False, limit=50)
     context: dict[str, Any] = {
         "here": "cases",
@@ -93,24 +87,9 @@ async def get_case(request: web.Request) -> web.Response:
         },
         "blocks": [name for name, value in case.facts.items() if isinstance(value, dict | list)],
         "duties": (await asked.desk.list_duties(duties)).duties,
-        "statement": said if isinstance(said, AccountStatement) else None,
-        "question": said.why.text if isinstance(said, NotStated) else said if isinstance(said, str) else "",
+        "statement": statement,
+        "question": question,
         "looked": looked,
         "may_see_who": asked.person.may(Right.AUDIT_READ),
     }
     return pages.render(request, "case.html", context)
-
-
-def _interest(asked: Asked, facts: dict[str, Any]) -> AccountStatement | NotStated | str:
-    """Work out what is owed today under our terms, from the ledger in the facts, which names nobody."""
-    ledger = facts.get("ledger")
-    if not ledger:
-        return ""
-    try:
-        read = facts_from_json("", {"role": "initiating", "other_fips": "0000000", "ledger": ledger})
-        if read.ledger is None:
-            return ""
-        terms = ledger_terms(asked.state)
-        return statement(account_of(read.ledger), terms, asked.clock.today())
-    except (FactsError, LedgerError):
-        return "The ledger cannot be worked out as it stands."

@@ -12,8 +12,8 @@ from csenet.codecs import codes
 from csenet.gateway.console import forms, pages
 from csenet.gateway.console.sources import Asked
 from csenet.handlers.policy.explain import Entry, catalogue, diff, find
-from csenet.handlers.policy.profile import Profile, load_profile
-from csenet.handlers.policy.questionnaire import questionnaires
+from csenet.handlers.policy.profile import load_profile
+from csenet.handlers.policy.said import said_in
 
 PATH: Final = "/console/law"
 _FILTERS: Final = {"q": forms.word, "kind": forms.word, "on": forms.day, "state": forms.state}
@@ -125,7 +125,7 @@ async def get_questions(request: web.Request) -> web.Response:
     asked = Asked(request)
     filters = forms.Filters(request.query, _QUESTIONS)
     profile = load_profile(_state(asked, filters))
-    sections = _sections(profile, filters.typed["q"], filters.typed["blank"])
+    sections = said_in(profile, filters.typed["q"], filters.typed["blank"])
     context = {
         "here": "law",
         "filters": filters,
@@ -136,31 +136,3 @@ async def get_questions(request: web.Request) -> web.Response:
         "state": profile,
     }
     return pages.render(request, "law_questions.html", context)
-
-
-def _sections(profile: Profile, q: str, blank: str) -> list[tuple[Any, list[tuple[Any, Any]]]]:
-    """Give sections with their places and what was said there."""
-    version = questionnaires().get(profile.questionnaire)
-    if version is None:
-        return []
-    said = {row.place: row for row in profile.said if row.place}
-    found = []
-    for section in version.section:
-        rows = [
-            (place, said.get(place.place))
-            for place in version.question
-            if place.section == section.id and _asked(place, said.get(place.place), q, blank)
-        ]
-        if rows:
-            found.append((section, rows))
-    return found
-
-
-def _asked(place: Any, said: Any, q: str, blank: str) -> bool:
-    answer = said.answer if said is not None else None
-    if (blank == "without" and answer is None) or (blank == "with" and answer is not None):
-        return False
-    whole = " ".join(
-        [place.place, place.text, *place.rules, answer or "", said.cites if said else ""]
-    ).casefold()
-    return all(word in whole for word in q.casefold().split())

@@ -121,7 +121,7 @@ async def _partner(request: web.Request, fips: str, tested: ProbeReport | None =
         "here": "partners",
         "fips": fips,
         "function_names": FUNCTIONS,
-        "agreement": _agreement(asked.desk.agency.agreements, fips, today),
+        "agreement": agreement_of(asked.desk.agency.agreements, fips, today),
         "certificates": certificates,
         "version": table.version if table else None,
         "day": day,
@@ -136,7 +136,7 @@ async def _partner(request: web.Request, fips: str, tested: ProbeReport | None =
     return pages.render(request, "partner.html", context)
 
 
-def _agreement(agreements: Agreements, fips: str, day: date) -> list[tuple[list[str], str, str, str]]:
+def agreement_of(agreements: Agreements, fips: str, day: date) -> list[tuple[list[str], str, str, str]]:
     """Say by function what may be exchanged and why; functions of which the same is true stand together."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for name in FUNCTIONS:

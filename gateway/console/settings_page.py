@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from csenet.gateway.console import pages, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
+
+if TYPE_CHECKING:
+    from csenet.gateway.settings.loading import Settings
 
 _HIDDEN = re.compile(r"(token|password|secret|passphrase)$")
 
@@ -20,27 +24,38 @@ async def get_settings(request: web.Request) -> web.Response:
     """List every setting by section."""
     asked = Asked(request)
     need(asked.person, Right.SYSTEM_MANAGE)
-    settings = asked.settings
-    shown = {} if settings is None else settings.model_dump(mode="json")
-    origins = {} if settings is None else settings.origins
-    context = {
-        "here": "settings",
-        "sections": [(name, list(_rows(value, (name,), origins))) for name, value in shown.items()],
-    }
+    shown = {} if asked.settings is None else sections(asked.settings)
+    context = {"here": "settings", "sections": list(shown.items())}
     return pages.render(request, "settings.html", context)
 
 
-def _rows(value: Any, key: tuple[str, ...], origins: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Give each leaf with where it came from; secrets are never shown."""
+def sections(settings: Settings) -> dict[str, list[tuple[str, str, str]]]:
+    """Give each section with its settings: name, value and where that came from; secrets are never shown."""
+    plain = settings.model_dump(mode="json")
+    return {
+        name: list(_rows(value, (name,), settings.origins, _inside(settings, name)))
+        for name, value in plain.items()
+    }
+
+
+def _inside(model: Any, name: str) -> Any:
+    """Give what a setting is read from: a section, a value, or None where nothing set it."""
+    if isinstance(model, BaseModel):
+        return getattr(model, name) if name in model.model_fields_set else None
+    return model[name] if isinstance(model, Mapping) else model
+
+
+def _rows(
+    value: Any, key: tuple[str, ...], origins: Mapping[str, str], model: Any
+) -> Iterator[tuple[str, str, str]]:
+    """Give each leaf with where it came from; what nothing set is a default, whatever stands beside it."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            yield from _rows(inner, (*key, name), origins)
+            yield from _rows(inner, (*key, name), origins, _inside(model, name))
         return
     name = ".".join(key)
-    origin = next(
-        (origins[".".join(key[:n])] for n in range(len(key), 0, -1) if ".".join(key[:n]) in origins),
-        "default",
-    )
+    places = (".".join(key[:n]) for n in range(len(key), 0, -1) if model is not None)
+    origin = next((origins[place] for place in places if place in origins), "default")
     if _HIDDEN.search(key[-1]) and value:
         yield name, "(set, not shown)", origin
     else:

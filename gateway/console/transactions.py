@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from csenet.codecs import codes
-from csenet.gateway.console import content, forms, pages
+from csenet.gateway.console import content, exporting, forms, pages
 from csenet.gateway.console.detail import direction_of
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.console.words import INBOUND, OUTBOUND
@@ -20,7 +17,6 @@ from csenet.gateway.people.reading import SHOWN, Look, need
 from csenet.gateway.people.rights import Right
 
 PATH: Final = "/console/transactions"
-_MOST_EXPORTED: Final = 10_000
 _FILTERS: Final = {
     "case_id": forms.case_id,
     "direction": forms.one_of("in", "out"),
@@ -33,22 +29,6 @@ _FILTERS: Final = {
     "problem": forms.word,
     "before": forms.mark,
 }
-_COLUMNS: Final = (
-    "id",
-    "direction",
-    "far",
-    "serial",
-    "from_fips",
-    "to_fips",
-    "case_id",
-    "status",
-    "received_at",
-    "settled_at",
-    "milliseconds",
-    "in_reply_to",
-    "attempts",
-    "reason",
-)
 
 
 async def get_list(request: web.Request) -> web.Response:
@@ -87,53 +67,18 @@ async def get_export(request: web.Request) -> web.Response:
     asked = Asked(request)
     filters = forms.Filters(request.query, _FILTERS)
     form = "json" if request.query.get("format") == "json" else "csv"
-    found = await _search(asked, filters, _MOST_EXPORTED)
-    objects = [
-        f"{len(found.items)} transactions",
-        *(f"{name}={value}" for name, value in filters.typed.items() if value),
-        *dict.fromkeys(f"case {item.case_id}" for item in found.items if item.case_id),
-    ]
+    found = await _search(asked, filters, exporting.MOST)
+    objects = exporting.objects(found, filters.typed)
     look = Look(channel=f"export {form}")
     await asked.reader.record(asked.person, "transactions.export", objects, look, outcome=SHOWN)
     moment = asked.clock.now()
-    marking = {
-        "exported_by": asked.person.name,
-        "exported_at": moment.isoformat(timespec="seconds"),
-        "filters": {name: value for name, value in filters.typed.items() if value},
-        "complete": found.next is None,
-        "notice": "Confidential: 45 CFR 303.21 limits to whom this may be shown. The export is on record.",
-    }
-    rows = [{name: getattr(item, name) for name in _COLUMNS} for item in found.items]
-    body = _as_json(marking, rows) if form == "json" else _as_csv(marking, rows)
+    body = exporting.export(found, form, filters=filters.typed, by=asked.person.name, at=moment)
     name = f"transactions-{moment:%Y%m%dT%H%M%SZ}.{form}"
     return web.Response(
         body=body,
         content_type="application/json" if form == "json" else "text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
-
-
-def _as_json(marking: dict[str, Any], rows: list[dict[str, Any]]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode({"marking": marking, "transactions": rows}), indent=1)
-
-
-def _as_csv(marking: dict[str, Any], rows: list[dict[str, Any]]) -> bytes:
-    """Write rows for a spreadsheet; a leading sign that it would take for a formula is disarmed."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    for name, value in marking.items():
-        writer.writerow(
-            [f"# {name}", value if isinstance(value, str | bool) else msgspec.json.encode(value).decode()]
-        )
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in _COLUMNS])
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 async def get_diff(request: web.Request) -> web.Response:

@@ -93,6 +93,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     operations: dict[str, str]
     pages: dict[str, str]
     commands: dict[str, str]
+    twins: dict[str, tuple[str, ...]]
+    """What each page does, at the command line."""
 
     def roles_with(self, right: Right) -> frozenset[Role]:
         """List the roles that have a right."""

@@ -227,3 +227,56 @@ def test_config_init_asks_for_what_it_was_not_told(folder: Path) -> None:
     done = invoke("config", "init", "--config", "asked.toml", stdin=b"27\ndata\nin\nout\n")
     assert done.exit_code == 0, done.output
     assert load_settings(folder / "asked.toml", {}).gateway.jurisdiction == "27"
+
+
+def test_cases_and_partners_are_seen_as_on_their_pages(busy: Path) -> None:
+    assert [each["case_id"] for each in json.loads(invoke("case", "list", "--json").stdout)["cases"]] == [
+        "MN1",
+        "MN2",
+    ]
+    shown = invoke("case", "show", "mn1")
+    assert shown.exit_code == 0, shown.output
+    for words in ("Kansas", "KS1", "MSC R GRINT", "answered", "of it interest"):
+        assert words in shown.stdout
+    assert "EXAMPLESON" not in shown.stdout
+    missing = invoke("case", "show", "MN9")
+    assert (missing.exit_code, "csenet case list" in missing.stderr) == (2, True)
+    (kansas,) = json.loads(invoke("partners", "list", "--json").stdout)
+    assert (kansas["name"], kansas["came"], kansas["on_hold"]) == ("Kansas", 2, None)
+    one = json.loads(invoke("partners", "show", "kansas", "--json").stdout)
+    assert (one["dead"], one["agreement"][0]["send"]) == (0, "yes")
+
+
+def test_what_is_taken_out_is_marked_on_record_and_never_over_a_file(busy: Path) -> None:
+    file = busy / "found.csv"
+    done = invoke("export", "--code", "MSC R", "--output", str(file))
+    assert (done.exit_code, done.stdout) == (0, f"{file}: 2 transactions\n")
+    assert "# exported_by" in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    records = json.loads(invoke("audit", "list", "--json").stdout)
+    assert "transactions.export" in json.dumps(records)
+    again = invoke("export", "--code", "MSC R", "--output", str(file))
+    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
+    none = busy / "none.json"
+    assert invoke("export", "--serial", "4711", "--output", str(none)).exit_code == 1
+    assert not none.exists()
+
+
+def test_settings_are_shown_with_where_they_come_from(folder: Path) -> None:
+    rows = json.loads(invoke("config", "show", "--json").stdout)
+    told = {row["setting"]: (row["value"], row["from"]) for row in rows}
+    assert told["gateway.jurisdiction"] == ("27", "gateway.toml, line 2")
+    assert told["gateway.county"] == ("000", "default")
+    assert told["people.idle"][0].endswith("minutes")
+
+
+def test_the_questions_of_a_profile_are_answered_or_blank() -> None:
+    def places(*options: str) -> set[str]:
+        found = invoke("policy", "questions", "interest", "--state", "MN", "--json", *options)
+        return {row["place"] for row in json.loads(found.stdout)}
+
+    answered, blank = places("--answered"), places("--left-blank")
+    assert "F2" in answered
+    assert "F19" in blank
+    assert answered.isdisjoint(blank)
+    assert answered | blank == places()

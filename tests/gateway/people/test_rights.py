@@ -35,6 +35,14 @@ def test_every_command_has_a_row_and_every_row_a_command() -> None:
     assert set(rights.table().commands) <= begun
 
 
+def test_what_a_page_does_a_command_does_as_well() -> None:
+    known = {" ".join(words) for words in commands(main)} | {"duties"}
+    table = rights.table()
+    pages = {place for place in table.pages if " /console/" in place and "/assets/" not in place}
+    assert set(table.twins) == pages
+    assert {words for twins in table.twins.values() for words in twins} <= known
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
