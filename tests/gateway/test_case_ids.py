@@ -13,7 +13,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
 from csenet.gateway.desk.events import Told
 from csenet.gateway.desk.results import CaseView, Conflict, Rejected
-from csenet.gateway.store import aliases, audit, cases, holds, search
+from csenet.gateway.store import aliases, audit, cases, holds, participants, search
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.every_table import every_table
@@ -260,6 +260,20 @@ async def test_holds_offices_and_the_record_follow(desk: Desk, store: Store) -> 
         seen = [row["action"] for row in await audit.found(conn, cases=["MN7"])]
         assert seen == [row["action"] for row in await audit.found(conn, cases=["MN70"])]
     assert seen.count("hold.added") == 2
+
+
+async def test_participants_see_the_case_under_its_new_id_each_once(desk: Desk, store: Store) -> None:
+    await desk.put_case("MN7", facts())
+    await desk.put_case("MN70", facts())
+    async with store.begin() as conn:
+        made = {"pin": b"x", "created_at": desk.clock.now()}
+        both, one = [await participants.add(conn, {"number": each, **made}) for each in ("1", "2")]
+        for case_id, row_id in (("MN7", both), ("MN70", both), ("MN7", one)):
+            await participants.give_case(conn, row_id, case_id, "ncp", desk.clock.now())
+    await desk.happened("MN7", CHANGED)
+    async with store.read() as conn:
+        given = [(each["participant_id"], each["case_id"]) for each in await participants.all_cases(conn)]
+    assert sorted(given) == [(both, "MN70"), (one, "MN70")]
 
 
 async def test_transactions_are_found_by_what_their_case_said_before(desk: Desk, store: Store) -> None:
