@@ -238,11 +238,13 @@ _INITIATING: Final = (
     *("worker_changed", "address_verified", "employer_confirmed", "participant_added", "case_type_changed"),
     *("payment_address_changed", "tax_offset_submitted", "tax_offset_received", "documents_wanted"),
     *("status_wanted", "news_for_other_state", "medical_insurance_added", "case_information_wanted"),
+    "case_id_changed",
 )
 _RESPONDING: Final = (
     *("worker_changed", "address_verified", "address_found", "employer_confirmed", "hearing_scheduled"),
     *("order_modified", "order_registered", "lien_established", "warrant_issued", "contempt_started"),
     *("documents_wanted", "status_wanted", "interest_wanted", "interest_wanted", "news_for_other_state"),
+    "case_id_changed",
 )
 
 
@@ -281,6 +283,8 @@ def _content(matter: Matter, fips: str, kind: str, day: date) -> Body:
 
 
 _PLAIN: Final[Mapping[str, Any]] = {
+    # Whoever reports goes on naming the first ID: it has to lead to the case.
+    "case_id_changed": lambda rng, day: {"new_case_id": f"R{rng.randrange(10**12):012d}"},
     "worker_changed": lambda rng, day: {"case": {"contact_name_last": rng.choice(_LAST)}},
     "case_type_changed": lambda rng, day: {"case": {"case_type": rng.choice("ANF")}},
     "payment_address_changed": lambda rng, day: {
