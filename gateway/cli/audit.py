@@ -172,9 +172,10 @@ def _show(
     async def look(desk: Desk) -> Sequence[Any]:
         async with desk.store.read() as conn:
             found = await find(conn)
-        await reader_at(desk).record(
-            acting(), "audit.read", [f"record of {about}"], Look(channel="cli"), outcome=SHOWN
-        )
+        # Of what there is no record somebody may have typed anything, a number of somebody too.
+        known = bool(found) or not about.startswith("case ")
+        look, told = Look(channel="cli"), [f"record of {about}"]
+        await reader_at(desk).record(acting(), "audit.read", told, look, outcome=SHOWN, known=known)
         return found
 
     rows = run(call(config, look))

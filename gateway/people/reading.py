@@ -233,13 +233,13 @@ class Reader:
         personal: Callable[[T], tuple[str, ...]],
     ) -> T | None:
         """Decide what is shown, write that down, and only then hand it out."""
-        refusal = refused(person, look)
+        refusal, known = refused(person, look), found is not None
         if refusal:
-            await self.record(person, action, objects, look, outcome=REFUSED)
+            await self.record(person, action, objects, look, outcome=REFUSED, known=known)
             raise ReadRefused(refusal)
         if found is None or await self._is_out_of_scope(person, objects):
             outcome = NOT_FOUND if found is None else OUT_OF_SCOPE
-            await self.record(person, action, objects, look, outcome=outcome)
+            await self.record(person, action, objects, look, outcome=outcome, known=known)
             return None
         clear = person.may(Right.CONTENT_CLEAR) or look.unmask
         fields = personal(found) if clear else ()
@@ -259,12 +259,13 @@ class Reader:
         outcome: str,
         fields: Sequence[str] = (),
         tax: Sequence[str] = (),
+        known: bool = True,
     ) -> None:
         """Write who saw what, durably; raises ReadRefused when that fails.
 
         ``tax`` names the federal tax information that is shown, of which each access has a record of its own.
         """
-        rows = [row_of(person, action, objects, look, outcome=outcome, fields=fields)]
+        rows = [row_of(person, action, objects, look, outcome=outcome, fields=fields, known=known)]
         if tax:
             rows.append(_access(person, objects, look, tax))
 
@@ -294,8 +295,12 @@ def row_of(
     *,
     outcome: str,
     fields: Sequence[str] = (),
+    known: bool = True,
 ) -> dict[str, Any]:
-    """Write a record without its moment."""
+    """Write a record without its moment.
+
+    What is not ``known`` may be anything that somebody typed, a number of somebody too: it is sealed only.
+    """
     detail = {
         "objects": list(objects),
         "outcome": outcome,
@@ -308,7 +313,8 @@ def row_of(
     }
     kept = {name: value for name, value in detail.items() if value}
     about = objects[0][:_LONGEST_OBJECT] if objects else "(nothing)"
-    seen = [each.removeprefix("case ") for each in objects if each.startswith("case ")]
+    about = about if known else f"{about.partition(' ')[0]} (not known)"
+    seen = [each.removeprefix("case ") for each in objects if known and each.startswith("case ")]
     cases = [case_id for case_id in seen if len(case_id) <= _LONGEST_CASE_ID]
     return {"actor": person.name, "action": action, "object": about, "detail": kept, "cases": cases}
 

@@ -88,7 +88,10 @@ async def test_without_right_or_reason_nothing_is_shown_and_that_is_recorded(
 async def test_looking_for_what_is_not_there_is_recorded(reader: Reader, store: Store) -> None:
     assert await reader.case(person(Role.VIEWER), "MN9") is None
     row = await newest(store)
-    assert (row["object"], row["detail"]["outcome"]) == ("case MN9", "not found")
+    assert (row["object"], row["detail"]["outcome"]) == ("case (not known)", "not found")
+    assert row["detail"]["objects"] == ["case MN9"]
+    async with store.read() as conn:
+        assert await audit.found(conn, cases=["MN9"]) == []
 
 
 async def test_what_cannot_be_recorded_is_not_shown(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
