@@ -91,14 +91,16 @@ def _apart(one: frozenset[str], other: frozenset[str]) -> bool:
 
 
 def _is_another_parent(old: CaseFacts, new: CaseFacts) -> bool:
-    """Tell by numbers whether two parents are two people; by birth dates where one has no number."""
+    """Tell whether two parents are two people: by numbers, else birth dates, else if no name is the same."""
     one, other = old.ncp_identification, new.ncp_identification
     if one is None or other is None:
         return False
     if numbers(one) and numbers(other):
         return numbers(one).isdisjoint(numbers(other))
-    born = (one.date_of_birth, other.date_of_birth)
-    return None not in born and born[0] != born[1]
+    if one.date_of_birth is not None and other.date_of_birth is not None:
+        return one.date_of_birth != other.date_of_birth
+    names = [(getattr(one, name), getattr(other, name)) for name in ("name_last", "name_first")]
+    return all(None not in pair and str(pair[0]).upper() != str(pair[1]).upper() for pair in names)
 
 
 def _less_protected(old: CaseFacts, new: CaseFacts) -> bool:
