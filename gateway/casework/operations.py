@@ -82,7 +82,8 @@ OPERATIONS: Final = (
             "What the gateway has learnt from transactions stays. Sending the same again changes nothing. "
             "An ID that a case had means that case, as long as the facts can be of it; the answer names the "
             "ID in use. `formerly` says which IDs it had: their records become one, or work `same_case` "
-            "asks a person where they contradict."
+            "asks a person where they contradict. `warnings` name values that the exchange would mind: they "
+            "are kept, and may keep a block from leaving."
         ),
         parameters=(CASE_ID,),
         body="CaseFacts",
