@@ -21,15 +21,12 @@ from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.disclosing import refused_now
 from csenet.gateway.errors import GatewayError, TaskCrashed
-from csenet.gateway.intake.folder import FolderIntake
-from csenet.gateway.intake.readiness import Signs
 from csenet.gateway.jobs import Jobs
 from csenet.gateway.links import (
     bounds_of,
     partner_book_of,
     pressure_of,
     server_tls,
-    sftp_intakes_of,
     transport_of,
     trust_of,
     windows_of,
@@ -41,6 +38,7 @@ from csenet.gateway.observe.observed import Observed
 from csenet.gateway.sleepers import watch
 from csenet.gateway.store.errors import out_of_reach
 from csenet.gateway.timed import timed_jobs
+from csenet.gateway.ways_in import ways_in
 from csenet.gateway.wiring import desk_of
 from csenet.gateway.work_rules_book import WorkRulesBook
 
@@ -167,9 +165,6 @@ class GatewayApp:
     async def _start_and_wait(self, manager: ServiceManager) -> None:
         """Start, which may be stopped half-way when much was left unfinished, and go on."""
         await self.start()
-        if self.desk is not None and self.clock is not None:
-            # To work out the first holidays takes as long as two hundred decisions.
-            await asyncio.to_thread(self.desk.agency.calendar.is_working_day, self.clock.today())
         settle_in()
         manager.tell(READY, f"STATUS=listens on port {self.port}")
         if manager.watches:
@@ -197,30 +192,12 @@ class GatewayApp:
         self._spawn("jobs", Jobs(self.desk, timed_jobs(self.settings), told).run(self._no_more_intake))
         sampler = await self.observed.begin(self.desk, self.clock, told, lambda: self.partners)
         self._spawn("sampler", sampler.run(self._no_more_intake))
+        # To work out the first holidays takes as long as two hundred decisions.
+        await asyncio.to_thread(self.desk.agency.calendar.holiday, self.clock.today())
         await self._open_http(self.desk, self.store, self.clock)
-        full = self._pressure.disk_full
-        folder = self.settings.intake.folder
-        if folder is not None:
-            where = folder.path, folder.archive, folder.poll_seconds
-            keys = self.store.keyring.provider
-            intake = FolderIntake(
-                self.desk,
-                *where,
-                self.clock,
-                told,
-                full=full,
-                keys=keys,
-                take_receipt=self.desk.take_receipt,
-                signs=Signs(
-                    stable_seconds=folder.stable_seconds,
-                    lock_suffix=folder.lock_suffix,
-                    done_suffix=folder.done_suffix,
-                ),
-            )
-            self._spawn("intake", intake.run(self._no_more_intake))
-        fetching = sftp_intakes_of(self.settings, self.desk, self.clock, told, full, self.desk.take_receipt)
-        for name, each in fetching.items():
-            self._spawn(name, each.run(self._no_more_intake))
+        found = ways_in(self.settings, self.desk, self.clock, told, self._pressure.disk_full)
+        for name, take_in in found.items():
+            self._spawn(name, take_in(self._no_more_intake))
 
     def _take_partners(self, desk: Desk, clock: Clock) -> None:
         """Put the table of partners in force, now and whenever it changes."""
