@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from csenet.codecs import transaction as codec
@@ -12,6 +13,7 @@ from csenet.codecs.transaction import Direction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
 from csenet.gateway.desk.events import Told
+from csenet.gateway.desk.indexing import record_of, words_of_case
 from csenet.gateway.desk.results import CaseView, Conflict, Rejected
 from csenet.gateway.store import aliases, audit, cases, holds, participants, search
 from csenet.gateway.store.duties import DutyFilter
@@ -208,6 +210,23 @@ async def test_later_facts_under_the_old_id_are_facts_of_the_one_case(desk: Desk
     assert (view.case_id, view.created, view.facts["office"]) == ("MN70", False, "NORTH")
     with pytest.raises(Conflict, match="another event"):
         await desk.happened("MN70", {"id": "new-id", "kind": "worker_changed"})
+
+
+async def test_an_id_announced_before_former_ids_were_kept_leads_to_the_case(
+    desk: Desk, store: Store
+) -> None:
+    await desk.put_case("MN7", facts("responding"))
+    async with store.begin() as conn:
+        row = (await cases.load(conn, ["MN7"]))["MN7"]
+        record = record_of("MN7", row)
+        state = msgspec.structs.replace(record.state, new_case_id="MN70")
+        await cases.save(conn, [{"case_id": "MN7", "state": state}])
+        await search.put_case(conn, "MN7", words_of_case(msgspec.structs.replace(record, state=state)))
+    await take(desk, asks(1, "MN70"))
+    assert [each.case_id for each in (await shown(desk, "MN7")).work_items] == ["MN7"]
+    view = await desk.put_case("MN70", facts("responding"))
+    assert (view.state["former_case_ids"], view.state["new_case_id"]) == (["MN7"], None)
+    assert [each.case_id for each in view.work_items] == ["MN70"]
 
 
 async def test_what_came_before_the_facts_goes_to_the_case_that_had_the_id(desk: Desk, store: Store) -> None:
