@@ -125,3 +125,17 @@ async def test_the_log_is_copied_into_the_database_and_begins_anew(
     assert found.execute("SELECT count(*) FROM audit").fetchone() == (10_000,)
     assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     found.close()
+
+
+async def test_only_a_long_transaction_may_undo_from_a_file(store: Store) -> None:
+    async def place(*, long: bool = False) -> int:
+        async with store.begin(long=long) as conn:
+            return int((await conn.exec_driver_sql("PRAGMA temp_store")).scalar_one())
+
+    in_file, in_memory = 1, 2
+    assert [await place(), await place(long=True), await place()] == [in_memory, in_file, in_memory]
+    with pytest.raises(ZeroDivisionError):
+        async with store.begin(long=True):
+            raise ZeroDivisionError
+    assert await place() == in_memory, "also when it was undone"
+    await store.close()
