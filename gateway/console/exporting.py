@@ -64,9 +64,8 @@ def _as_csv(marking: dict[str, Any], rows: list[dict[str, Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     for name, value in marking.items():
-        writer.writerow(
-            [f"# {name}", value if isinstance(value, str | bool) else msgspec.json.encode(value).decode()]
-        )
+        told = {True: "yes", False: "no"}.get(value) if isinstance(value, bool) else value
+        writer.writerow([f"# {name}", told if isinstance(told, str) else msgspec.json.encode(told).decode()])
     writer.writerow(_COLUMNS)
     for row in rows:
         writer.writerow([_cell(row[name]) for name in _COLUMNS])

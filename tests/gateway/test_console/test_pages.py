@@ -200,7 +200,7 @@ async def test_an_export_is_marked_recorded_and_harmless_in_a_spreadsheet(read: 
     rows = list(csv.reader(io.StringIO(await read("/console/transactions/export?format=csv"))))
     marking = {row[0]: row[1] for row in rows if row and row[0].startswith("#")}
     assert marking["# exported_by"].startswith("p")
-    assert marking["# complete"] == "True"
+    assert marking["# complete"] == "yes"
     assert ["out-1", "'=1+1"] in [[row[0], row[-1]] for row in rows]
     body = json.loads(await read("/console/transactions/export?format=json&code=MSC+R"))
     assert [row["id"] for row in body["transactions"]] == ["in-3", "in-2"]
