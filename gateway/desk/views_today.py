@@ -93,7 +93,7 @@ async def today(conn: AsyncConnection, since: datetime, on: date) -> Today:
         spoilt=spoilt,
         refused=refused,
         work=await _work(conn, on),
-        oldest_waiting=await oldest_waiting(conn),
+        oldest_waiting=await outbox.oldest_waiting(conn),
         files_waiting=int((await conn.execute(files)).scalar_one()),
         last_file=await _newest(conn, select(inbound_file.c.received_at).order_by(inbound_file.c.id.desc())),
         last_batch=await _newest(
@@ -104,13 +104,6 @@ async def today(conn: AsyncConnection, since: datetime, on: date) -> Today:
         ),
         exchange=await destinations.load(conn),
     )
-
-
-async def oldest_waiting(conn: AsyncConnection) -> datetime | None:
-    """Return when the oldest transaction was made that still has to leave."""
-    query = select(func.min(outbound.c.created_at)).where(outbox.IN_INDEX, outbound.c.status != "dead")
-    found: datetime | None = (await conn.execute(query)).scalar_one()
-    return found
 
 
 def _function(column: Any) -> Any:
@@ -186,16 +179,20 @@ async def _waits(conn: AsyncConnection, flows: Any, waiting: dict[str, int]) -> 
 
 async def _due(conn: AsyncConnection, flows: Any) -> None:
     """Count open work by the other state of its case and the function of what it is about."""
-    state = func.substr(case_file.c.other_fips, 1, 2)
-    function = func.coalesce(_function(inbound.c.far), _function(outbound.c.far))
-    query: Select[Any] = (
-        select(state, function, func.count())
-        .select_from(work_item)
-        .outerjoin(case_file, case_file.c.case_id == work_item.c.case_id)
-        .outerjoin(inbound, inbound.c.id == work_item.c.inbound_id)
-        .outerjoin(outbound, outbound.c.id == work_item.c.outbound_id)
+    # Item by item: joined, PostgreSQL would read all cases and transactions to find those of a few items.
+    state = select(_state(case_file.c.other_fips)).where(case_file.c.case_id == work_item.c.case_id)
+    came = select(_function(inbound.c.far)).where(inbound.c.id == work_item.c.inbound_id)
+    goes = select(_function(outbound.c.far)).where(outbound.c.id == work_item.c.outbound_id)
+    about = (
+        select(
+            state.scalar_subquery().label("state"),
+            func.coalesce(came.scalar_subquery(), goes.scalar_subquery()).label("function"),
+        )
         .where(work_item.c.status == "open")
-        .group_by(state, function)
+        .subquery()
+    )
+    query: Select[Any] = select(about.c.state, about.c.function, func.count()).group_by(
+        about.c.state, about.c.function
     )
     for partner, name, number in await conn.execute(query):
         _flow(flows, partner, name).due += number

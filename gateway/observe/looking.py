@@ -41,7 +41,6 @@ async def look(conn: AsyncConnection, today: date) -> Seen:
     """Look at the store, in one read."""
     counts = select(outbound.c.status, func.count()).where(outbox.IN_INDEX).group_by(outbound.c.status)
     waiting = await _counted(conn, counts)
-    leaving = select(func.min(outbound.c.created_at)).where(outbox.IN_INDEX, outbound.c.status != "dead")
     parked = select(func.count()).select_from(inbound).where(PARKED)
     files = select(func.count(), func.min(inbound_file.c.received_at)).where(
         inbound_file.c.state == "received"
@@ -58,7 +57,7 @@ async def look(conn: AsyncConnection, today: date) -> Seen:
     tasks = select(func.count()).select_from(work_item).where(work_item.c.status == "open")
     return Seen(
         waiting=waiting,
-        oldest_outbox=(await conn.execute(leaving)).scalar_one(),
+        oldest_outbox=await outbox.oldest_waiting(conn),
         parked=int((await conn.execute(parked)).scalar_one()),
         files_waiting=int(unsettled),
         oldest_intake=oldest_file,

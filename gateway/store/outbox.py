@@ -82,6 +82,14 @@ class Draft(msgspec.Struct, frozen=True):
     rows: Sequence[OutboundRow]
 
 
+async def oldest_waiting(conn: AsyncConnection) -> datetime | None:
+    """Return when the oldest transaction was made that still has to leave."""
+    # By status: PostgreSQL would look for a minimum of all along the moments of all rows there ever were.
+    query = select(func.min(outbound.c.created_at)).where(IN_INDEX, outbound.c.status != "dead")
+    found = (await conn.execute(query.group_by(outbound.c.status))).scalars()
+    return min(found, default=None)
+
+
 def status_is(word: str) -> ColumnElement[bool]:
     """Compare the status of a row in the way that lets the index of waiting rows be used."""
     # As a literal: the planner picks a partial index only for values it can read.
