@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -337,7 +338,8 @@ async def test_the_certificate_proves_itself(
     document = certificate.check(data)
     assert (document["cases"], document["jurisdiction"], document["by"]) == (3, "27", "test")
     assert document["records"] == done.records
-    assert b"MN1" not in data
+    # As a word: keys and signatures in base64 have any three letters in them now and then.
+    assert not re.search(rb"\bMN1\b", data)
     async with store.read() as conn:
         (line,) = await audit.found(conn, action="purge.certified")
     assert line["detail"]["sha256"] == certificate.digest_of(data)

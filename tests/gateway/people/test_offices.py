@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ async def test_pages_and_exports_leave_other_offices_out(north: Client, stuck: N
     assert answer.status == 200, page
     assert "MN1" in page
     assert "MN3" in page
-    assert "MN2" not in page
+    assert not re.search(r"\bMN2\b", page)
 
 
 async def test_a_search_by_person_shows_own_cases_and_records_which(
@@ -177,7 +178,7 @@ async def test_a_search_by_person_shows_own_cases_and_records_which(
     form = {"kind": "ssn", "value": "900-12-3456", "csrf": csrf}
     page = await (await north.post("/console/find", data=form)).text()
     assert "MN1" in page
-    assert "MN2" not in page
+    assert not re.search(r"\bMN2\b", page)
     async with store.read() as conn:
         detail = (await audit.newest(conn, 1))[0]["detail"]
     assert detail["objects"] == ["by ssn", "case MN1"]
