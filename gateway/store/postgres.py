@@ -25,11 +25,13 @@ _TURN: Final = 0x43534E_4554
 _TELLING: Final = _TURN + 1
 # The first version that can limit a whole transaction.
 _LIMITING: Final = (17,)
-_LONGEST_TRANSACTION: Final = "15s"
-"""As long as a lease: whoever was stopped for longer has lost it anyway, and who takes over after lease and
-five seconds must not wait for locks of theirs.  A transaction of ours takes milliseconds."""
 SLEEPS_AFTER: Final = 15.0
-"""Seconds for which a server without that limit may wait for its client in the middle of a transaction."""
+"""Seconds for which anybody may keep others waiting within a transaction; ours take milliseconds.
+
+As long as a lease: whoever was stopped for longer has lost it anyway, and who takes over after lease and five
+seconds must not wait for locks of theirs.
+"""
+_LONGEST: Final = f"{SLEEPS_AFTER:.0f}s"
 # Each of these set to off confirms what a crash of the server may undo or tear.
 _PROMISES: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _SESSION: Final = {
@@ -42,7 +44,7 @@ _SESSION: Final = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
     # What was sent and nobody acknowledged; keepalives are not sent meanwhile.
-    "tcp_user_timeout": "15s",
+    "tcp_user_timeout": _LONGEST,
 }
 _END_SLEEPERS: Final = text(
     """
@@ -100,7 +102,7 @@ def can_limit(dialect: Dialect) -> bool:
 def _limit_of(connection: AsyncConnection, word: str) -> str:
     if not can_limit(connection.dialect):
         return ""
-    return f"{word}set_config('transaction_timeout', '{_LONGEST_TRANSACTION}', true)"
+    return f"{word}set_config('transaction_timeout', '{_LONGEST}', true)"
 
 
 async def end_sleepers(connection: AsyncConnection) -> int:
