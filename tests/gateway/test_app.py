@@ -95,7 +95,7 @@ def test_a_signal_drains_and_exits_0(tmp_path: Path, number: signal.Signals) -> 
         _, rest = process.communicate(timeout=BOUND)
         events = [json.loads(each)["event"] for each in rest.splitlines()]
         assert process.returncode == 0
-        assert events[0] == "gateway.stopping"
+        assert "gateway.stopping" in events  # a timed job may have ended between the start and the signal
         assert events[-1] == "gateway.stopped"
 
 
