@@ -28,6 +28,7 @@ from csenet.gateway.console.sign_in_openid import add_openid
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.headers import protect
 from csenet.gateway.people.openid import OpenId
+from csenet.gateway.people.person import PROXIES
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.signing import Signing
 from csenet.gateway.settings.people import PeopleSection
@@ -60,6 +61,7 @@ def build_app(
     app[LIMITS] = bounds
     app[CLOCK] = clock
     app[JURISDICTION] = jurisdiction_name
+    app[PROXIES] = people.proxies if people else ()
     app[service.DESCRIPTION] = {}
     subjects = (
         views.VIEWS,

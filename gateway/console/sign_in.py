@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from csenet.gateway.console import pages
 from csenet.gateway.people import codes, cookies
 from csenet.gateway.people.entering import SIGNING, caller_of, entry_of
+from csenet.gateway.people.limits import holder_of
 from csenet.gateway.people.signing import (
     CODE,
     ENROL,
@@ -21,6 +22,7 @@ from csenet.gateway.people.signing import (
     Entry,
     Signing,
     SignInRefused,
+    TooManyWrong,
 )
 
 NOTICES: Final = {
@@ -122,10 +124,24 @@ async def take_password(request: web.Request) -> web.StreamResponse:
     """Check name and password."""
     name, password = await _field(request, "name"), await _field(request, "password")
     try:
-        entry = await request.app[SIGNING].password(name, password, caller_of(request))
+        entry = await _tried(request, request.app[SIGNING].password(name, password, caller_of(request)))
+    except TooManyWrong as refusal:
+        return ask_again(request, str(refusal), status=429)
     except SignInRefused as refusal:
         return ask_again(request, str(refusal), status=401)
     return _on(request, entry, _next(await _field(request, "next")))
+
+
+async def _tried(request: web.Request, proof: Coroutine[Any, Any, Entry]) -> Entry:
+    """Let somebody try, unless too many tries from there were wrong; raises SignInRefused."""
+    wrong, holder = request.app[SIGNING].wrong, holder_of(caller_of(request).source)
+    # Used up before the try, given back after one that was right: many at a moment are as many.
+    if wrong.wait(holder):
+        proof.close()
+        raise TooManyWrong("Too many tries from your network were wrong. Try again later, or elsewhere.")
+    entry = await proof
+    wrong.give_back(holder)
+    return entry
 
 
 def _on(request: web.Request, entry: Entry, onward: str = "/") -> web.StreamResponse:
@@ -165,7 +181,10 @@ async def show_code(request: web.Request, _entry: Entry) -> web.StreamResponse:
 async def take_code(request: web.Request, entry: Entry) -> web.StreamResponse:
     """Check the one-time code."""
     try:
-        onward = await request.app[SIGNING].code(entry, await _field(request, "code"), caller_of(request))
+        code = await _field(request, "code")
+        onward = await _tried(request, request.app[SIGNING].code(entry, code, caller_of(request)))
+    except TooManyWrong as refusal:
+        return render(request, "sign_in_code.html", {"wrong": str(refusal)}, status=429)
     except SignInRefused as refusal:
         return render(request, "sign_in_code.html", {"wrong": str(refusal)}, status=401)
     return _on(request, onward)

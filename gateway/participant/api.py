@@ -19,6 +19,7 @@ from csenet.gateway.participant.entering import EntryRefused, Visit
 from csenet.gateway.participant.seeing import Seen
 from csenet.gateway.participant.site import PREFIX, SITE, caller_of
 from csenet.gateway.participant.web import NOTICES, text_of
+from csenet.gateway.people.limits import holder_of
 
 API: Final = PREFIX + "/api"
 _CHALLENGE: Final[Mapping[str, str]] = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="csenet participant"'}
@@ -70,7 +71,7 @@ def _text(value: Any) -> str:
 async def post_session(request: web.Request) -> web.Response:
     """Sign in by number and PIN."""
     site, caller = request.app[SITE], caller_of(request)
-    seconds = site.tries.wait(caller.source)
+    seconds = site.tries.wait(holder_of(caller.source))
     if seconds:
         raise _wait(seconds)
     finder = Finder(await read_object(request), in_body=True)

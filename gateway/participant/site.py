@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Final
 
 from aiohttp import web
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.participant.entering import Entering, Visit
-from csenet.gateway.participant.limits import Rate
 from csenet.gateway.participant.seeing import ParticipantDesk, Seeing
+from csenet.gateway.people.limits import Rate
 from csenet.gateway.people.person import agent_of, source_of
 from csenet.gateway.people.signing import Caller
 from csenet.gateway.settings.participant import ParticipantSection
@@ -51,16 +50,5 @@ SITE: Final = web.AppKey("participant_site", Site)
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Say from where a request comes; a proxy that the agency named may say it for others."""
-    source = source_of(request)
-    if source in request.app[SITE].settings.proxies:
-        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        source = _address(told) or source
-    return Caller(source, agent_of(request))
-
-
-def _address(told: str) -> str:
-    try:
-        return str(ipaddress.ip_address(told))
-    except ValueError:
-        return ""
+    """Say from where a request comes."""
+    return Caller(source_of(request, request.app[SITE].settings.proxies), agent_of(request))

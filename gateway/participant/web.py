@@ -21,6 +21,7 @@ from csenet.gateway.errors import SlowBody
 from csenet.gateway.participant.entering import EntryRefused, Visit
 from csenet.gateway.participant.site import PREFIX, SITE, Site, caller_of
 from csenet.gateway.people.cookies import Cookie
+from csenet.gateway.people.limits import holder_of
 
 COOKIE: Final = Cookie("csenet-participant")
 NOTICES: Final = {
@@ -159,7 +160,7 @@ async def take_pin(request: web.Request) -> web.StreamResponse:
     if not await COOKIE.is_ours(request):
         return _ask(request, _ELSEWHERE, 403)
     site = request.app[SITE]
-    seconds = site.tries.wait(caller_of(request).source)
+    seconds = site.tries.wait(holder_of(caller_of(request).source))
     if seconds:
         return _wait(request, seconds)
     number, pin = await _field(request, "number"), await _field(request, "pin")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ipaddress
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -58,7 +59,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.may(Right.OFFICES_ALL) else self.offices
 
 
-def machine(name: str, roles: frozenset[Role], request: web.BaseRequest, session: str) -> Person:
+def machine(name: str, roles: frozenset[Role], request: web.Request, session: str) -> Person:
     """Make the person that stands for a program."""
     return Person(
         name=name,
@@ -70,9 +71,20 @@ def machine(name: str, roles: frozenset[Role], request: web.BaseRequest, session
     )
 
 
-def source_of(request: web.BaseRequest) -> str:
-    """Give the address of whoever calls; headers that anybody may set are not believed."""
-    return request.remote or ""
+def source_of(request: web.Request, proxies: Collection[str] | None = None) -> str:
+    """Give the address of whoever calls; headers that anybody may set are not believed.
+
+    A proxy that the agency named may say it for others: what it adds is the last entry of the last header.
+    """
+    source = request.remote or ""
+    named = request.app.get(PROXIES) if proxies is None else tuple(proxies)
+    if named is None or source not in named:
+        return source
+    told = ",".join(request.headers.getall("X-Forwarded-For", ())).rpartition(",")[2].strip()
+    try:
+        return str(ipaddress.ip_address(told))
+    except ValueError:
+        return source
 
 
 def agent_of(request: web.BaseRequest) -> str:
@@ -92,3 +104,5 @@ def system_person(roles: frozenset[Role] | None = None) -> Person:
 
 
 PERSON: Final = web.RequestKey("person", Person)
+PROXIES: Final = web.AppKey("proxies", tuple[str, ...])
+"""The addresses of proxies that may say from where others call."""

@@ -19,6 +19,7 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.people import codes, passwords
 from csenet.gateway.people.accounts import Account, AccountError, account_of, plain_name
+from csenet.gateway.people.limits import Rate
 from csenet.gateway.people.person import Kind, Person
 from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store import accounts, audit
@@ -39,6 +40,10 @@ _LONGEST_SOURCE: Final = 64
 
 class SignInRefused(GatewayError):  # noqa: N818 - read as an outcome
     """Report that somebody did not prove who they are; the text tells nothing about the account."""
+
+
+class TooManyWrong(SignInRefused):
+    """Report that too many tries from one place were wrong."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -90,6 +95,8 @@ class Signing:
     def __init__(self, store: Store, clock: Clock, settings: PeopleSection) -> None:
         """Take the store and what is set about people."""
         self._store, self._clock, self.settings = store, clock, settings
+        self.wrong = Rate(clock, settings.wrong_per_hour, seconds=3600)
+        """How many wrong tries an address still has."""
 
     async def find(self, secret: str) -> Entry | None:
         """Find a valid sign-in by its secret; None when it ended, expired, or the account is disabled."""
@@ -117,15 +124,19 @@ class Signing:
             written = plain_name(name)
         except AccountError:
             written = ""
-        async with self._store.read() as conn:
-            row = await accounts.by_name(conn, written)
         now = self._clock.now()
-        usable = row is not None and row["disabled_at"] is None and not _is_locked(row, now)
+
+        async def count(conn: AsyncConnection) -> tuple[Row | None, bool]:
+            row = await accounts.by_name(conn, written)
+            return row, row is not None and await self._counted(conn, row)
+
+        # Counted before the password is looked at: tries at the same moment are as many tries.
+        row, usable = await self._store.together(count)
         stale = row is not None and row["password_until"] is not None and row["password_until"] <= now
         kept = row["password"] if row is not None and usable and not stale else None
         right = await passwords.fits(kept, password)
         if row is None or not right:
-            await self._failed(row, caller, count=usable)
+            await self._failed(row, caller)
             raise SignInRefused(
                 "Name or password is wrong, or there were too many attempts: then wait a while and try again."
             )
@@ -136,20 +147,31 @@ class Signing:
     async def known_elsewhere(self, row: Row, caller: Caller) -> Entry:
         """Sign somebody in whom an issuer of identities vouches for."""
         if row["disabled_at"] is not None:
-            await self._failed(row, caller, count=False)
+            await self._failed(row, caller)
             raise SignInRefused("This account is disabled.")
         return await self._begin(row, FULL, "openid", caller)
 
     async def code(self, entry: Entry, code: str, caller: Caller) -> Entry:
         """Take the step of the one-time code; raises SignInRefused."""
-        row = await self._account(entry)
-        period = None
-        if entry.stage == CODE and not _is_locked(row, self._clock.now()):
+        secret = new_secret()
+
+        async def look(conn: AsyncConnection) -> str | None:
+            row = await accounts.by_number(conn, entry.account.id)
+            if row is None or entry.stage != CODE or not await self._counted(conn, row):
+                return None
             period = codes.period_of(row["code_secret"] or "", code, self._clock.now(), row["code_used"])
-        if period is None:
-            await self._failed(row, caller, count=True)
+            # Looked at and used up in one commit: a code that comes twice at the same moment is good once.
+            if period is None or not await accounts.use_code(conn, row["id"], period):
+                return None
+            stage = self._after_code(row)
+            await self._go_on(conn, entry, row, secret, stage, caller)
+            return stage
+
+        stage = await self._store.together(look)
+        if stage is None:
+            await self._failed(await self._account(entry), caller)
             raise SignInRefused("This code is wrong or was used before; wait for the next one.")
-        return await self._advance(entry, row, self._after_code(row), caller, code_used=period)
+        return msgspec.structs.replace(entry, stage=stage, secret=secret)
 
     async def own_password(self, entry: Entry, password: str, caller: Caller) -> Entry:
         """Take the step of choosing one's own password; raises SignInRefused with what is wrong about it."""
@@ -229,6 +251,8 @@ class Signing:
             number = await accounts.begin(conn, values)
             if stage == FULL:
                 await self._let_in(conn, row, caller, number)
+            else:
+                await accounts.take_back_try(conn, row["id"], self.settings.lock_after)
             return number
 
         number = await self._store.together(begin)
@@ -240,31 +264,35 @@ class Signing:
 
         async def go_on(conn: AsyncConnection) -> None:
             await accounts.change(conn, row["id"], **changed)
-            await accounts.change_sign_in(conn, entry.id, sha256=_digest(secret), stage=stage)
-            if stage == FULL:
-                await self._let_in(conn, row, caller, entry.id)
+            await self._go_on(conn, entry, row, secret, stage, caller)
 
         await self._store.together(go_on)
         return msgspec.structs.replace(entry, stage=stage, secret=secret)
+
+    async def _go_on(
+        self, conn: AsyncConnection, entry: Entry, row: Row, secret: str, stage: str, caller: Caller
+    ) -> None:
+        await accounts.change_sign_in(conn, entry.id, sha256=_digest(secret), stage=stage)
+        if stage == FULL:
+            await self._let_in(conn, row, caller, entry.id)
 
     async def _let_in(self, conn: AsyncConnection, row: Row, caller: Caller, number: int) -> None:
         now = self._clock.now()
         await accounts.change(conn, row["id"], failures=0, locked_until=None, signed_in_at=now)
         await audit.add(conn, [self._line("signin.done", row["name"], caller, number)])
 
-    async def _failed(self, row: Row | None, caller: Caller, *, count: bool) -> None:
-        """Count a failure and lock the account for longer each time; an unknown name is not written down.
+    async def _counted(self, conn: AsyncConnection, row: Row) -> bool:
+        """Count a try, and lock the account for longer with each; false where nobody is let in now."""
+        failures = await accounts.count_try(conn, row["id"], self._clock.now())
+        if failures is not None:
+            await accounts.change(conn, row["id"], locked_until=self._lock(failures))
+        return failures is not None
 
-        People type their password where the name belongs.
-        """
+    async def _failed(self, row: Row | None, caller: Caller) -> None:
+        """Write a failure down, but no unknown name: people type their password where the name belongs."""
 
         async def note(conn: AsyncConnection) -> None:
             name = "(unknown)" if row is None else row["name"]
-            if row is not None and count:
-                fresh = await accounts.by_number(conn, row["id"])
-                failures = (row if fresh is None else fresh)["failures"] + 1
-                until = self._lock(failures)
-                await accounts.change(conn, row["id"], failures=failures, locked_until=until)
             await audit.add(conn, [self._line("signin.refused", name, caller, None)])
 
         await self._store.together(note)
@@ -281,11 +309,6 @@ class Signing:
             detail["session"] = f"sign-in {number}"
         about = f"account {name}"
         return {"at": self._clock.now(), "actor": name, "action": action, "object": about, "detail": detail}
-
-
-def _is_locked(row: Row, now: datetime) -> bool:
-    until: datetime | None = row["locked_until"]
-    return until is not None and until > now
 
 
 def _entry(row: Row) -> Entry:

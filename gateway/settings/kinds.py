@@ -25,6 +25,17 @@ def known_jurisdiction(value: str) -> str:
     raise ValueError("is not the two-digit FIPS code of a state or territory that takes part in CSENet")
 
 
+def _address_of_proxy(value: str) -> str:
+    """Refuse what is no address of a machine."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("must be the IP address of a proxy") from None
+
+
+ProxyAddress = Annotated[str, AfterValidator(_address_of_proxy)]
+
+
 def plain_url(value: str) -> str:
     """Refuse what is no web address, and one that carries a password where it would be printed."""
     scheme, separator, rest = value.partition("://")

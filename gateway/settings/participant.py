@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from csenet.gateway.settings.kinds import LengthOfTime, ReadableFile, Section, Text, is_loopback
-
-
-def _address(value: str) -> str:
-    """Refuse what is no address of a machine."""
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError("must be the IP address of a proxy") from None
+from csenet.gateway.settings.kinds import LengthOfTime, ProxyAddress, ReadableFile, Section, Text, is_loopback
 
 
 class ParticipantTls(Section):
@@ -39,7 +30,7 @@ class ParticipantSection(Section):
     host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
     tls: ParticipantTls | None = None
-    proxies: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
+    proxies: tuple[ProxyAddress, ...] = ()
     lock_after: Annotated[int, Field(ge=1, le=20)] = 5
     lock_for: LengthOfTime = timedelta(minutes=15)
     idle: LengthOfTime = timedelta(minutes=10)

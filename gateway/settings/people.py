@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from csenet.gateway.people.rights import Role, table
-from csenet.gateway.settings.kinds import LengthOfTime, ReadableFile, Section, Text, plain_url
+from csenet.gateway.settings.kinds import LengthOfTime, ProxyAddress, ReadableFile, Section, Text, plain_url
 
 
 def _role_of_people(value: str) -> str:
@@ -51,14 +51,18 @@ class PeopleSection(Section):
     ``codes_for`` lists the roles that need a one-time code besides the password.  ``idle`` and ``longest``
     end a sign-in.  ``command_line`` says whether commands want a sign-in too (``accounts``).  After
     ``lock_after`` failures in a row an account is locked for ``lock_for``, and each further one doubles
-    that.  The texts are the agency's own: ``banner`` stands above the sign-in, the others have pages.
+    that.  An address from which ``wrong_per_hour`` tries were wrong waits, so that one machine cannot lock
+    out everybody; ``proxies`` may say for others from where they come (``X-Forwarded-For``).  The texts are
+    the agency's own: ``banner`` stands above the sign-in, the others have pages.
     """
 
     codes_for: frozenset[PersonRole] = frozenset(str(role) for role in table().of_kind("person"))
     password_length: Annotated[int, Field(ge=8, le=128)] = 12
     first_password: LengthOfTime = timedelta(hours=24)
-    lock_after: Annotated[int, Field(ge=1, le=100)] = 5
-    lock_for: LengthOfTime = timedelta(minutes=1)
+    lock_after: Annotated[int, Field(ge=1, le=100)] = 3
+    lock_for: LengthOfTime = timedelta(minutes=15)
+    wrong_per_hour: Annotated[int, Field(ge=1, le=100_000)] = 30
+    proxies: tuple[ProxyAddress, ...] = ()
     idle: LengthOfTime = timedelta(minutes=15)
     longest: LengthOfTime = timedelta(hours=10)
     command_line: Annotated[str, Field(pattern="^(everything|accounts)$")] = "everything"

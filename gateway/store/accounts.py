@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.sealing import opened_one, sealed_one
@@ -53,6 +53,33 @@ async def keep_code_secret(conn: AsyncConnection, name: str, secret: str) -> Non
 async def change(conn: AsyncConnection, number: int, **values: Any) -> None:
     """Change columns of an account, of those that are not sealed."""
     await conn.execute(update(account).where(account.c.id == number).values(**values))
+
+
+async def count_try(conn: AsyncConnection, number: int, now: datetime) -> int | None:
+    """Count a try and return how many there were since the last success; None where nobody is let in now.
+
+    Question and count are one statement, so that gateways that share a database count each other's.
+    """
+    free = account.c.locked_until.is_(None) | (account.c.locked_until <= now)
+    query = update(account).where(account.c.id == number, account.c.disabled_at.is_(None), free)
+    counted = query.values(failures=account.c.failures + 1).returning(account.c.failures)
+    found: int | None = (await conn.execute(counted)).scalar()
+    return found
+
+
+async def take_back_try(conn: AsyncConnection, number: int, lock_after: int) -> None:
+    """Count a try less, because it was right but not the last step; a lock that it made goes with it."""
+    fewer = account.c.failures - 1
+    until = case((fewer >= lock_after, account.c.locked_until), else_=null())
+    query = update(account).where(account.c.id == number, account.c.failures > 0)
+    await conn.execute(query.values(failures=fewer, locked_until=until))
+
+
+async def use_code(conn: AsyncConnection, number: int, period: int) -> bool:
+    """Use the code of a period up; false if it, or a later one, was used before."""
+    unused = account.c.code_used.is_(None) | (account.c.code_used < period)
+    query = update(account).where(account.c.id == number, unused).values(code_used=period)
+    return bool((await conn.execute(query)).rowcount)
 
 
 async def begin(conn: AsyncConnection, values: dict[str, Any]) -> int:

@@ -15,10 +15,10 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
 from csenet.gateway.participant.enrolling import Enrolled, Enrolling, ParticipantError, plain_digits
 from csenet.gateway.participant.entering import REFUSAL, Entering, EntryRefused
-from csenet.gateway.participant.limits import Rate
 from csenet.gateway.participant.listening import participant_app
 from csenet.gateway.participant.site import SITE, Site, caller_of
 from csenet.gateway.people import passwords
+from csenet.gateway.people.limits import Rate
 from csenet.gateway.people.signing import Caller
 from csenet.gateway.settings.participant import ParticipantSection
 from csenet.gateway.store import audit

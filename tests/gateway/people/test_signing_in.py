@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pyotp
 import pytest
+from multidict import CIMultiDict
 from sqlalchemy import select
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.people.accounts import AccountError, Accounts
+from csenet.gateway.people.limits import holder_of
+from csenet.gateway.people.person import PROXIES
+from csenet.gateway.people.signing import Caller, Signing, SignInRefused
 from csenet.gateway.store import audit
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables_people import account, sign_in
@@ -129,6 +134,65 @@ async def test_failures_lock_the_account_for_longer_each_time(
     assert await tried(PASSWORD) == 303
     assert (await accounts.list())[0].failures == 0
     assert ("signin.refused", "account ada") in await lines(store)
+
+
+async def test_guesses_made_at_the_same_moment_are_all_counted(
+    browser: Client, accounts: Accounts, store: Store, clock: ManualClock, settings: Any
+) -> None:
+    await enter(browser, accounts, "ada", "viewer")
+    signing, caller = Signing(store, clock, settings), Caller("192.0.2.1", "test")
+    guesses = [signing.password("ada", word, caller) for word in ("one", "two", "three", PASSWORD)]
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [SignInRefused] * 4
+    assert (await accounts.list())[0].failures == 3
+
+
+async def test_a_code_that_is_typed_twice_at_the_same_moment_is_good_once(
+    browser: Client, accounts: Accounts, store: Store, clock: ManualClock, settings: Any
+) -> None:
+    await enter(browser, accounts, "sue", "supervisor")
+    secret = await enrolled(browser, clock)
+    clock.advance(60)
+    signing, caller = Signing(store, clock, settings), Caller("192.0.2.1", "test")
+    entries = [await signing.password("sue", PASSWORD, caller) for _ in range(2)]
+    assert (await accounts.list())[0].failures == 0
+    code = pyotp.TOTP(secret).at(clock.now())
+    tries = (signing.code(entry, code, caller) for entry in entries)
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in outcomes) == ["Entry", "SignInRefused"]
+
+
+async def test_one_address_cannot_lock_out_everybody(
+    browser: Client, accounts: Accounts, clock: ManualClock, settings: Any
+) -> None:
+    await enter(browser, accounts, "ada", "viewer")
+    for number in range(settings.wrong_per_hour):
+        assert (await send(browser, "/sign-in", name=f"n{number}", password="wrong")).status == 401
+    for name in ("ada", "n0"):
+        assert (await send(browser, "/sign-in", name=name, password="wrong")).status == 429
+    assert (await accounts.list())[0].failures == 0
+    clock.advance(3600 / settings.wrong_per_hour)
+    assert (await send(browser, "/sign-in", name="ada", password=PASSWORD)).status == 303
+
+
+def test_one_holder_of_a_network_is_one_caller() -> None:
+    assert holder_of("2001:db8:1:2:3::4") == holder_of("2001:db8:1:2:ffff::1%eth0")
+    assert holder_of("2001:db8:1:3::4") != holder_of("2001:db8:1:2::4")
+    assert holder_of("::ffff:192.0.2.7") == holder_of("192.0.2.7")
+
+
+async def test_a_named_proxy_says_from_where_somebody_comes_and_nobody_else_does(
+    browser: Client, accounts: Accounts, store: Store
+) -> None:
+    told = CIMultiDict([("X-Forwarded-For", "192.0.2.66"), ("X-Forwarded-For", "192.0.2.7")])
+    for proxies, source in (((), "127.0.0.1"), (("127.0.0.1",), "192.0.2.7")):
+        browser.app._state[PROXIES] = proxies  # type: ignore[union-attr]
+        await browser.get("/sign-in")
+        page = await (await browser.get("/sign-in")).text()
+        form = {"csrf": page.split('name="csrf" value="')[1].split('"')[0], "name": "ada", "password": "x"}
+        await browser.post("/sign-in", data=form, headers=told)
+        async with store.read() as conn:
+            assert (await audit.newest(conn, 1))[0]["detail"]["source"] == source
 
 
 async def test_an_unknown_name_is_answered_alike_and_not_written_down(browser: Client, store: Store) -> None:
