@@ -70,7 +70,8 @@ async def submit(request: web.Request) -> web.Response:
     actor = request[PERSON].name
     key = key_of(request, actor)
     obj = await requests.read_object(request)
-    await request.app[READER].must_see(request[PERSON], requests.case_of(obj), "transaction.submit")
+    case_id, known = requests.case_of(obj), "far" in obj
+    await request.app[READER].must_see(request[PERSON], case_id, "transaction.submit", known=known)
     try:
         result = await request.app[DESK].submit(obj, idempotency_key=key, actor=actor)
     except Rejected as refusal:

@@ -43,8 +43,8 @@ def submit(file: str, config: Path, key: str | None, as_json: bool) -> None:
     body = read_json(file)
 
     async def order(desk: Any) -> Any:
-        case_id = case_of(body) if isinstance(body, dict) else None
-        await reader_at(desk).must_see(acting(), case_id, "transaction.submit")
+        told = body if isinstance(body, dict) else {}
+        await reader_at(desk).must_see(acting(), case_of(told), "transaction.submit", known="far" in told)
         return await desk.submit(body, idempotency_key=key, actor=acting().name)
 
     try:

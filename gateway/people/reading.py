@@ -189,23 +189,36 @@ class Reader:
         mine = [each for each in page.items if not each.case_id or each.case_id in seen]
         return _without_tax(person, msgspec.structs.replace(page, items=mine))
 
-    async def must_see(self, person: Person, case_id: str | None, action: str) -> None:
+    async def must_see(
+        self, person: Person, case_id: str | None, action: str, *, known: bool = False
+    ) -> None:
         """Let somebody change only what they could see; raises NotFound, with a record of the attempt.
 
-        A case that is not known is nobody else's, and neither is what belongs to no case.
+        A case that is not known is nobody else's, and neither is what belongs to no case.  What can be done
+        with ``known`` cases only is answered for both alike, or the answer would say that there is a case.
         """
         if case_id is None or person.scope is None:
             return
         if await self._is_out_of_scope(person, [f"case {case_id}"]):
             await self.record(person, action, [f"case {case_id}"], outcome=OUT_OF_SCOPE)
             raise NotFound("no such case")
+        if known and not await self._is_known(case_id):
+            await self.record(person, action, [f"case {case_id}"], outcome=NOT_FOUND, known=False)
+            raise NotFound("no such case")
+
+    async def _is_known(self, case_id: str) -> bool:
+        async with self._store.read() as conn:
+            return bool(await cases.offices(conn, [case_id.strip().upper()]))
 
     async def must_see_work(self, person: Person, item_id: int, action: str) -> None:
         """Let somebody complete only work that they could see; raises NotFound likewise."""
         if person.scope is None:
             return
         found = await self._desk.work_item(item_id)
-        await self.must_see(person, None if found is None else found.case_id, action)
+        try:
+            await self.must_see(person, None if found is None else found.case_id, action)
+        except NotFound:
+            raise NotFound("no such work item") from None
 
     async def must_see_transaction(self, person: Person, view_id: str, action: str) -> None:
         """Let somebody correct only a transaction that they could see; raises NotFound likewise."""

@@ -122,6 +122,12 @@ async def test_what_cannot_be_seen_cannot_be_changed(north: Client, desk: Desk, 
     for wish in ({"case_id": "mn2 ", "far": "MSC P GSC15"}, {"header": {"case_id": "MN2"}}):
         assert (await north.post("/v1/transactions", json=wish, headers=header)).status == 404
     assert await last(store) == ("transaction.submit", "case MN2", "out of scope")
+    both = [{"case_id": each, "far": "MSC P GSC15"} for each in ("MN2", "MN9")]
+    answers = [await north.post("/v1/transactions", json=wish, headers=header) for wish in both]
+    told = [await each.json() for each in answers]
+    assert {each.pop("instance") for each in told}
+    assert told[0] == told[1]
+    assert await last(store) == ("transaction.submit", "case (not known)", "not found")
     async with store.read() as conn:
         assert await cases.offices(conn, ["MN1", "MN2", "MN3", "MN9"]) == {
             "MN1": "NORTH",
