@@ -2,7 +2,8 @@
 
 What is shown is chosen, not what is hidden: a sentence of our own table, the other state's name, days.
 Nothing that a transaction or the facts say about a person gets here.  A case in which anybody is at risk is
-not shown at all, in the same words as one that cannot be shown for another reason.
+not there at all, neither its number nor its place in a list: who reads that one is withheld knows why.  Risk
+is somebody's, not a case's, so it counts in all cases that have a person in common with that one.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.participant import words
 from csenet.gateway.participant.entering import Visit
-from csenet.gateway.people.reading import NOT_FOUND, SHOWN, Look, Unrecorded, row_of
+from csenet.gateway.people.reading import NOT_FOUND, REFUSED, SHOWN, Look, Unrecorded, row_of
 from csenet.gateway.people.signing import Caller
-from csenet.gateway.store import audit, cases, duties, participants
+from csenet.gateway.store import audit, cases, duties, participants, search
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import opened
@@ -58,15 +59,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """Show a case to somebody of it; where ``shown`` is false, there is nothing but its number."""
+    """Show a case to somebody of it."""
 
     case_id: str
-    shown: bool
-    part: str = ""
-    other_state: str = ""
-    state: str = ""
-    messages: list[Message] = []
-    steps: list[Step] = []
+    part: str
+    other_state: str
+    state: str
+    messages: list[Message]
+    steps: list[Step]
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,18 +97,26 @@ class Seeing:
         agency = self._desk.agency
         async with self._store.read() as conn:
             given = await participants.cases_of(conn, visit.participant_id)
-            found = [await _case(conn, each, agency) for each in given]
+            found = [(str(each["case_id"]), await _case(conn, each, agency)) for each in given]
         await self._record(visit, caller, channel, found)
-        return Seen(as_of=self._clock.now(), cases=found)
+        return Seen(as_of=self._clock.now(), cases=[case for _, case in found if case is not None])
 
-    async def _record(self, visit: Visit, caller: Caller, channel: str, found: Sequence[CaseSeen]) -> None:
-        objects = [f"case {each.case_id}" for each in found]
-        outcome = SHOWN if any(each.shown for each in found) else NOT_FOUND
-        look = Look(channel=channel, purpose="own case")
-        row = row_of(visit.person(caller), "participant.read", objects, look, outcome=outcome)
+    async def _record(
+        self, visit: Visit, caller: Caller, channel: str, found: Sequence[tuple[str, CaseSeen | None]]
+    ) -> None:
+        """Write down what is shown, and apart from it what is not: nobody saw that."""
+        shown = [f"case {case_id}" for case_id, case in found if case is not None]
+        withheld = [f"case {case_id}" for case_id, case in found if case is None]
+        outcomes = ((shown, SHOWN), (withheld, REFUSED)) if found else ((shown, NOT_FOUND),)
+        look, person = Look(channel=channel, purpose="own case"), visit.person(caller)
+        rows = [
+            row_of(person, "participant.read", objects, look, outcome=outcome)
+            for objects, outcome in outcomes
+            if objects or not found
+        ]
 
         async def write(conn: AsyncConnection) -> None:
-            await audit.add(conn, [{"at": self._clock.now(), **row}])
+            await audit.add(conn, [{"at": self._clock.now(), **row} for row in rows])
 
         try:
             await self._store.together(write)
@@ -116,13 +124,16 @@ class Seeing:
             raise Unrecorded("The record of who reads cannot be written, so nothing is shown.") from error
 
 
-async def _case(conn: AsyncConnection, given: Mapping[str, Any], agency: Agency) -> CaseSeen:
+async def _case(conn: AsyncConnection, given: Mapping[str, Any], agency: Agency) -> CaseSeen | None:
     case_id = str(given["case_id"])
     row = (await cases.load(conn, [case_id])).get(case_id)
-    came = await _rows(conn, inbound, case_id)
-    if row is None or _at_risk(case_id, row["facts"], came):
-        return CaseSeen(case_id=case_id, shown=False)
-    went = await _rows(conn, outbound, case_id)
+    came, went = await _rows(conn, inbound, case_id), await _rows(conn, outbound, case_id)
+    if (
+        row is None
+        or _at_risk(case_id, row["facts"], (*came, *went))
+        or await _kin_at_risk(conn, case_id, row)
+    ):
+        return None
     both: list[tuple[datetime, words.Direction, dict[str, Any]]] = [
         *((_moment(each), "inbound", each) for each in came),
         *((_moment(each), "outbound", each) for each in went),
@@ -132,7 +143,6 @@ async def _case(conn: AsyncConnection, given: Mapping[str, Any], agency: Agency)
     wanted = DutyFilter(case_id=case_id, side="we-owe", limit=MOST)
     return CaseSeen(
         case_id=case_id,
-        shown=True,
         part=_PARTS.get(given["role"], ""),
         other_state=describe.state(row["other_fips"]),
         state=kept_state(row["state"]).status,
@@ -155,13 +165,27 @@ async def _rows(conn: AsyncConnection, table: Any, case_id: str) -> list[dict[st
     return await opened(conn, table, (await conn.execute(query)).mappings())
 
 
-def _at_risk(case_id: str, facts: bytes, came: Sequence[Mapping[str, Any]]) -> bool:
+def _at_risk(case_id: str, facts: bytes, told: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether anybody of a case is at risk, as either state says; facts that cannot be read hide it."""
     try:
         known = risk_of(kept_facts(case_id, facts)).anybody
     except msgspec.MsgspecError:
         return True
-    return known or any(_says_risk(each["raw"]) for each in came)
+    return known or any(_says_risk(each["raw"]) for each in told)
+
+
+async def _kin_at_risk(conn: AsyncConnection, case_id: str, row: Mapping[str, Any]) -> bool:
+    """Tell whether anybody is at risk in another case of ours that has a person in common with one."""
+    facts = kept_facts(case_id, row["facts"])
+    words = {word for word in search.words_of_facts(facts) if word[0] == "ssn"} | search.births_of_facts(
+        facts
+    )
+    kin = set(await search.cases_with(conn, words)) - {case_id}
+    for other, found in (await cases.load(conn, sorted(kin))).items():
+        told = [*await _rows(conn, inbound, other), *await _rows(conn, outbound, other)]
+        if _at_risk(other, found["facts"], told):
+            return True
+    return False
 
 
 def _says_risk(raw: bytes) -> bool:

@@ -22,7 +22,7 @@ from ..conftest import LEDGER, arriving, case_block, facts, information_block, l
 from ..conftest import NOON as NOW
 from .conftest import Client, page, sign_in
 
-HIDDEN = "This case is not shown here"
+HIDDEN = "There is nothing to show here at the moment."
 PERSONAL = {
     "ncp_identification": {"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900112233"},
     "ncp_locate": {"residential_address_line_1": "7 INVENTED LANE", "residential_city": "DULUTH"},
@@ -120,7 +120,7 @@ async def test_somebody_else_s_case_is_neither_shown_nor_reachable(
     ids=["family violence", "parent", "participant", "finding"],
 )
 async def test_a_case_in_which_somebody_is_at_risk_is_not_shown(
-    browser: Client, desk: Desk, enrolled: Enrolled, more: dict[str, Any]
+    browser: Client, desk: Desk, enrolled: Enrolled, store: Store, more: dict[str, Any]
 ) -> None:
     await desk.put_case("MN1", facts("initiating", ledger=LEDGER))
     await arrive(desk, arriving("MSC R GRINT", 1))
@@ -131,6 +131,35 @@ async def test_a_case_in_which_somebody_is_at_risk_is_not_shown(
     assert HIDDEN in shown
     assert "Kansas" not in shown
     assert "violence" not in shown
+    assert "MN1" not in shown
+    async with store.read() as conn:
+        (last,) = await audit.newest(conn, 1)
+    assert (last["object"], last["detail"]["outcome"]) == ("case MN1", "refused")
+
+
+async def test_who_is_at_risk_in_one_case_is_so_in_all_of_theirs(
+    browser: Client, desk: Desk, enrolled: Enrolled, enrolling: Enrolling, store: Store
+) -> None:
+    for case_id, more in (("MN1", PERSONAL), ("MN2", {})):
+        await desk.put_case(case_id, facts("initiating", ledger=LEDGER) | more)
+    await enrolling.enrol("MN2", "ncp", number=enrolled.number, actor="test")
+    await sign_in(browser, enrolled.number, enrolled.pin)
+    assert {each for each in ("Case MN1", "Case MN2") if each in await page(browser)} == {
+        "Case MN1",
+        "Case MN2",
+    }
+    # The same custodial party, in a case in which the one who looks has no part.
+    told = {"participants": PERSONAL["participants"], "protected": ["participants[0]"]}
+    await desk.put_case("MN7", facts() | told)
+    shown = await page(browser)
+    assert "Case MN1" not in shown
+    assert "Case MN2" in shown
+    async with store.read() as conn:
+        rows = await audit.newest(conn, 2)
+    assert {(row["object"], row["detail"]["outcome"]) for row in rows} == {
+        ("case MN1", "refused"),
+        ("case MN2", "shown"),
+    }
 
 
 @pytest.mark.parametrize("finding", [True, False], ids=["finding", "line"])
@@ -201,7 +230,7 @@ async def test_a_program_sees_the_same_by_a_token_and_never_by_a_cookie(
     token = await enter(browser, enrolled)
     answer = await browser.get("/participant/api/cases", headers=token)
     told = await answer.json()
-    assert (answer.status, told["cases"][0]["case_id"], told["cases"][0]["shown"]) == (200, "MN1", True)
+    assert (answer.status, told["cases"][0]["case_id"]) == (200, "MN1")
     assert answer.headers["Cache-Control"] == "no-store"
     assert (await browser.get("/participant/cases", headers=token)).status == 401
     await sign_in(browser, enrolled.number, enrolled.pin)
