@@ -25,6 +25,7 @@ from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.intake.http import PATH
 from csenet.gateway.people import passwords, tokens
 from csenet.gateway.people.rights import table
+from csenet.gateway.ports import free_port
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store import accounts
 
@@ -110,7 +111,7 @@ async def opened(folder: Path, *, usual_ports: bool) -> AsyncIterator[World]:
 
     With usual_ports the same ports are taken each time where they are free; else any free ones.
     """
-    ports = {name: _port(port if usual_ports else 0) for name, port in _USUAL_PORTS.items()}
+    ports = {name: _port(port) if usual_ports else free_port(HOST) for name, port in _USUAL_PORTS.items()}
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         sites = {}
         for fips, switches in ((people.MINNESOTA[:2], {}), (people.KANSAS[:2], {"sends_grint": True})):
@@ -234,11 +235,8 @@ def _settings(fips: str, ports: dict[str, int], switches: dict[str, bool]) -> st
 
 def _port(wanted: int) -> int:
     """Give the wanted port if it is free, else any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
-                found: int = probe.getsockname()[1]
-                return found
-    raise OSError("no free port on the loopback address")
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, wanted))
+        return wanted
+    return free_port(HOST)

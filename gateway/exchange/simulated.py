@@ -29,6 +29,7 @@ from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.tables import open_exchange_store
 from csenet.gateway.intake import probe
 from csenet.gateway.intake.http import LARGEST_BATCH, PATH, read_limited
+from csenet.gateway.ports import free_port
 from csenet.gateway.store.engine import Store
 
 _PUSH_SIZE: Final = 100
@@ -179,8 +180,9 @@ class SimulatedExchange:
         app.router.add_get("/", self._status)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSING)
         await self._runner.setup()
+        # Not one that the system chooses: while we are away, it would give that to the next who asks.
+        self._port = self._port or free_port(self._host)
         await web.TCPSite(self._runner, self._host, self._port, reuse_address=True).start()
-        self._port = self._runner.addresses[0][1]
 
     async def _status(self, request: web.Request) -> web.Response:
         return _json(200, msgspec.to_builtins(await self.counts()))

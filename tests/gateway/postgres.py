@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,11 +22,12 @@ from pathlib import Path
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from csenet.gateway.ports import free_port
 from csenet.gateway.store.engine import open_store
 
 DSN_VARIABLE = "CSENET_TEST_PG_DSN"
 REQUIRED_VARIABLE = "CSENET_REQUIRE_POSTGRES"
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0
 # The server refuses to run as root; this user owns nothing.
 _USER = "nobody"
 _SETTINGS = (
@@ -128,9 +128,7 @@ def _started(folder: Path, programs: Path) -> Iterator[URL]:
     )
     if made.returncode != 0:
         raise NoPostgres(f"initdb failed: {made.stderr.strip()[-500:]}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     settings = [word for name, value in _SETTINGS for word in ("-c", f"{name}={value}")]
     words = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(home), *settings]
     with (folder / "server.log").open("wb") as log:

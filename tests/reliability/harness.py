@@ -6,12 +6,12 @@ nothing was wrong.  Sizes are options, full by default; the tests of this folder
 
 import argparse
 import asyncio
+import http.client
 import json
 import logging
 import os
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -31,11 +31,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from csenet.gateway.people import tokens
+from csenet.gateway.ports import free_port
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import desk_of
 
+sys.path.append(str(Path(__file__).parent.parent / "gateway"))
+
+from patience import BOUND
+
 CSENET = Path(sys.executable).with_name("csenet")
-START_SECONDS = 60.0
 DRAIN_SECONDS = 600.0
 BATCHES = "/v1/exchange/batches"
 ON_THE_WAY = """
@@ -138,7 +142,7 @@ class Gateway:
 
     def wait_until_up(self) -> None:
         """Wait until the daemon answers."""
-        wait_until(self._is_up, START_SECONDS, "the daemon to answer")
+        wait_until(self._is_up, BOUND, "the daemon to answer")
 
     def _is_up(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
@@ -146,11 +150,11 @@ class Gateway:
                 f"the daemon ended with status {self.process.returncode}: see {self.folder}/serve.log"
             )
         try:
-            with urllib.request.urlopen(self.url + "/healthz", timeout=1):
+            with urllib.request.urlopen(self.url + "/healthz", timeout=BOUND):
                 return True
         except urllib.error.HTTPError:
             return True  # it answers, if only to say that it is not well
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def kill(self) -> None:
@@ -166,7 +170,7 @@ class Gateway:
         """End it politely."""
         assert self.process is not None
         self.process.terminate()
-        if self.process.wait(timeout=60) != 0:
+        if self.process.wait(timeout=2 * BOUND) != 0:
             raise SystemExit(f"SIGTERM ended the daemon with status {self.process.returncode}")
 
     def make_sure_it_is_gone(self) -> None:
@@ -175,7 +179,7 @@ class Gateway:
             self.process.kill()
             self.process.wait()
 
-    def post(self, raw: bytes | Iterable[bytes], *, timeout: float = 30) -> int:
+    def post(self, raw: bytes | Iterable[bytes], *, timeout: float = BOUND) -> int:
         """Hand a file in over HTTP and return the status; OSError where there is no answer or a refusal."""
         request = urllib.request.Request(
             self.url + BATCHES,
@@ -186,16 +190,20 @@ class Gateway:
                 "Content-Type": "application/octet-stream",
             },
         )
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            json.load(answer)
-            status: int = answer.status
-            return status
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                json.load(answer)
+                status: int = answer.status
+                return status
+        except http.client.HTTPException as broken:
+            # It died in the middle of its answer.
+            raise ConnectionError(type(broken).__name__) from broken
 
     def ask(self, statement: str) -> list[Any]:
         """Read from the store, past the gateway."""
         if self.store_url:
             return asyncio.run(_ask_server(self.store_url, statement))
-        store = sqlite3.connect(f"file:{self.folder}/data/gateway.db?mode=ro", uri=True, timeout=30)
+        store = sqlite3.connect(f"file:{self.folder}/data/gateway.db?mode=ro", uri=True, timeout=BOUND)
         try:
             return store.execute(statement).fetchall()
         finally:
@@ -340,14 +348,6 @@ def prove(run: Run, description: str | None, **sizes: Any) -> int:
         f"(seed {asked.seed}, folder {folder}, load {os.getloadavg()[0]:.1f})"
     )
     return 1 if found.wrong else 0
-
-
-def free_port() -> int:
-    """Ask the system for a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(true: Callable[[], object], seconds: float, what: str, pause: float = 0.05) -> float:

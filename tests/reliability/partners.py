@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 import messages
 from aiohttp import web
-from harness import DRAIN_SECONDS, QUIET, Outcome, free_port, prove
+from harness import DRAIN_SECONDS, QUIET, Outcome, prove
 from receiver import Receiver
 
 from csenet.codecs import flatfile
@@ -26,6 +26,7 @@ from csenet.codecs.transaction import Direction, from_json
 from csenet.gateway.clock import SystemClock
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
+from csenet.gateway.ports import free_port
 
 STATES = sorted(jurisdictions())
 DEAD, SLOW, FLAPPING = "01", "02", "04"

@@ -18,7 +18,7 @@ import aiohttp
 import messages
 import trustme
 from crowd import Call, Caller, one_call, percentile
-from harness import BATCHES, DRAIN_SECONDS, Gateway, Outcome, prove, wait_until
+from harness import BATCHES, BOUND, DRAIN_SECONDS, Gateway, Outcome, prove, wait_until
 
 from csenet.codecs import envelope
 from csenet.codecs.envelope import MEDIA_TYPE, Identity, Pin
@@ -108,7 +108,7 @@ class Story:
     async def until(self, session: aiohttp.ClientSession, age: Age, number: int, status: int) -> None:
         """Ask with one certificate until the table in force answers so."""
         raw = messages.interest_request(number, (number - 1) // PER_CASE + 1)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(BOUND):
             while (await self.send(session, age, number, raw)).status != status:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
@@ -157,7 +157,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
     gateway.start()
     try:
         log = folder / "serve.log"
-        wait_until(lambda: _listens(gateway), 60, f"the daemon to listen (see {log})")
+        wait_until(lambda: _listens(gateway), BOUND, f"the daemon to listen (see {log})")
         asyncio.run(change_over(story, asked))
         wait_until(lambda: gateway.on_the_way() == 0, DRAIN_SECONDS, "everything to leave")
         gateway.stop()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import messages
 from crowd import Caller, all_at_once
-from harness import BATCHES, Gateway, Outcome, Skip, prove
+from harness import BATCHES, BOUND, Gateway, Outcome, Skip, prove
 
 CALLS = "pwrite64,write,fdatasync,fsync,sendto,sendmsg,writev"
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. )?(\w+)(?:\(| resumed>)(.*)", re.DOTALL)
@@ -134,7 +134,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Outcome:
             Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
         ):
             os.kill(int(child), 15)
-        gateway.process.wait(60)
+        gateway.process.wait(2 * BOUND)
         reader.join()
     wrong = list(trace.wrong)
     wrong += [f"submission {each.number}: answered {each.status}" for each in calls if each.status != 202]

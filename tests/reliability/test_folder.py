@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness import Gateway, wait_until
+from harness import BOUND, Gateway, wait_until
 from kill import daemon_in
 
 from csenet.gateway.intake.archive import opened
@@ -67,7 +67,7 @@ def test_one_answer_one_problem_one_duplicate_whenever_the_daemon_is_killed(
         live_and_die(daemon, seconds)
     daemon.up()
     archived = tmp_path / "in" / "archive" / "by-hand.txt.sealed"
-    wait_until(lambda: archived.exists() and daemon.on_the_way() == 0, 60, "the file to be answered")
+    wait_until(lambda: archived.exists() and daemon.on_the_way() == 0, BOUND, "the file to be answered")
     daemon.stop()
 
     (key,) = tmp_path.rglob("wrapping.key")

@@ -9,7 +9,7 @@ import pytest
 SHORT = {
     "strace": "--submissions 60 --connections 16",
     "kill": "--kills 5 --transactions 80 --times 5",
-    "postgres_pair": "--kills 2 --transactions 80 --times 5",
+    "postgres_pair": "--kills 2 --transactions 80 --times 5 --slack 90",
     "poison": "--cases 30 --messages 4 --kills 1 --poisoned 2 --ratio 0",
     "partners": "--each 10 --rounds 1 --ratio 0",
     "tmpfs": "--megabytes 44 --ballast 16",
@@ -17,8 +17,8 @@ SHORT = {
     "rollover": "--messages 60",
     "proxy": "--transactions 120 --lies 10",
     "windows": "--step 0 --transactions 300",
-    "stop": "--stops 2 --transactions 120 --last-work 10",
-    "wake": "--stops 1 --transactions 200 --hurry 1",
+    "stop": "--stops 2 --transactions 120 --last-work 90 --breath 90",
+    "wake": "--stops 1 --transactions 200 --hurry 1 --slack 90",
     "overload": "--at-once 8 --seconds 1.5 --most 6000 --size 5",
 }
 
