@@ -125,9 +125,10 @@ async def test_a_backup_in_service_holds_one_moment(desk: Desk, store: Store, tm
 
 @sqlite_only
 async def test_nothing_in_it_can_be_read(desk: Desk, store: Store, tmp_path: Path) -> None:
-    await fill(desk)
+    await fill(desk, first=47_110_815)
     data = (await made(store, tmp_path)).read_bytes()
-    for word in (b"MN1", b"EXAMPLESON", b"inbound", b"GRINT"):
+    # No shorter ones: three letters stand somewhere in what is encrypted by chance.
+    for word in (b"MN47110815", b"EXAMPLESON", b"inbound", b"GRINT"):
         assert word not in data
 
 

@@ -16,6 +16,8 @@ from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.delivery.transports.http_writing import WriteTimeoutError
 
+from .patience import BOUND
+
 # More than the buffers of both ends hold.
 LARGE = b"a" * (32 << 20)
 
@@ -50,7 +52,7 @@ async def test_a_peer_that_stops_reading_is_given_up_long_before_the_whole_try()
         return web.Response()
 
     async with serving(hold) as url:
-        transport = HttpTransport(url, timeout_seconds=60.0, write_seconds=0.05)
+        transport = HttpTransport(url, timeout_seconds=BOUND, write_seconds=0.05)
         with pytest.raises(WriteTimeoutError):
             await transport.deliver(parcel(LARGE), spooled)
         await transport.close()
@@ -68,7 +70,7 @@ async def test_what_is_taken_arrives_whole_and_with_its_length(data: bytes) -> N
         return web.json_response({"sha256": hashlib.sha256(body).hexdigest()})
 
     async with serving(take) as url:
-        transport = HttpTransport(url, write_seconds=20.0)
+        transport = HttpTransport(url, write_seconds=BOUND)
         outcome = await transport.deliver(parcel(data), spooled)
         await transport.close()
     assert outcome.verdict is Verdict.DELIVERED

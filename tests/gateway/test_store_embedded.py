@@ -13,6 +13,8 @@ from sqlalchemy.exc import OperationalError
 from csenet.gateway.store import audit, embedded
 from csenet.gateway.store.engine import Store, open_store
 
+from .patience import BOUND
+
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROW = {"actor": "a", "action": "b", "object": "c"}
 
@@ -48,10 +50,10 @@ async def test_a_quick_disk_commits_in_place_and_a_slow_one_beside_the_loop(
     disk._expected = 0.0
     await _add(store)
     assert beside == []
-    disk._expected = 1.0
+    disk._expected = BOUND
     await _add(store)
     assert len(beside) == 1
-    assert disk._expected < 1.0, "a disk that became quick again is found out"
+    assert disk._expected < BOUND, "a disk that became quick again is found out"
     assert await _count(store) == 2
     await store.close()
 
@@ -92,7 +94,7 @@ async def test_a_caller_cancelled_in_its_commit_leaves_the_connection_fit_for_th
 
     def held_up(self: embedded.Disk, connection: sqlite3.Connection) -> None:
         loop.call_soon_threadsafe(begun.set)
-        assert go_on.wait(10)
+        assert go_on.wait(BOUND)
         own(self, connection)
 
     monkeypatch.setattr(embedded.Disk, "_timed", held_up)

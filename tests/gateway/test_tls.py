@@ -29,6 +29,8 @@ from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.http import HttpTransport
 from csenet.gateway.tls import TlsError, client_context, peer_fingerprint, refusal, server_context
 
+from .patience import BOUND
+
 PAYLOAD = b"transaction 1\n"
 PARCEL = Parcel(
     key="B-1", name="B-1.txt", payload=PAYLOAD, sha256=hashlib.sha256(PAYLOAD).hexdigest(), count=1
@@ -126,7 +128,7 @@ async def deliver(url: str, tls: ssl.SSLContext, times: int = 1) -> list[Outcome
     async def nothing() -> None:
         raise AssertionError("HTTP has no spool")
 
-    transport = HttpTransport(url, timeout_seconds=20, connect_seconds=10, read_seconds=10, tls=tls)
+    transport = HttpTransport(url, timeout_seconds=BOUND, connect_seconds=BOUND, read_seconds=BOUND, tls=tls)
     try:
         found = [await transport.deliver(PARCEL, nothing) for _ in range(times)]
         return [msgspec.structs.replace(each, receipt=None) for each in found]
@@ -426,7 +428,7 @@ def taken_up(
     ask = b"POST /batches HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
     port = int(url.rpartition(":")[2].partition("/")[0])
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=BOUND) as plain,
         client.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
     ):
         try:

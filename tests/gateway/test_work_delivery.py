@@ -21,6 +21,7 @@ from csenet.gateway.store.receivers import ReceiverState
 from csenet.gateway.work_delivery import JsonLines, Webhook, deliver_to
 
 from .conftest import QUIET, arriving, facts, lines
+from .patience import BOUND
 
 SECRET = b"an invented secret"
 
@@ -59,7 +60,7 @@ async def test_a_call_is_signed_and_repeated_later_until_it_is_taken(
     app = web.Application()
     app.router.add_post("/work", receive)
     server = await aiohttp_server(app)
-    hook = Webhook(str(server.make_url("/work")), SECRET, clock, timeout=5, tls=None)
+    hook = Webhook(str(server.make_url("/work")), SECRET, clock, timeout=BOUND, tls=None)
     await ask(desk, 1)
     for advance, expected, error in (
         (0, 1, "the answer was 500"),
@@ -83,7 +84,7 @@ async def test_a_call_is_signed_and_repeated_later_until_it_is_taken(
 
 async def test_nobody_there_is_tried_later(desk: Desk, clock: ManualClock) -> None:
     await ask(desk, 1)
-    await run(desk, Webhook("http://127.0.0.1:9/work", SECRET, clock, timeout=5, tls=None))
+    await run(desk, Webhook("http://127.0.0.1:9/work", SECRET, clock, timeout=BOUND, tls=None))
     kept = await state(desk, "webhook")
     assert (kept.cursor, kept.attempts) == (0, 1)
     assert kept.next_attempt_at == clock.now() + timedelta(seconds=15)

@@ -79,7 +79,12 @@ async def sign_in(client: Client, number: str, pin: str | None) -> int:
 
 
 async def page(client: Client, path: str = "/participant/cases") -> str:
-    """Read a page that is there, without the token of its form, in which any three letters may stand."""
+    """Read a page that is there."""
     answer = await client.get(path)
     assert answer.status == 200
+    return await text_of(answer)
+
+
+async def text_of(answer: Any) -> str:
+    """Read an answer without the token of its form, in which any three letters may stand."""
     return re.sub(r'(name="csrf" value=")[^"]*', r"\1", await answer.text())

@@ -20,7 +20,7 @@ from csenet.gateway.store.tables import outbound
 
 from ..conftest import LEDGER, arriving, case_block, facts, information_block, lines
 from ..conftest import NOON as NOW
-from .conftest import Client, page, sign_in
+from .conftest import Client, page, sign_in, text_of
 
 HIDDEN = "There is nothing to show here at the moment."
 PERSONAL = {
@@ -101,7 +101,7 @@ async def test_somebody_else_s_case_is_neither_shown_nor_reachable(
         "/console/cases",
     ):
         answer = await browser.get(path)
-        assert "MN2" not in await answer.text()
+        assert "MN2" not in await text_of(answer)
         assert answer.status == (200 if "?" in path else 404)
     await enrolling.enrol("MN2", "ncp", number=enrolled.number, actor="test")
     shown = await page(browser)
@@ -211,7 +211,7 @@ async def test_each_look_is_on_record_and_without_a_record_nothing_is_shown(
     monkeypatch.setattr(store, "together", broken)
     answer = await browser.get("/participant/cases")
     assert answer.status == 500
-    text = await answer.text()
+    text = await text_of(answer)
     assert "MN1" not in text
     assert "disk full" not in text
 

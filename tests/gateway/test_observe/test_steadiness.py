@@ -16,6 +16,7 @@ from csenet.gateway.app import GatewayApp
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.observe.doctoring import standing
 from csenet.gateway.observe.steadiness import Steadiness
+from csenet.gateway.ports import free_port
 from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store.errors import out_of_reach
 
@@ -128,11 +129,11 @@ class Wire:
         self._to, self._open = (host, port), True
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self.port = 0
+        # The gateway knocks there also while nobody listens.
+        self.port = free_port()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         self._server.close()
