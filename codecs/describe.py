@@ -62,6 +62,10 @@ def meanings() -> Mapping[tuple[str, str], str]:
     return MappingProxyType({(row["field"], row["value"]): row["meaning"] for row in codes.rows("meanings")})
 
 
+CLOCKS: Final = {"time_received": "by the exchange's clock"}
+"""Times that no clock of ours gave; the charts do not say in which zone."""
+
+
 @cache
 def note(code: FarCode) -> Note:
     """Find what is known about handling a code; LookupError for a code that is not valid."""
@@ -166,7 +170,7 @@ def value_text(block: str, field: Field, value: Any, *, unmask: bool = False) ->
     if isinstance(value, Decimal):
         return money(value)
     written = value.isoformat() if isinstance(value, date) else to_json_value(value)
-    meaning = meanings().get((field.name, written))
+    meaning = meanings().get((field.name, written)) or CLOCKS.get(field.name)
     if meaning is None and field.name.endswith("fips_state") and written in codes.jurisdictions():
         meaning = state(written)
     return f"{written} – {meaning}" if meaning else written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
 @click.command(epilog=example("csenet status --config gateway.toml"))
 @config_option
+@click.option("--all", "whole", is_flag=True, help="Every state, not only the first ones.")
 @json_option
 @click.pass_context
-def status(ctx: click.Context, config: Path, as_json: bool) -> None:
+def status(ctx: click.Context, config: Path, whole: bool, as_json: bool) -> None:
     """Say in a sentence whether all is well, what is not and what to do, and show what came, went and waits.
 
     It reads the store, and asks the gateway how it is if one runs: clock jumps, slow commits, a store out of
@@ -46,8 +48,12 @@ def status(ctx: click.Context, config: Path, as_json: bool) -> None:
         for concern in found.concerns:
             click.echo(f"  * {concern.what} {concern.do}")
         click.echo("")
-        print_table("Transactions today", _FLOW, _flows(found))
         print_table("Now", ["", ""], _now(found))
+        print_table("Today by function", ("function", *_FLOW), _flows(found, "function"))
+        states = _flows(found, "partner")
+        print_table("Today by partner", ("partner", *_FLOW), states if whole else states[:_FIRST])
+        if len(states) > _FIRST and not whole:
+            click.echo(f"The first {_FIRST} of {len(states)} states; --all shows every one.")
     ctx.exit(1 if found.urgent else 0)
 
 
@@ -104,10 +110,12 @@ async def _live(config: Path, desk: Desk, every: float, once: bool) -> None:
         return
     if not sys.stdout.isatty():
         raise Unusable("csenet top needs a terminal; --once shows it once")
-    with Live(screen(await figures.summary()), screen=True, auto_refresh=False) as live:
+    console = Console(highlight=False)
+    first = screen(await figures.summary(), console.height)
+    with Live(first, console=console, screen=True, auto_refresh=False) as live:
         while True:
             await asyncio.sleep(every)
-            live.update(screen(await figures.summary()), refresh=True)
+            live.update(screen(await figures.summary(), console.height), refresh=True)
 
 
 def headline(found: Summary) -> str:
@@ -117,28 +125,25 @@ def headline(found: Summary) -> str:
     return "All is well; something is worth a look:" if found.concerns else "All is well."
 
 
-_FLOW = ("partner", "function", "came", "went", "waits", "failed", "work")
+_FLOW = ("came", "went", "waits", "failed", "work")
+_FIRST = 12
+"""States shown unless all are asked for; those with failures come first."""
 
 
-def _flows(found: Summary) -> list[Sequence[Any]]:
-    """List who sent and got how much, the busiest first."""
+def _flows(found: Summary, by: str) -> list[Sequence[Any]]:
+    """List how much came and went by ``partner`` or by ``function``, as the first page does."""
     from csenet.codecs.describe import state
     from csenet.gateway.console.words import FUNCTIONS
+    from csenet.gateway.desk.views_today import summed
 
-    rows = sorted(
-        found.figures.flows, key=lambda row: (-(row.came + row.went + row.waiting), row.partner or "")
-    )
+    def named(value: str | None) -> str:
+        if by == "partner":
+            return state(value) if value else "no state"
+        return FUNCTIONS.get(value or "", value or "no transaction")
+
     return [
-        (
-            state(row.partner) if row.partner else "",
-            FUNCTIONS.get(row.function or "", row.function),
-            row.came,
-            row.went,
-            row.waiting,
-            row.failed,
-            row.due,
-        )
-        for row in rows
+        (named(getattr(row, by)), row.came, row.went, row.waiting, row.failed, row.due)
+        for row in summed(found.figures.flows, by)
     ]
 
 
@@ -162,25 +167,46 @@ def _now(found: Summary) -> list[Sequence[Any]]:
     ]
 
 
-def screen(found: Summary) -> RenderableType:
-    """Draw everything for a terminal."""
+def screen(found: Summary, height: int | None = None) -> RenderableType:
+    """Draw everything for a terminal; as many states as its ``height`` has room for."""
     from rich import box
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
+    def flows(by: str, most: int | None = None) -> Table:
+        table = Table(by, title=f"Today by {by}", title_justify="left", box=box.SIMPLE)
+        for name in _FLOW:
+            table.add_column(name, justify="right")
+        rows = _flows(found, by)
+        for row in rows[:most]:
+            table.add_row(*(cell(value) for value in row))
+        if most is not None and len(rows) > most:
+            table.add_row(f"and {len(rows) - most} more")
+        return table
+
     mood = "bold white on red" if found.urgent else "bold green"
     told = [Text(f"  {each.what} {each.do}") for each in found.concerns]
-    flows = Table(*_FLOW, title="Today", title_justify="left", box=box.SIMPLE)
-    for row in _flows(found):
-        flows.add_row(*(cell(value) for value in row))
     now = Table(
-        "", "", title=f"Now, {cell(found.now)}", title_justify="left", box=box.SIMPLE, show_header=False
+        "",
+        "",
+        "",
+        "",
+        title=f"Now, {cell(found.now)}",
+        title_justify="left",
+        box=box.SIMPLE,
+        show_header=False,
     )
-    for name, value in _now(found):
-        now.add_row(name, cell(value))
-    return Group(Panel(Group(Text(headline(found), style=mood), *told)), flows, now)
+    standing = [(name, cell(value)) for name, value in _now(found)]
+    half = (len(standing) + 1) // 2
+    for left, right in zip_longest(standing[:half], standing[half:], fillvalue=("", "")):
+        now.add_row(*left, *right)
+    functions = flows("function")
+    most = None if height is None else max(3, height - 25 - 2 * len(told) - functions.row_count)
+    return Group(
+        Panel(Group(Text(headline(found), style=mood), *told)), now, functions, flows("partner", most)
+    )
 
 
 def _plain(found: Summary) -> dict[str, Any]:

@@ -66,19 +66,20 @@ async def get_case(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     agency = asked.desk.agency
     async with asked.store.read() as conn:
-        wanted = Search(case_id=case.case_id, limit=30)
+        wanted = Search(case_id=case.case_id, limit=15)
         transactions = await views_search.search(conn, wanted, state=agency.state, zone=agency.zone)
         looked: list[dict[str, Any]] = []
         if asked.person.may(Right.AUDIT_READ):
             looked = await audit.found(conn, cases=[case.case_id], newest_first=True, limit=20)
     statement, question = owed(case.facts, asked.state, asked.clock.today())
-    duties = DutyFilter(case_id=case.case_id, open_only=False, limit=50)
+    wanted_duties = DutyFilter(case_id=case.case_id, open_only=False, limit=1000)
+    duties = (await asked.desk.list_duties(wanted_duties)).duties
     context: dict[str, Any] = {
         "here": "cases",
         "case": case,
         "transactions": transactions,
         "open_work": [item for item in case.work_items if item.status == "open"],
-        "done_work": [item for item in case.work_items if item.status != "open"],
+        "done_work": [item for item in reversed(case.work_items) if item.status != "open"],
         "timeline": list(reversed(case.timeline))[:40],
         "learnt": {
             name: value
@@ -86,7 +87,8 @@ async def get_case(request: web.Request) -> web.Response:
             if value not in (None, False, "", [], {}, MASK) and name not in ("status", "received_balances")
         },
         "blocks": [name for name, value in case.facts.items() if isinstance(value, dict | list)],
-        "duties": (await asked.desk.list_duties(duties)).duties,
+        "open_duties": [each for each in duties if each.closed_on is None],
+        "closed_duties": [each for each in reversed(duties) if each.closed_on is not None],
         "statement": statement,
         "question": question,
         "looked": looked,

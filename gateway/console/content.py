@@ -109,7 +109,7 @@ def _written(field: Field | None, text: str) -> str:
 
 
 def _meaning(name: str, text: str) -> str:
-    meaning = describe.meanings().get((name, text))
+    meaning = describe.meanings().get((name, text)) or describe.CLOCKS.get(name)
     if meaning is None and name.endswith("fips_state") and text in codes.jurisdictions():
         return describe.state(text)
     return meaning or ""

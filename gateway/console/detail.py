@@ -12,7 +12,7 @@ from csenet.codecs import describe
 from csenet.codecs import transaction as codec
 from csenet.codecs.codes import FarCode
 from csenet.codecs.model import Direction
-from csenet.gateway.console import content, pages, paper, words
+from csenet.gateway.console import content, law, pages, paper, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views, views_story
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
@@ -130,6 +130,7 @@ async def _show(
         "sentence": said,
         "note": note(detail.far),
         "story": story,
+        "rules": law.names(asked.state) if asked.person.may(Right.POLICY_READ) else frozenset(),
         "blocks": content.blocks(shown, way) if shown else [],
         "strips": content.strips(raw, shown, way, clear=look.unmask) if shown and raw else [],
         "whole": content.whole(raw)

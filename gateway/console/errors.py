@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -14,6 +15,14 @@ from csenet.gateway.errors import NotFound, Rejected
 from csenet.gateway.people.reading import ReadRefused
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_KINDS: Final = {
+    "transaction_id": ("transaction", "/console/transactions", "All transactions"),
+    "case_id": ("case", "/console/cases", "All cases"),
+    "fips": ("partner", "/console/partners", "All partners"),
+    "rule": ("rule or duty", "/console/law", "All law"),
+}
+_LONGEST: Final = 40
 
 log = structlog.get_logger("csenet.gateway.http")
 
@@ -28,9 +37,7 @@ def as_page(view: View) -> View:
         except ReadRefused as error:
             return page(request, 403, "This is not for you", str(error))
         except (NotFound, web.HTTPNotFound):
-            return page(
-                request, 404, "There is nothing here", "It may have had another number; search for it."
-            )
+            return _absent(request)
         except Conflict as error:
             return page(request, 409, "Somebody was quicker", str(error))
         except Rejected as error:
@@ -45,6 +52,16 @@ def as_page(view: View) -> View:
     return answered
 
 
-def page(request: web.Request, status: int, title: str, detail: str) -> web.Response:
-    """Write the page of one failure."""
-    return pages.render(request, "error.html", {"title": title, "detail": detail}, status=status)
+def _absent(request: web.Request) -> web.Response:
+    """Say what is not here, without saying whether it is elsewhere, and lead to where it is looked for."""
+    detail = "It may have had another number; look for it in the list."
+    for kind, (noun, path, label) in _KINDS.items():
+        if kind in request.match_info:
+            name = request.match_info[kind][:_LONGEST]
+            return page(request, 404, f"There is no {noun} {name}", detail, onward=(path, label))
+    return page(request, 404, "There is nothing here", detail)
+
+
+def page(request: web.Request, status: int, title: str, detail: str, **more: tuple[str, str]) -> web.Response:
+    """Write the page of one failure; ``onward`` is where to look next."""
+    return pages.render(request, "error.html", {"title": title, "detail": detail, **more}, status=status)

@@ -26,6 +26,12 @@ def _entries(fips: str) -> tuple[Entry, ...]:
     return catalogue(load_profile(fips))
 
 
+@lru_cache(maxsize=64)
+def names(fips: str) -> frozenset[str]:
+    """Name everything that has a page of its own under the law of a state."""
+    return frozenset(entry.id for entry in _entries(fips))
+
+
 def _state(asked: Asked, filters: forms.Filters) -> str:
     found: str = filters.values.get("state", asked.state)
     return found

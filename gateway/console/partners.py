@@ -14,6 +14,7 @@ from csenet.gateway.console.today import FIGURES
 from csenet.gateway.console.words import FUNCTIONS
 from csenet.gateway.delivery.probing import ProbeReport
 from csenet.gateway.desk import views_queues
+from csenet.gateway.desk.views_today import summed
 from csenet.gateway.partners import EXCHANGE, window
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
@@ -43,11 +44,17 @@ async def _list(request: web.Request, tested: ProbeReport | None = None) -> web.
     on_hold = {each.partner: each for each in holds}
     busy = [fips for fips in known if fips in week or fips in ends or fips in on_hold]
     summary = await request.app[FIGURES].summary()
+    flows = {each.partner: each for each in summed(summary.figures.flows, "partner")}
     context: dict[str, Any] = {
         "here": "partners",
         "path": PATH,
+        "flows": flows,
         "busy": sorted(
-            busy, key=lambda fips: -(week.get(fips, {}).get("came", 0) + week.get(fips, {}).get("went", 0))
+            busy,
+            key=lambda fips: (
+                fips not in on_hold and not (fips in flows and flows[fips].failed),
+                -(week.get(fips, {}).get("came", 0) + week.get(fips, {}).get("went", 0)),
+            ),
         ),
         "quiet": [fips for fips in known if fips not in busy],
         "week": week,

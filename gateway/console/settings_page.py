@@ -25,7 +25,18 @@ async def get_settings(request: web.Request) -> web.Response:
     asked = Asked(request)
     need(asked.person, Right.SYSTEM_MANAGE)
     shown = {} if asked.settings is None else sections(asked.settings)
-    context = {"here": "settings", "sections": list(shown.items())}
+    rows = [row for section in shown.values() for row in section]
+    set_only = request.query.get("set") == "1"
+    if set_only:
+        chosen = {name: [row for row in section if row[2] != "default"] for name, section in shown.items()}
+        shown = {name: section for name, section in chosen.items() if section}
+    context = {
+        "here": "settings",
+        "sections": list(shown.items()),
+        "count": len(rows),
+        "count_set": sum(origin != "default" for _, _, origin in rows),
+        "set_only": set_only,
+    }
     return pages.render(request, "settings.html", context)
 
 

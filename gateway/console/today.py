@@ -235,6 +235,9 @@ def _about_work(figures: Today) -> Iterator[Concern]:
         )
 
 
+_FIRST: Final = 12
+"""States that stand on the page; those with failures are among them, and a link leads to all."""
+
 FIGURES: Final = web.AppKey("console_figures", Figures)
 
 
@@ -251,6 +254,8 @@ async def get_today(request: web.Request) -> web.Response:
         "by_partner": summed(figures.flows, "partner"),
         "by_function": summed(figures.flows, "function"),
         "function_names": FUNCTIONS,
+        "all_states": request.query.get("states") == "all",
+        "first": _FIRST,
         "links": defaultdict(lambda: None, {entry.id: entry for entry in menu.offered(request)}),
         "path": request.path,
     }

@@ -58,6 +58,7 @@ DEEDS: Final[Mapping[str, str]] = {
 
 _ISO_DAY: Final = re.compile(r"\b(20\d\d|19\d\d)-(\d\d)-(\d\d)\b")
 _ISO_SPAN: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
+_RULE: Final = re.compile(r"\(([a-z][a-z0-9_]*)(?: · [^()]*(?:\([^()]*\)[^()]*)*)?\)$")
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -109,6 +110,17 @@ def prose(text: str | None) -> str:
             return found[0]
 
     return _ISO_DAY.sub(written, text or "")
+
+
+@pass_context
+def ruled(context: Context, text: str | None) -> Markup:
+    """Write a reason; where the page knows the rule that it names, the rule is a link."""
+    told = prose(text)
+    found = _RULE.search(told)
+    if found is None or found[1] not in context.get("rules", ()):
+        return Markup("{}").format(told)
+    link = Markup('<a href="/console/law/{}">{}</a>').format(found[1], found[1])
+    return Markup("{}{}{}").format(told[: found.start(1)], link, told[found.end(1) :])
 
 
 def plain(value: Any) -> str:
@@ -241,6 +253,7 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "plain": plain,
     "prose": prose,
     "reason": reason,
+    "ruled": ruled,
     "status": status,
     "words": words,
 }

@@ -162,7 +162,8 @@ async def _again(
     await corrections.send_again(conn, row, raw, fields, at=workset.now, day=today, actor=actor)
     words = search.words_of_raw("out", row["raw"]), search.words_of_transaction(after)
     await search.replace_transaction(conn, "out", row["id"], *words)
-    cause = Cause(row["correlation"], workset.now, actor, row["in_reply_to"])
+    about = row["in_reply_to"], row["partner"], row["far"]
+    cause = Cause(row["correlation"], workset.now, actor, *about)
     detail = {"far": row["far"], "serial": f"{row['serial']:012d}", "fields": fields}
     workset.chronicle.note(row["case_id"], "transaction.corrected", detail, cause)
     workset.chronicle.record("transaction.corrected", f"serial {row['serial']}", cause, {"fields": fields})

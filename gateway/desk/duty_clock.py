@@ -122,7 +122,8 @@ class DutyClock:
         await work.urge(conn, numbers, by_case, at=workset.now, to=priority)
 
     def _note(self, workset: WorkingSet, row: RowMapping, event: str) -> None:
-        cause = Cause(f"duty-{row['id']}", workset.now, ACTOR, row["inbound_id"])
+        opened = row["inbound_id"], row["partner"], row["opened_by"]
+        cause = Cause(f"duty-{row['id']}", workset.now, ACTOR, *opened)
         detail = {"duty": row["kind"], "side": row["side"], "due": row["due"].isoformat()}
         workset.chronicle.note(row["case_id"], event, detail, cause)
         if event == "duty.overdue" and row["side"] == "they-owe" and _is_deadline(row["kind"]):
@@ -149,6 +150,8 @@ class DutyClock:
                 workset.now,
                 ACTOR,
                 row["inbound_id"],
+                row["partner"],
+                row["opened_by"],
             )
             plan = workset.plan(await self._decision(conn, workset, row), cause)
             workset.adopt(plan)

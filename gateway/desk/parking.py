@@ -45,7 +45,7 @@ async def resume(
 
 
 def _again(settler: Settler, row: Row, transaction: Transaction | None) -> Arrival:
-    cause = Cause(row["correlation"], row["received_at"], OPERATOR, row["id"])
+    cause = Cause(row["correlation"], row["received_at"], OPERATOR, row["id"], row["sender"], row["far"])
     arrival = Arrival(cause, dict(row))
     settler.workset.arrivals.append(arrival)
     if transaction is not None:

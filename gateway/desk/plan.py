@@ -24,12 +24,17 @@ VERSION = "003"
 
 @dataclass(slots=True)
 class Cause:
-    """Say what brought something about; ``inbound_id`` is known once the transaction has its row."""
+    """Say what brought something about; ``inbound_id`` is known once the transaction has its row.
+
+    ``partner`` and ``far`` are the other state and the code of the transaction that did, where one did.
+    """
 
     correlation: str
     intake_at: datetime
     actor: str
     inbound_id: int | None = None
+    partner: str | None = None
+    far: str | None = None
 
 
 @dataclass(slots=True)

@@ -73,6 +73,7 @@ class RefusalSettler:
         self.workset.arrivals.append(arrival)
         row, serial = arrival.row, serial_of(line)
         ours = self.sent.get(serial or 0)
+        cause.partner, cause.far = (None, row["far"]) if ours is None else (ours["partner"], ours["far"])
         if ours is not None and ours["case_id"]:
             # Its case may have got another ID since it left.
             row["case_id"] = ours["case_id"]

@@ -258,7 +258,8 @@ async def complete_work(
     workset.work.hold(view)
     siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
     came = await journal.correlation_of(conn, row["inbound_id"])
-    cause = Cause(came or f"work-{item_id}", workset.now, actor, row["inbound_id"])
+    about_whom = row["inbound_id"], row["partner"], row["function"]
+    cause = Cause(came or f"work-{item_id}", workset.now, actor, *about_whom)
     raw = await journal.raw_of(conn, row["inbound_id"])
     context = msgspec.structs.replace(
         workset.context(about, received_on), request=None if raw is None else reread(raw), text=text or ""

@@ -103,6 +103,7 @@ class Settler:
         """Settle one record and return it with its status."""
         cause = Cause(correlation(file["id"], record.position), file["received_at"], EXCHANGE)
         arrival = Arrival(cause, arrival_row(file, record, cause))
+        cause.partner, cause.far = arrival.row["sender"], arrival.row["far"]
         self.workset.arrivals.append(arrival)
         transaction, key = record.transaction, key_of(record.transaction)
         if transaction is None or key is None:

@@ -7,15 +7,22 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import WorkItemView
-from csenet.gateway.store import aliases, outbox
-from csenet.gateway.store.cases import in_scope
+from csenet.gateway.store import aliases, audit_finding, outbox
+from csenet.gateway.store.cases import in_scope, work_partner
 from csenet.gateway.store.sealing import opened
-from csenet.gateway.store.tables import PARKED, audit, case_file, inbound, outbound, work_item
+from csenet.gateway.store.tables import (
+    PARKED,
+    WORK_IS_DONE,
+    case_file,
+    inbound,
+    outbound,
+    work_item,
+)
 
 _LATE: Final = date.max
 
@@ -152,12 +159,15 @@ async def statuses_of(
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold one page of work, the most urgent first; ``next`` leads on."""
+    """Hold one page of work, the most urgent first, or what was done, the newest first; ``next`` leads on.
+
+    What was done is not counted: there is more of it every year.
+    """
 
     items: list[WorkItemView]
     partners: dict[int, str]
     next: str | None
-    total: int
+    total: int | None
     overdue: int
 
 
@@ -178,7 +188,8 @@ async def work_queue(
 
     ``offices`` leaves out what belongs to a case of any other office.
     """
-    conditions: list[ColumnElement[bool]] = [work_item.c.status == status]
+    done = status == "completed"
+    conditions: list[Any] = [WORK_IS_DONE if done else work_item.c.status == "open"]
     if offices is not None:
         conditions.append(in_scope(work_item.c.case_id, offices))
     if kind is not None:
@@ -186,35 +197,39 @@ async def work_queue(
     if case_id is not None:
         conditions.append(work_item.c.case_id == await aliases.named(conn, case_id))
     if partner is not None:
-        # By an alias, as the query reads the table of cases itself; asked case by case of the work there is.
-        other = case_file.alias("case_with_partner")
-        theirs = exists().where(
-            other.c.case_id == work_item.c.case_id, other.c.other_fips.startswith(partner)
-        )
-        conditions.append(theirs)
+        conditions.append(work_partner() == partner)
     if due is not None:
         conditions.append(_due(today, due))
-    late = and_(*conditions, work_item.c.due < today)
-    overdue = int((await conn.execute(select(func.count()).select_from(work_item).where(late))).scalar_one())
-    total = int(
-        (await conn.execute(select(func.count()).select_from(work_item).where(*conditions))).scalar_one()
-    )
-    when = func.coalesce(work_item.c.due, _LATE)
-    query = select(work_item, case_file.c.other_fips).outerjoin(
-        case_file, case_file.c.case_id == work_item.c.case_id
-    )
-    query = query.where(*conditions).order_by(when, work_item.c.id).limit(limit + 1)
+    total, overdue = (None, 0) if done else await _counted(conn, conditions, today)
+    when: Any = work_item.c.completed_on if done else func.coalesce(work_item.c.due, _LATE)
+    order = (when.desc(), work_item.c.id.desc()) if done else (when, work_item.c.id)
     if after is not None and (mark := _after(after)) is not None:
-        query = query.where(or_(when > mark[0], and_(when == mark[0], work_item.c.id > mark[1])))
+        on = and_(when == mark[0], work_item.c.id < mark[1] if done else work_item.c.id > mark[1])
+        conditions.append(or_(when < mark[0] if done else when > mark[0], on))
+    # Which ones, from the index alone; then the whole of those.
+    chosen = select(work_item.c.id, work_partner().label("with_whom")).where(*conditions)
+    page = chosen.order_by(*order).limit(limit + 1).subquery()
+    query = select(work_item, page.c.with_whom).join(page, page.c.id == work_item.c.id).order_by(*order)
     rows = await opened(conn, work_item, (await conn.execute(query)).mappings())
-    last = rows[limit - 1] if len(rows) > limit else None
+    last = rows[limit - 1] if len(rows) > limit else {}
     return Queue(
         items=[views.work_item_view(row) for row in rows[:limit]],
-        partners={row["id"]: row["other_fips"][:2] for row in rows[:limit] if row["other_fips"]},
-        next=f"{(last['due'] or _LATE).isoformat()}_{last['id']}" if last else None,
+        partners={row["id"]: row["with_whom"] for row in rows[:limit] if row["with_whom"]},
+        next=_mark(last, "completed_on" if done else "due") if last else None,
         total=total,
         overdue=overdue,
     )
+
+
+async def _counted(conn: AsyncConnection, conditions: Sequence[Any], today: date) -> tuple[int, int]:
+    """Count the work that conditions choose, and what of it is overdue."""
+    late = func.sum(case((work_item.c.due < today, 1), else_=0))
+    row = (await conn.execute(select(func.count(), late).select_from(work_item).where(*conditions))).one()
+    return int(row[0]), int(row[1] or 0)
+
+
+def _mark(row: Mapping[str, Any], when: str) -> str:
+    return f"{(row[when] or _LATE).isoformat()}_{row['id']}"
 
 
 def _after(mark: str) -> tuple[date, int] | None:
@@ -303,31 +318,13 @@ def _begins(conn: AsyncConnection, starts: str) -> list[ColumnElement[bool]]:
 
 
 async def audit_list(
-    conn: AsyncConnection,
-    *,
-    actor: str | None = None,
-    action: str | None = None,
-    about: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: int | None = None,
-    limit: int = 100,
+    conn: AsyncConnection, *, action: str | None = None, about: str | None = None, **wanted: Any
 ) -> list[dict[str, Any]]:
     """List the record of who did and saw what, newest first; ``action`` may be the beginning of one."""
-    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
-    if actor is not None:
-        query = query.where(audit.c.actor == actor)
-    if action is not None:
-        query = query.where(audit.c.action.startswith(action, autoescape=True))
-    if about is not None:
-        query = query.where(audit.c.object == about)
-    if since is not None:
-        query = query.where(audit.c.at >= since)
-    if until is not None:
-        query = query.where(audit.c.at < until)
-    if before is not None:
-        query = query.where(audit.c.id < before)
-    return await opened(conn, audit, (await conn.execute(query)).mappings())
+    objects = [] if about is None else [about]
+    return await audit_finding.found(
+        conn, **{"limit": 100, **wanted}, actions=action, objects=objects, newest_first=True
+    )
 
 
 async def partner_traffic(conn: AsyncConnection, since: datetime) -> dict[str, dict[str, Any]]:

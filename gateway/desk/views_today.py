@@ -15,10 +15,10 @@ from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import destinations, outbox
+from csenet.gateway.store.cases import work_partner
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.tables import (
     PARKED,
-    case_file,
     delivery_batch,
     inbound,
     inbound_file,
@@ -178,16 +178,9 @@ async def _waits(conn: AsyncConnection, flows: Any, waiting: dict[str, int]) -> 
 
 
 async def _due(conn: AsyncConnection, flows: Any) -> None:
-    """Count open work by the other state of its case and the function of what it is about."""
-    # Item by item: joined, PostgreSQL would read all cases and transactions to find those of a few items.
-    state = select(_state(case_file.c.other_fips)).where(case_file.c.case_id == work_item.c.case_id)
-    came = select(_function(inbound.c.far)).where(inbound.c.id == work_item.c.inbound_id)
-    goes = select(_function(outbound.c.far)).where(outbound.c.id == work_item.c.outbound_id)
+    """Count open work by the other state and the function of what it is about."""
     about = (
-        select(
-            state.scalar_subquery().label("state"),
-            func.coalesce(came.scalar_subquery(), goes.scalar_subquery()).label("function"),
-        )
+        select(work_partner().label("state"), work_item.c.function)
         .where(work_item.c.status == "open")
         .subquery()
     )
@@ -222,12 +215,17 @@ async def _newest(conn: AsyncConnection, query: Select[Any]) -> datetime | None:
 
 
 def summed(flows: Iterable[Flow], by: str) -> list[Flow]:
-    """Add flows up by ``partner`` or by ``function``, the busiest first."""
+    """Add flows up by ``partner`` or by ``function``: those with failures first, then the busiest."""
     sums: dict[str | None, Flow] = {}
     for flow in flows:
         key = getattr(flow, by)
         names = {"partner": None, "function": None, by: key}
         sums.setdefault(key, Flow(**names)).add(flow)
     return sorted(
-        sums.values(), key=lambda each: (-each.came - each.went - each.waiting, getattr(each, by) or "~")
+        sums.values(),
+        key=lambda each: (
+            not each.failed,
+            -each.came - each.went - each.waiting,
+            getattr(each, by) or "~",
+        ),
     )

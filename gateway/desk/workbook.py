@@ -181,12 +181,16 @@ class WorkBook:
 
     def _row(self, opened: Opened) -> dict[str, Any]:
         item = opened.item
-        office, worker = given_to(self.cases.record(item.case_id), opened.rule)
+        record = self.cases.record(item.case_id)
+        office, worker = given_to(record, opened.rule)
+        with_whom = opened.cause.partner or (record.facts.other_fips if record is not None else "")
         return {
             "kind": item.kind,
             "title": item.title,
             "case_id": self.cases.case_of(item.case_id),
             "group": item.group,
+            "partner": with_whom[:2] or None,
+            "function": (opened.cause.far or item.details.get("far") or "")[:3] or None,
             "duty": item.duty,
             "due": opened.due,
             "messages": 1,

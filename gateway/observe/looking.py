@@ -14,7 +14,14 @@ from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.store import audit, destinations, leases, outbox
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tables import PARKED, delivery_batch, inbound, inbound_file, outbound, work_item
+from csenet.gateway.store.tables import (
+    PARKED,
+    delivery_batch,
+    inbound,
+    inbound_file,
+    outbound,
+    work_item,
+)
 from csenet.gateway.store.tables_duties import duty
 
 _PROBE_SECONDS = 60.0

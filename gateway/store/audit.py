@@ -7,16 +7,15 @@ happen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import aliases
+from csenet.gateway.store.audit_finding import found as found
 from csenet.gateway.store.chain import START, Checker, Fault, Mark, chained
 from csenet.gateway.store.errors import SealBroken, StoreError
 from csenet.gateway.store.prepared import Prepared, adding
@@ -103,39 +102,6 @@ async def newest(conn: AsyncConnection, limit: int = 100) -> list[dict[str, Any]
     """Return the newest rows, newest first; in a transaction that writes, its own too."""
     await write(conn)
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
-    return await opened(conn, audit, (await conn.execute(query)).mappings())
-
-
-async def found(
-    conn: AsyncConnection,
-    *,
-    cases: Collection[str] | None = None,
-    objects: Collection[str] = (),
-    actor: str | None = None,
-    action: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    newest_first: bool = False,
-    limit: int = 1_000,
-) -> list[dict[str, Any]]:
-    """Find records, oldest first: of cases or objects as seen, of one who acted, of a kind, of a time.
-
-    A case is meant by any ID that it has or had.
-    """
-    query = select(audit).order_by(audit.c.id.desc() if newest_first else audit.c.id).limit(limit)
-    if cases is not None:
-        names = await aliases.family(conn, cases)
-        of_cases = select(audit_case.c.audit_id).where(audit_case.c.case_id.in_(sorted(names)))
-        others = select(audit.c.id).where(audit.c.object.in_(sorted(objects)))
-        query = query.where(audit.c.id.in_(of_cases.union(others) if objects else of_cases))
-    if actor is not None:
-        query = query.where(audit.c.actor == actor)
-    if action is not None:
-        query = query.where(audit.c.action == action)
-    if since is not None:
-        query = query.where(audit.c.at >= since)
-    if until is not None:
-        query = query.where(audit.c.at < until)
     return await opened(conn, audit, (await conn.execute(query)).mappings())
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, exists, insert, not_, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import aliases
 from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.sealing import opened, sealed, sealed_one
-from csenet.gateway.store.tables import case_file, timeline
+from csenet.gateway.store.tables import case_file, timeline, work_item
 
 _KNOWN: Final = Prepared(select(case_file).where(among(case_file.c.case_id, "ids")))
 _FACTS: Final = Prepared(
@@ -79,6 +79,13 @@ def in_scope(case_id: ColumnElement[Any], offices: Collection[str]) -> ColumnEle
         other.c.office.not_in(sorted(offices)),
     )
     return not_(theirs)
+
+
+def work_partner() -> ColumnElement[Any]:
+    """Name the other state of a work item: the one it was opened about, else that of its case."""
+    other = case_file.alias("case_of_the_work")
+    theirs = select(func.substr(other.c.other_fips, 1, 2)).where(other.c.case_id == work_item.c.case_id)
+    return func.coalesce(work_item.c.partner, theirs.scalar_subquery())
 
 
 async def add_events(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

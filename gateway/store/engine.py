@@ -31,7 +31,7 @@ from csenet.gateway.store.sealing import OPTION
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0028"
+SCHEMA_HEAD = "0029"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4

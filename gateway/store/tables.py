@@ -6,6 +6,8 @@ UTC.  The status words are the same that people see.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -300,11 +302,26 @@ work_item = Table(
     # How many messages made it: ten about one thing are one item.
     Column("messages", Integer, nullable=False, server_default="1"),
     Column("outcome", String(16)),
+    # The other state, and the functional type of the transaction that it is about.
+    Column("partner", String(2)),
+    Column("function", String(3)),
     info=content("work", "kind", "case_id", "inbound_id", "outbound_id", "opened_at"),
 )
 Index("work_item_case", work_item.c.case_id, work_item.c.status, work_item.c.id)
 Index("work_item_inbound", work_item.c.inbound_id)
-Index("work_item_due", work_item.c.status, work_item.c.due)
+# Everything that counts and lists choose by, so that neither open work nor what was done is read for it.
+_chosen_by = [work_item.c[name] for name in ("id", "kind", "partner", "function", "case_id")]
+Index("work_item_due", work_item.c.status, work_item.c.due, *_chosen_by)
+WORK_IS_DONE: Final = text("work_item.status = 'completed'")
+_is_done = text("status = 'completed'")
+Index(
+    "work_item_done",
+    work_item.c.status,
+    work_item.c.completed_on,
+    *_chosen_by,
+    sqlite_where=_is_done,
+    postgresql_where=_is_done,
+)
 
 # Written through store.audit only: numbered and chained without gaps, and never changed.
 audit = Table(
@@ -320,6 +337,20 @@ audit = Table(
     info=content("audit", "id"),
 )
 
+# Who did what, and about what, is looked for among what is not in the nature of every transaction: that would
+# be most of the index, and each part of the record is full of it.
+TRAFFIC: Final = ("transaction.decided", "transaction.queued")
+TRAFFIC_ACTOR: Final = "exchange"
+BESIDE_TRAFFIC: Final = text("action NOT IN ('transaction.decided', 'transaction.queued')")
+BY_OTHERS: Final = text("actor <> 'exchange'")
+for _column, _chosen in (("action", BESIDE_TRAFFIC), ("actor", BY_OTHERS), ("object", BESIDE_TRAFFIC)):
+    Index(
+        f"audit_{_column}",
+        audit.c[_column],
+        audit.c.id,
+        sqlite_where=_chosen,
+        postgresql_where=_chosen,
+    )
 # Word for word the condition of the query, or SQLite would not use it.
 _is_about_tax = text("action IN ('tax.received', 'tax.accessed', 'tax.disclosed', 'tax.destroyed')")
 Index("audit_tax", audit.c.id, sqlite_where=_is_about_tax, postgresql_where=_is_about_tax)

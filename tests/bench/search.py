@@ -50,7 +50,8 @@ COLUMNS = {
     "outbound": "id serial partner case_id far status raw correlation intake_at created_at "
     "delivered_at attempts",
     "inbound_problem": "code inbound_id",
-    "work_item": "id kind title case_id group due status reasons details inbound_id opened_at completed_on",
+    "work_item": "id kind title case_id group due status reasons details inbound_id opened_at completed_on "
+    "partner function",
     "duty": "id kind side case_id partner opened_by started_on due opened_at closed_on outcome",
     "audit": "id at actor action object hash",
 }
@@ -119,6 +120,8 @@ def work_of(rows: int) -> Rows:
             dice.randrange(1, rows),
             at,
             on,
+            state_of(dice),
+            dice.choice(COMMON)[:3],
         )
 
 
@@ -136,8 +139,8 @@ def duties_of(rows: int) -> Rows:
 def audit_of(rows: int) -> Rows:
     dice = random.Random(8)
     for row in range(1, rows + 1):
-        actor = "gateway" if row % 20 else dice.choice(("ana", "ben", "cleo"))
-        action = dice.choice(("transaction.decided", "delivery.done", "work.opened"))
+        actor = "exchange" if row % 20 else dice.choice(("ana", "ben", "cleo"))
+        action = dice.choice(("transaction.decided", "transaction.queued", "work.opened"))
         if row % 5_000 == 0:
             actor, action = "dora", "transactions.export"
         yield (row, moment(row, rows), actor, action, f"in-{row}", "x")

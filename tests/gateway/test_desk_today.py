@@ -41,14 +41,14 @@ async def test_what_came_waits_and_is_due_is_counted_by_partner_and_function(
     assert [line.overdue for line in later.work if line.next_due] == [1, 1, 1]
 
 
-def test_flows_are_added_up_the_busiest_first() -> None:
+def test_flows_are_added_up_those_with_failures_and_the_busiest_first() -> None:
     flows = [
         Flow(partner="20", function="MSC", came=1, due=2),
         Flow(partner="19", function="MSC", came=4),
         Flow(partner="20", function="ENF", went=2, failed=1),
     ]
     assert [(one.partner, one.came, one.went, one.failed, one.due) for one in summed(flows, "partner")] == [
-        ("19", 4, 0, 0, 0),
         ("20", 1, 2, 1, 2),
+        ("19", 4, 0, 0, 0),
     ]
-    assert [one.function for one in summed(flows, "function")] == ["MSC", "ENF"]
+    assert [one.function for one in summed(flows, "function")] == ["ENF", "MSC"]

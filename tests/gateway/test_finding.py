@@ -107,7 +107,7 @@ async def test_cases_and_work_are_found_by_each_filter(world: Desk, store: Store
             queue = await views_queues.work_queue(conn, date(2026, 12, 8), **wanted)
             kinds = sorted(item.kind for item in queue.items if item.kind in ("malformed", *_OWED))
             assert kinds == sorted(set(expected)), wanted
-            assert queue.total == len(queue.items)
+            assert queue.total == (None if "status" in wanted else len(queue.items))
 
 
 _OWED = ("stop_withholding", "close_case")
@@ -121,10 +121,14 @@ async def test_the_record_is_found_by_each_filter(world: Desk, store: Store) -> 
         for name, key in (("actor", "actor"), ("action", "action"), ("about", "object")):
             found = await views_queues.audit_list(conn, **{name: some[key]})
             assert [row["id"] for row in found] == [r["id"] for r in everything if r[key] == some[key]]
-        begun = await views_queues.audit_list(conn, action=some["action"][:4])
-        assert [r["id"] for r in begun] == [
-            r["id"] for r in everything if r["action"].startswith(some["action"][:4])
-        ]
+        for begins in ("", "transaction", "transaction.d", "file", "work.", "nothing"):
+            begun = await views_queues.audit_list(conn, action=begins)
+            assert begun == [row for row in everything if row["action"].startswith(begins)]
+        names = {row["object"] for row in everything}
+        assert any(name.startswith("in-") for name in names)
+        for name in sorted(names):
+            about = await views_queues.audit_list(conn, about=name, actor="exchange")
+            assert about == [r for r in everything if (r["object"], r["actor"]) == (name, "exchange")]
         since = NOON + timedelta(hours=12)
         later = await views_queues.audit_list(conn, since=since)
         earlier = await views_queues.audit_list(conn, until=since)
