@@ -1,7 +1,9 @@
 """What holds for all tests."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Speed is never asserted, and a busy machine is no failure.
@@ -10,3 +12,25 @@ settings.load_profile("project")
 
 # Commands fold their lines to the terminal; the tests read them as on one of a hundred columns.
 os.environ["COLUMNS"] = "100"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_stores_from_a_stencil() -> Iterator[None]:
+    """Give each new store the schema that the steps built in the first one of this process."""
+    from csenet.gateway.store import engine
+
+    from . import stencil
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_upgrade", stencil.upgrade)
+        yield
+
+
+@pytest.fixture
+def by_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this test's stores built by the steps of the schema after all."""
+    from csenet.gateway.store import engine
+
+    from . import stencil
+
+    monkeypatch.setattr(engine, "_upgrade", stencil.by_the_steps)

@@ -14,11 +14,15 @@ from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from csenet.gateway import store as store_package
-from csenet.gateway.store import audit
+from csenet.gateway.store import audit, engine
 from csenet.gateway.store.engine import SCHEMA_HEAD, Store, StoreError, open_store
 from csenet.gateway.store.migrate import configuration
 from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import metadata, outbound
+
+from .. import stencil
+
+pytestmark = pytest.mark.usefixtures("by_the_steps")
 
 ON_SQLITE = pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 
@@ -56,12 +60,26 @@ async def test_the_steps_build_exactly_the_tables_that_the_queries_use(tmp_path:
     for module in pkgutil.iter_modules(store_package.__path__, f"{store_package.__name__}."):
         if module.name.rpartition(".")[2].startswith("tables"):
             importlib.import_module(module.name)
-    engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
-    metadata.create_all(engine)
-    engine.dispose()
+    declaring = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    metadata.create_all(declaring)
+    declaring.dispose()
     migrated, declared = _schema(tmp_path / "migrated.db"), _schema(tmp_path / "declared.db")
     assert migrated.pop("alembic_version")
     assert migrated == declared
+
+
+async def test_the_stores_of_other_tests_are_what_the_steps_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumps = []
+    for name, way in (("steps", stencil.by_the_steps), ("read", stencil.upgrade), ("drawn", stencil.upgrade)):
+        monkeypatch.setattr(engine, "_upgrade", way)
+        await (await open_store(tmp_path / f"{name}.db")).close()
+        connection = sqlite3.connect(tmp_path / f"{name}.db")
+        dumps.append(list(connection.iterdump()))
+        connection.close()
+    assert dumps[0] == dumps[1] == dumps[2]
+    assert len(dumps[0]) > len(metadata.tables)
 
 
 def test_the_head_that_a_start_compares_with_is_the_newest_step() -> None:
