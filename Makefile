@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS ?= 600
 PEOPLE ?= 10000
+# One more than processors: some tests wait for a clock, a disk or a browser.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# What a test starts is compiled once, not by each of the hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test coverage quick browser-test stories check lint types layers dependencies licences format fuzz clean
@@ -25,13 +29,13 @@ run: $(VENV)/.product ## install, then run two states and a simulated exchange; 
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/csenet demo --folder demo
 
 test: $(VENV)/.tools ## install what tests need and run them all
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 coverage: $(VENV)/.tools ## the tests, and which lines none of them runs; fails below 95 percent
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term --cov-fail-under=95
 
 quick: $(VENV)/.tools ## the tests without the slow ones
-	$(BIN)/pytest -n auto --dist worksteal -q -m 'not slow'
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m 'not slow'
 
 stories: $(VENV)/.product ## play all stories of cases; the last line counts them
 	@$(BIN)/csenet replay fixtures/stories --quiet

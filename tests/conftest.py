@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -12,6 +13,22 @@ settings.load_profile("project")
 
 # Commands fold their lines to the terminal; the tests read them as on one of a hundred columns.
 os.environ["COLUMNS"] = "100"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage while thousands of tests are collected, nor ever again among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no long test is left to one worker while the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None or "postgresql" in item.name)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,8 @@
 """Give new embedded stores their schema as one process read it once from a store that the steps built.
 
-Going through all steps takes thirty times as long, and thousands of tests begin with a new store.  Whether the
-steps do what they should is tried by tests that ask for ``by_the_steps`` (tests/gateway/test_store_schema.py).
+Going through all steps takes thirty times as long, and thousands of tests begin with a new store.  Whether
+the steps do what they should is tried by tests that ask for ``by_the_steps``, as all of
+tests/gateway/test_store_schema.py do.
 """
 
 from __future__ import annotations

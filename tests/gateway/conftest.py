@@ -6,6 +6,7 @@ All persons and cases here are invented.
 import asyncio
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -78,8 +79,24 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
     return url
 
 
+@pytest.fixture(scope="session")
+def sealed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty store with the keys of NOON's month once, for others to begin as its copy."""
+    path = tmp_path_factory.mktemp("store") / "gateway.db"
+
+    async def make() -> None:
+        await (await open_store(path, keyring=Keyring(HeldKeys(KEYS), lambda: NOON))).close()
+
+    asyncio.run(make())
+    return path
+
+
 @pytest.fixture
-async def store(location: str | Path) -> AsyncIterator[Store]:
+async def store(
+    request: pytest.FixtureRequest, location: str | Path, sealed_file: Path
+) -> AsyncIterator[Store]:
+    if isinstance(location, Path) and "by_the_steps" not in request.fixturenames:
+        shutil.copy(sealed_file, location)
     opened = await open_store(location, keyring=Keyring(HeldKeys(KEYS), lambda: NOON))
     yield opened
     await opened.close()
