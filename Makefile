@@ -40,6 +40,11 @@ quick: $(VENV)/.tools ## the tests without the slow ones
 stories: $(VENV)/.product ## play all stories of cases; the last line counts them
 	@$(BIN)/csenet replay fixtures/stories --quiet
 
+.PHONY: test-postgres
+SERVER ?=
+test-postgres: $(VENV)/.tools ## what runs on PostgreSQL, on the version in SERVER=/usr/lib/postgresql/15/bin
+	CSENET_REQUIRE_POSTGRES=1 CSENET_TEST_PG_BIN=$(SERVER) $(BIN)/pytest -n auto --dist worksteal -m postgres
+
 .PHONY: chromium
 chromium: ## install Debian's Chromium where there is none
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }

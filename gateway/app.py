@@ -35,7 +35,6 @@ from csenet.gateway.lock import DataLock
 from csenet.gateway.memory import settle_in
 from csenet.gateway.observe.notify import READY, STOPPING, ServiceManager
 from csenet.gateway.observe.observed import Observed
-from csenet.gateway.sleepers import watch
 from csenet.gateway.store.errors import out_of_reach
 from csenet.gateway.timed import timed_jobs
 from csenet.gateway.ways_in import ways_in
@@ -61,7 +60,7 @@ log = structlog.get_logger("csenet.gateway.app")
 
 # Seconds that each part of a stop may take; together below the ten after which people kill.
 _CLOSE_WAYS_IN = 2.0
-_WAYS_IN = ("intake", "fetching", "receipts", "partners", "rules", "sleepers", "jobs", "sampler", "watchdog")
+_WAYS_IN = ("intake", "fetching", "receipts", "partners", "rules", "jobs", "sampler", "watchdog")
 _FINISH_CHUNK = 1.5
 _FINISH_BATCH = 5.5
 
@@ -178,8 +177,7 @@ class GatewayApp:
         told = self.observed.log(log)
         self._pressure = pressure_of(self.settings, told)
         self.store, self.desk, self.clock = await desk_of(self.settings, clock=self.clock, log=told)
-        if self.store.needs_watch:
-            self._spawn("sleepers", watch(self.store, self.clock, told, self._no_more_intake))
+        self.store.watch.tell(lambda count: told.warning("store.sleeper_ended", count=count))
         self._take_partners(self.desk, self.clock)
         if self.settings.work.rules is not None:
             rules = WorkRulesBook(self.settings.work.rules, self.desk, self.clock, told)

@@ -14,6 +14,9 @@ settings.load_profile("project")
 # Commands fold their lines to the terminal; the tests read them as on one of a hundred columns.
 os.environ["COLUMNS"] = "100"
 
+# A parameter that says which store it is, and the proofs on a server.
+_ON_A_SERVER = {"postgresql", "postgres_pair", "wake"}
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
@@ -27,7 +30,12 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no long test is left to one worker while the others are done."""
+    """Mark what needs a server; begin with what takes longest, so that no long test is left to one worker."""
+    for item in items:
+        given = getattr(item, "callspec", None)
+        values = set(map(str, given.params.values())) if given else set()
+        if "databases" in getattr(item, "fixturenames", ()) or values & _ON_A_SERVER:
+            item.add_marker(pytest.mark.postgres)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None or "postgresql" in item.name)
 
 

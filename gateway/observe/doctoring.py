@@ -277,14 +277,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _opened(desk: Desk) -> AsyncIterator[Finding]:
     takes = await looking.try_to_write(desk.store, desk.clock.now())
-    yield Finding(part="store", state="well", what=f"{desk.store.dialect}, takes commits")
-    if desk.store.needs_watch:
-        what = "this PostgreSQL cannot limit how long a transaction takes; 17 and later can"
-        do = (
-            "Run two gateways, or a newer server: if one is stopped in the middle of a statement, another "
-            "ends its transaction after 15 s; one alone keeps its locks until it goes on."
-        )
-        yield Finding(part="store", state="look", what=what, do=do)
+    yield Finding(part="store", state="well", what=f"{desk.store.server}, takes commits")
     if not takes:
         do = "See the runbook: CsenetAuditUnwritable."
         yield Finding(part="audit", state="bad", what="the audit trail takes no rows", do=do)

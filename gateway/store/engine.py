@@ -27,6 +27,7 @@ from csenet.gateway.store.embedded import Disk, InPlaceEngine
 from csenet.gateway.store.errors import StoreError
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.sealing import OPTION
+from csenet.gateway.store.sleepers import Watch
 
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
@@ -64,6 +65,8 @@ class Store:
         self.shared = writer.dialect.name == "postgresql"
         """Says that other gateways may work on the same database; an embedded one has a single owner."""
         self._committer = Committer(lambda: self.begin())
+        self.watch = Watch()
+        """Ends, on a server that does not, what a stopped process keeps locked."""
 
     @property
     def dialect(self) -> str:
@@ -146,14 +149,11 @@ class Store:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
-    def needs_watch(self) -> bool:
-        """Say whether nobody but the gateways ends a transaction whose process was stopped."""
-        return self.shared and not postgres.can_limit(self._writer.dialect)
-
-    async def end_sleepers(self) -> int:
-        """End the transactions of processes that were stopped in the middle of a statement; say how many."""
-        async with self.apart() as connection:
-            return await postgres.end_sleepers(connection)
+    def server(self) -> str:
+        """Name the software that keeps the store, with the version of a server."""
+        if not self.shared:
+            return "SQLite"
+        return "PostgreSQL " + ".".join(map(str, postgres.version(self._writer.dialect)))
 
     async def together(self, work: Work[T]) -> T:
         """Run ``work`` like a ``begin`` block, in one commit with all else that waits; see ``Committer``."""
@@ -162,6 +162,7 @@ class Store:
     async def close(self) -> None:
         """Finish the commit under way and close all connections."""
         await self._committer.close()
+        await self.watch.end()
         await self._reader.dispose()
         if self._glancer is not None:
             await self._glancer.dispose()
@@ -258,6 +259,7 @@ async def open_store(
     try:
         if store.dialect == "postgresql":
             await postgres.check_server(store._writer, unsafe=unsafe_server)
+            store.watch.begin(url, store._writer.dialect)
         async with store.begin(long=True) as connection:
             version = await connection.run_sync(_version)
             if version != SCHEMA_HEAD and migrate:

