@@ -1,10 +1,9 @@
-"""Put up a gateway and the place it delivers to, in one process, for as long as something is measured."""
+"""Put up a gateway, and around it the machines it speaks with, for as long as something is measured."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs.transaction import Transaction
 from csenet.gateway.bench import traffic
+from csenet.gateway.bench.outside import Outside, outside
 from csenet.gateway.clock import SystemClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.transports.base import Transport
@@ -35,13 +35,14 @@ PARALLEL = 8
 class Bed:
     """Hold a desk at a store of its own; the store is on disk, synchronised at each commit as in service."""
 
-    def __init__(self, store: Store, folder: Path, url: str, log: Any) -> None:
-        """Sit down at the store."""
+    def __init__(self, store: Store, folder: Path, others: Outside, log: Any) -> None:
+        """Sit down at the store; ``others`` are the machines around it."""
         self.store = store
         self.folder = folder
         self.clock = SystemClock("America/Chicago")
         self.desk = Desk(store, agency_of(traffic.HOME), self.clock, log)
-        self.url = url
+        self.others = others
+        self.url = f"http://127.0.0.1:{others.port}/"
         self._log = log
 
     def courier(
@@ -94,7 +95,7 @@ class Bed:
 
 @asynccontextmanager
 async def bed(folder: Path, log: Any, url: str | None = None, *, sealed: bool = True) -> AsyncIterator[Bed]:
-    """Make a store in ``folder``, which exists, and a destination on the loopback address; take them down.
+    """Make a store in ``folder``, which exists, and a destination in another process; take them down.
 
     ``url`` names an empty database for the store instead.  What is not ``sealed`` has no search keys either:
     they are there because nothing else could be searched.
@@ -104,10 +105,8 @@ async def bed(folder: Path, log: Any, url: str | None = None, *, sealed: bool = 
         keyring.ring.searchable = sealed
         store = await open_store(url or folder / "gateway.db", keyring=keyring)
         stack.push_async_callback(store.close)
-        application = web.Application(client_max_size=64 * 1024 * 1024)
-        application.router.add_post("/", _take)
-        port = await stack.enter_async_context(served(application))
-        yield Bed(store, folder, f"http://127.0.0.1:{port}/", log)
+        others = await stack.enter_async_context(outside())
+        yield Bed(store, folder, others, log)
 
 
 @asynccontextmanager
@@ -121,8 +120,3 @@ async def served(application: web.Application) -> AsyncIterator[int]:
         yield port
     finally:
         await runner.cleanup()
-
-
-async def _take(request: web.Request) -> web.Response:
-    """Answer with the receipt that proves that the bytes came."""
-    return web.json_response({"sha256": hashlib.sha256(await request.read()).hexdigest()})

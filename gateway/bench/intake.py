@@ -49,7 +49,7 @@ class Forgetful:
 async def acknowledged(folder: Path, size: Size, log: Any) -> list[Figure]:
     """Measure durable answers a second from 64 connections, and the same server's without a journal.
 
-    Both check the token.  The client is in the same process and spares what it can: requests are written
+    Both check the token.  The callers are in another process and spare what they can: requests are written
     beforehand and of an answer only the status is looked at.
     """
     async with bed(folder, log) as place:
@@ -90,10 +90,8 @@ async def _rate(place: Bed, desk: IntakeDesk, token: str, raws: list[bytes]) -> 
     application = build_app(place.desk, place.store, clock=place.clock, jurisdiction_name="Minnesota")
     add_exchange_routes(application, desk)
     async with served(application) as port:
-        waiting = iter([_request(raw, token) for raw in raws])
-        start = perf_counter()
-        await asyncio.gather(*(_post(port, waiting) for _ in range(CONNECTIONS)))
-        return len(raws) / (perf_counter() - start)
+        requests = [_request(raw, token) for raw in raws]
+        return len(raws) / await place.others.post(port, requests, CONNECTIONS, place.folder)
 
 
 def _request(raw: bytes, token: str) -> bytes:
@@ -102,18 +100,3 @@ def _request(raw: bytes, token: str) -> bytes:
         f"Content-Type: application/octet-stream\r\nContent-Length: {len(raw)}\r\n\r\n"
     )
     return head.encode() + raw
-
-
-async def _post(port: int, waiting: Any) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for request in waiting:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 202"):
-                raise ConnectionError(head.split(b"\r\n", 1)[0].decode("latin-1"))
-            length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-            await reader.readexactly(length)
-    finally:
-        writer.close()
-        await writer.wait_closed()

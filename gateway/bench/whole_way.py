@@ -15,11 +15,12 @@ from csenet.codecs.transaction import Direction
 from csenet.gateway.bench import figures, traffic
 from csenet.gateway.bench.bed import BATCH, Bed, bed
 from csenet.gateway.bench.figures import Figure, Pair, Size, Target, figure, percentile
-from csenet.gateway.delivery.retry import Outcome
+from csenet.gateway.delivery.retry import Outcome, Verdict
 from csenet.gateway.delivery.transports.base import Parcel, Transport
 from csenet.gateway.delivery.transports.http import HttpTransport
 
 _WARM_UP = 50
+_PATIENCE = 600.0
 
 
 class Shortfall(Exception):  # noqa: N818 - names what happened
@@ -71,7 +72,10 @@ class _Ways:
         return figure(target, rounds, "microseconds a transaction")
 
     async def run(self, batch: int, count: int) -> Pair:
-        """Decode, then take in, decide, answer, deliver; microseconds a transaction of both."""
+        """Decode, then take in, decide, answer, deliver; microseconds a transaction of both.
+
+        Everything goes as in service: what a commit decides leaves while the next ones are decided.
+        """
         raws = traffic.numbered(self._templates[:count], self._serial)
         self._serial += len(raws)
         start, before = perf_counter(), process_time()
@@ -80,17 +84,43 @@ class _Ways:
         plain, plain_work = perf_counter() - start, process_time() - before
         file = self._place.folder / "requests.txt"
         file.write_bytes(traffic.lines(raws))
-        transport = HttpTransport(self._place.url)
-        courier = self._place.courier(batch, transport)
-        start, before = perf_counter(), process_time()
-        receipt = await self._place.desk.accept(file.read_bytes(), source="bench", name=file.name)
-        settled = await self._place.desk.settle(receipt.file_id)
-        delivered = await courier.deliver_waiting()
-        spent, work = perf_counter() - start, process_time() - before
-        await transport.close()
-        if settled.replies != len(raws) or delivered * batch < len(raws):
-            raise Shortfall(f"{settled.replies} answers and {delivered} deliveries for {len(raws)} requests")
+        counted = _Counted(HttpTransport(self._place.url), len(raws))
+        async with self._place.in_service(self._place.courier(batch, counted, counted.settled)):
+            start, before = perf_counter(), process_time()
+            await self._place.desk.accept(file.read_bytes(), source="bench", name=file.name)
+            await counted.whole()
+            spent, work = perf_counter() - start, process_time() - before
         return Pair(spent / len(raws) * 1e6, plain / len(raws) * 1e6, work / plain_work)
+
+
+class _Counted:
+    """Carry parcels like another transport until so many transactions are delivered and settled."""
+
+    def __init__(self, inner: Transport, expected: int) -> None:
+        self._inner = inner
+        self._missing, self._unsettled = expected, 0
+        self._whole = asyncio.Event()
+        self.open, self.close = inner.open, inner.close
+
+    async def deliver(self, parcel: Parcel, spooled: Callable[[], Awaitable[None]]) -> Outcome:
+        outcome = await self._inner.deliver(parcel, spooled)
+        if outcome.verdict is Verdict.DELIVERED:
+            self._missing -= parcel.count
+            self._unsettled += 1
+        return outcome
+
+    def settled(self) -> None:
+        """Note that a batch is settled."""
+        self._unsettled -= 1
+        if not self._missing and not self._unsettled:
+            self._whole.set()
+
+    async def whole(self) -> None:
+        """Return when all is settled; raises `Shortfall` when it does not come to that."""
+        try:
+            await asyncio.wait_for(self._whole.wait(), _PATIENCE)
+        except TimeoutError:
+            raise Shortfall(f"{self._missing} transactions were not delivered") from None
 
 
 async def postgres(folder: Path, url: str, size: Size, log: Any) -> list[Figure]:
