@@ -23,7 +23,6 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.util.concurrency import await_
 
 from csenet.gateway.store import turns
 
@@ -35,6 +34,7 @@ _QUICK: Final = 0.001
 # How much the newest commit counts for what is expected of the next.
 _WEIGHT: Final = 0.2
 _WAIT_FOR_TURN: Final = 10.0
+_BEGIN: Final = "BEGIN IMMEDIATE"
 # Rows changed after which the log is copied into the database, and pages of log that call for more than that:
 # a log much longer than this would eat up the reserve that is kept of the disk for work under way.
 _CHANGES: Final = 8000
@@ -75,23 +75,39 @@ class Disk:
         self._log_is_long = False
         self._failed = False
 
-    def begun(self, connection: sqlite3.Connection) -> None:
-        """Note that a transaction begins."""
-        self._before = connection.total_changes
+    async def begin(self, connection: sqlite3.Connection) -> None:
+        """Become the one writer; waits, without blocking, for another program that is it."""
+        self.cut(connection)
+        until = monotonic() + _WAIT_FOR_TURN
+        pause = 0.0005
+        while True:
+            try:
+                connection.execute(_BEGIN)
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                    raise _told(_BEGIN, error) from error
+            else:
+                self._before = connection.total_changes
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.02)
 
-    def commit(self, connection: sqlite3.Connection) -> None:
-        """Commit in place, or beside the event loop when the disk is slow; called within a greenlet."""
+    async def commit(self, connection: sqlite3.Connection) -> None:
+        """Commit in place, or beside the event loop when the disk is slow."""
         if not connection.in_transaction:
             return
-        if connection.total_changes == self._before:
-            # Nothing is written: it does not wait for the disk, and says nothing about it.
-            connection.commit()
-            return
-        if self._expected < _QUICK:
-            self._timed(connection)
-        else:
-            await_(self._beside(self._timed, connection))
-        self._tidy(connection)
+        try:
+            if connection.total_changes == self._before:
+                # Nothing is written: it does not wait for the disk, and says nothing about it.
+                connection.commit()
+                return
+            if self._expected < _QUICK:
+                self._timed(connection)
+            else:
+                await self._beside(self._timed, connection)
+        except sqlite3.Error as error:
+            raise _told("COMMIT", error) from error
+        await self._tidy(connection)
 
     def _timed(self, connection: sqlite3.Connection) -> None:
         start = perf_counter()
@@ -112,11 +128,11 @@ class Disk:
             await asyncio.wait({running})
             raise
 
-    def _tidy(self, connection: sqlite3.Connection) -> None:
+    async def _tidy(self, connection: sqlite3.Connection) -> None:
         if self._log_is_long:
             # Whoever writes all the time never lets the log begin anew; now nobody writes.
             self._log_is_long = False
-            await_(self._beside(_copy, connection))
+            await self._beside(_copy, connection)
         if connection.total_changes - self._changes < _CHANGES or self._copying is not None:
             return
         self._changes = connection.total_changes
@@ -163,8 +179,6 @@ class InPlaceDialect(SQLiteDialect_pysqlite):
     driver = "inplace"
     is_async = True
     supports_statement_cache = True
-    disk: Disk
-    beginning = "BEGIN IMMEDIATE"
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[pool.Pool]:
@@ -172,25 +186,10 @@ class InPlaceDialect(SQLiteDialect_pysqlite):
         return pool.AsyncAdaptedQueuePool
 
     def do_begin(self, dbapi_connection: Any) -> None:
-        """Become the one writer; waits, without blocking, for another program that is it."""
-        self.disk.cut(dbapi_connection.driver_connection)
-        until = monotonic() + _WAIT_FOR_TURN
-        pause = 0.0005
-        while True:
-            try:
-                dbapi_connection.execute(self.beginning)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
-                    raise
-            else:
-                self.disk.begun(dbapi_connection.driver_connection)
-                return
-            await_(asyncio.sleep(pause))
-            pause = min(pause * 2, 0.02)
+        """Do nothing: the engine opens transactions itself."""
 
     def do_commit(self, dbapi_connection: Any) -> None:
-        """Commit as the disk allows."""
-        self.disk.commit(dbapi_connection.driver_connection)
+        """Do nothing: the engine commits itself."""
 
 
 class InPlaceConnection(AsyncConnection):
@@ -213,14 +212,14 @@ class InPlaceConnection(AsyncConnection):
     def run(self, sql: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
         """Run a statement on the driver itself; failures are told as SQLAlchemy tells them."""
         try:
-            return self._driver.execute(sql, values)
+            return self.driver.execute(sql, values)
         except sqlite3.Error as error:
             raise _told(sql, error) from error
 
     def run_many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Run a statement on the driver itself, once for each row."""
         try:
-            self._driver.executemany(sql, rows)
+            self.driver.executemany(sql, rows)
         except sqlite3.Error as error:
             raise _told(sql, error) from error
 
@@ -233,7 +232,7 @@ class InPlaceConnection(AsyncConnection):
         """Look up, before each block, what its statements ask for: the connection may be another by now."""
         connection: Connection = self._proxied
         self._notes = connection.info
-        self._driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+        self.driver = cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 @contextmanager
@@ -258,9 +257,10 @@ class InPlaceEngine(AsyncEngine):
 
     _connection_cls = InPlaceConnection
 
-    def __init__(self, sync_engine: Engine) -> None:
+    def __init__(self, sync_engine: Engine, disk: Disk) -> None:
         """Open nothing yet."""
         super().__init__(sync_engine)
+        self.disk = disk
         self._turn = asyncio.Lock()
         self._line: InPlaceConnection | None = None
 
@@ -268,15 +268,21 @@ class InPlaceEngine(AsyncEngine):
     async def writing(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
         """Run the block as one transaction, alone.
 
-        To take a connection and give it back takes longer than a small transaction, so it is kept.  What a
-        ``long`` one may have to undo, such as an upgrade of all rows, goes to a file.
+        To take a connection and give it back takes longer than a small transaction, so it is kept, and begun
+        and committed on the driver itself.  What a ``long`` one may have to undo, such as an upgrade of all
+        rows, goes to a file.
         """
         async with self._turn:
             line = await self._taken_up()
             with _undone_from_file(line) if long else nullcontext():
-                async with line.begin():
+                await self.disk.begin(line.driver)
+                try:
                     turns.begin(line)
                     yield line
+                    await self.disk.commit(line.driver)
+                except BaseException:
+                    line.driver.rollback()
+                    raise
 
     @asynccontextmanager
     async def glancing(self) -> AsyncIterator[AsyncConnection]:
@@ -284,15 +290,13 @@ class InPlaceEngine(AsyncEngine):
         async with self._turn:
             line = await self._taken_up()
             turns.begin(line, short=True)
-            try:
-                yield line
-            finally:
-                if line.in_transaction():
-                    await line.rollback()
+            yield line
 
     async def _taken_up(self) -> InPlaceConnection:
         if self._line is None:
             self._line = cast(InPlaceConnection, await self.connect())
+            # SQLAlchemy is to think that there is always a transaction, as it has no part in beginning one.
+            await self._line.begin()
         self._line.take_up()
         return self._line
 
@@ -312,9 +316,7 @@ def writer(url: URL) -> tuple[AsyncEngine, Disk]:
 
 def glancer(url: URL, disk: Disk) -> InPlaceEngine:
     """Make the engine of whoever reads a few rows by their keys, which a thread would only delay."""
-    engine = _engine(url, disk, _GLANCER_PRAGMAS)
-    cast(InPlaceDialect, engine.sync_engine.dialect).beginning = "BEGIN"
-    return engine
+    return _engine(url, disk, _GLANCER_PRAGMAS)
 
 
 def _engine(url: URL, disk: Disk, pragmas: tuple[str, ...]) -> InPlaceEngine:
@@ -325,8 +327,7 @@ def _engine(url: URL, disk: Disk, pragmas: tuple[str, ...]) -> InPlaceEngine:
         # Statements are run by the loop's thread, commits by others, never two at a time.
         connect_args={"check_same_thread": False, "cached_statements": 256},
     )
-    engine = InPlaceEngine(made.sync_engine)
-    cast(InPlaceDialect, engine.sync_engine.dialect).disk = disk
+    engine = InPlaceEngine(made.sync_engine, disk)
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
