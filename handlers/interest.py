@@ -146,8 +146,8 @@ def _stated(statement: Statement) -> Owed | Question:
     )
 
 
-def provided(tx: Transaction, context: Context, _task: Task) -> Decision:
-    """Record the balances the other state told us."""
+def provided(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Record the balances the other state told us, and have the account follow unless it says the same."""
     record = record_of(context)
     line = tx.information.information_text_line_1 if tx.information is not None else None
     try:
@@ -168,6 +168,16 @@ def provided(tx: Transaction, context: Context, _task: Task) -> Decision:
         case_id=record.case_id, set={"received_balances": received}, why=reason("interest.balances_received")
     )
     settled = tuple(work.id for work in open_of_kind(context, AWAIT_BALANCES))
-    return Decision(
+    decision = Decision(
         case_changes=(change,), reasons=(reason("interest.balances_received"),), closes_work=settled
     )
+    ours = record.facts.balances
+    if ours is not None and (ours.arrears, ours.interest) == (
+        told.total_arrears_owed_amount,
+        told.total_interest_owed_amount,
+    ):
+        return decision
+    title = f"{title_of(tx.far)}: {task.title}"
+    group = f"{task.kind}:{record.case_id}"
+    why = reason("interest.balances_received")
+    return merge(decision, decide(item(tx, context, task.kind, title, why, group=group)))

@@ -5,6 +5,7 @@ A step is recorded as a milestone of the case with its day. Work opens only wher
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import msgspec
@@ -18,6 +19,7 @@ from csenet.handlers.context import CaseRecord, Context, WorkView
 from csenet.handlers.decision import CaseChange, Decision, WorkItem, merge
 from csenet.handlers.policy.advances import Advance, advance_of, milestone_words
 from csenet.handlers.policy.rules import reason
+from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.replies import Answer, reply_or_work
 from csenet.handlers.work import LINE_WIDTH, Task, about, decide, due_by, item, open_of_kind, title_of
 
@@ -25,6 +27,7 @@ GSPUD = FarCode(function="MSC", action="P", reason="GSPUD")
 QUESTION = "answer_question"
 STATUS_WORK = "answer_status_request"
 _QUESTION_MARK = "?"
+_STEP = re.compile(r"(.+) \d{4}-\d{2}-\d{2}")
 _TEXT = tuple(name for name in Information.__struct_fields__ if name.startswith("information_text_line"))
 
 
@@ -60,19 +63,37 @@ def _work(tx: Transaction, context: Context, row: Advance, task: Task) -> WorkIt
     group = f"{row.work}:{record_of(context).case_id}" if row.work == "update_case" else ""
     work = item(tx, context, row.work, title, row.why(), duty=task.duty, group=group)
     named = tx.header.action_resolution_date
-    if row.dated and named is not None and named >= context.received_on:
-        work = msgspec.structs.replace(work, due=named, reasons=(*work.reasons, reason("progress.day_named")))
-    return work
+    if not row.dated or named is None or named < context.received_on:
+        return work
+    days = kind_of(row.work).days
+    if row.dated == "before" and days is not None:
+        named = min(named, context.calendar.add_working_days(context.received_on, days))
+    return msgspec.structs.replace(work, due=named, reasons=(*work.reasons, reason("progress.day_named")))
 
 
-def status_told(tx: Transaction, context: Context, _task: Task) -> Decision:
-    """Note how the other state says the case stands; a question in it is for a person to answer."""
+def status_told(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Note how the other state says the case stands; what it says in words of its own, a person reads.
+
+    Nobody looks where it lists steps of a case, as a gateway does; a question is answered.
+    """
     note = describe.sentence(tx, Direction.FROM_SERVER)
-    noted = Decision(notes=(note,), reasons=(reason("news.noted"),))
-    if not any(_QUESTION_MARK in line for line in _lines(tx)):
+    noted, lines = Decision(notes=(note,), reasons=(reason("news.noted"),)), _lines(tx)
+    if any(_QUESTION_MARK in line for line in lines):
+        title = f"{title_of(tx.far)}: the text holds a question, answer it"
+        return merge(noted, decide(item(tx, context, QUESTION, title, reason("progress.question"))))
+    if all(map(_lists_steps, lines)):
         return noted
-    title = f"{title_of(tx.far)}: the text holds a question, answer it"
-    return merge(noted, decide(item(tx, context, QUESTION, title, reason("progress.question"))))
+    title = f"{note} {task.title[:1].upper()}{task.title[1:]}."
+    group = f"{task.kind}:{record_of(context).case_id}"
+    return merge(noted, decide(item(tx, context, task.kind, title, reason("progress.in_words"), group=group)))
+
+
+def _lists_steps(line: str) -> bool:
+    """Tell whether a line says nothing but which steps of a case were reached and when."""
+    words = frozenset(milestone_words().values())
+    return all(
+        (found := _STEP.fullmatch(part.strip())) is not None and found[1] in words for part in line.split(";")
+    )
 
 
 def _lines(tx: Transaction) -> tuple[str, ...]:

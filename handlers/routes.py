@@ -139,7 +139,7 @@ TABLE: tuple[Route, ...] = (
     Route("MSC P GSC17", closure.stop_and_close, Task(CLOSE_CASE, "RS7")),
     Route("MSC P GSC18", closure.other_stopped),
     Route("MSC R GRINT", interest.requested, Task(PROVIDE_BALANCES, interest.DUTY)),
-    Route("MSC P GSTAI", interest.provided),
+    Route("MSC P GSTAI", interest.provided, Task(UPDATE, title="bring the account into agreement")),
     # The closure notices we send go out on a closed case, so their rejection must still reach a person.
     Route("MSC P REJCT", managing.rejected, Task("find_case_id", "AN2"), AFTER_CLOSING),
     Route("MSC P GSCAS", news.new_case_id, Task(UPDATE), AFTER_CLOSING),
@@ -148,7 +148,7 @@ TABLE: tuple[Route, ...] = (
     Route("MSC P L*", news.update_case, Task(UPDATE)),
     Route("MSC P GSFIP", news.new_fips, Task(UPDATE)),
     Route("MSC P GSM*", news.update_case, Task(UPDATE)),
-    Route("MSC P GSPUD", progress.status_told),
+    Route("MSC P GSPUD", progress.status_told, Task(UPDATE, title="read what is told, and take it over")),
     *(Route(f"MSC P {code}", progress.advanced) for code in ("BLANK", "GIHER", "GSFWD", "GSSTA", "GSUPD")),
     Route("MSC P GSADD", news.update_case, Task(UPDATE)),
     Route("MSC P GSDEL", news.update_case, Task(UPDATE)),

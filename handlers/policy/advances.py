@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -21,7 +22,8 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `codes` may have `*` in place of words, `reached` names the milestones, `words` is how a status answer
     calls them. `work` is the kind of the work it leaves to the side that is told and `title` what is to be
-    done; where `dated` is set, the work is due on the day the transaction names.
+    done. `dated` is for work about a day the transaction names: it is due `on` that day, or `before` it as
+    soon as work of its kind is due.
     """
 
     id: str
@@ -32,7 +34,7 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     citation: str
     work: str = ""
     title: str = ""
-    dated: bool = False
+    dated: Literal["", "on", "before"] = ""
 
     def why(self) -> Why:
         """Give the reason for what follows from the step."""
