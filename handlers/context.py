@@ -81,7 +81,7 @@ class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Hold what the gateway knows about a case beyond the last snapshot.
 
     `former_case_ids` are IDs of ours that the case had; `new_case_id` is one that was announced by a gateway
-    that still waited for facts under it.
+    that still waited for facts under it; `case_id_told_on` is when the other state was last told ours.
     """
 
     status: Literal["open", "closed"] = "open"
@@ -97,6 +97,7 @@ class CaseState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     former_other_case_id: str | None = None
     earlier_other_case_ids: tuple[str, ...] = ()
     new_case_id: str | None = None
+    case_id_told_on: date | None = None
     former_case_ids: tuple[str, ...] = ()
     other_fips: str | None = None
     milestones: dict[str, date] = msgspec.field(default_factory=dict)

@@ -38,11 +38,13 @@ def identify(tx: Transaction, context: Context) -> Context:
 def _rules(tx: Transaction, context: Context) -> Iterator[tuple[str, Iterable[CaseRecord]]]:
     """Give the rules in order, the surest first, each with the candidates it takes."""
     head = tx.header
-    if head.case_id is not None:
-        # A sender that names a case means that one and no other.
-        yield "match.own_id", _where(context, lambda each: is_ours(each, head.case_id))
-        return
     theirs = [each for each in context.candidates if each.facts.other_state == sender_state(tx)]
+    if head.case_id is not None:
+        yield "match.own_id", _where(context, lambda each: is_ours(each, head.case_id))
+        # A sender that names a case means that one, unless it is none and all else it says names another.
+        if tx.far.function != "CSI":
+            yield "match.their_id_and_person", (each for each in theirs if is_theirs(tx, each))
+        return
     if head.other_case_id is not None:
         wanted = bare(head.other_case_id)
         yield "match.their_id", (each for each in theirs if wanted in set(map(bare, other_ids(each))))
@@ -81,6 +83,13 @@ def is_ours(record: CaseRecord, case_id: str | None) -> bool:
     """Tell whether an ID is that of a case of ours, or one that it had."""
     wanted = bare(case_id)
     return wanted != "" and wanted in map(bare, own_ids(record))
+
+
+def is_theirs(tx: Transaction, record: CaseRecord) -> bool:
+    """Tell whether a case has the sender's own case ID and the very parent that a transaction names."""
+    wanted, asked = bare(tx.header.other_case_id), tx.ncp_identification
+    by_id = wanted != "" and wanted in map(bare, other_ids(record))
+    return by_id and asked is not None and same_person(asked, record.facts.ncp_identification)
 
 
 def own_ids(record: CaseRecord) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ that, and the other state has to be told all the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from datetime import date
 
 import msgspec
 
@@ -27,6 +28,7 @@ from csenet.handlers.policy.agreements import Permission
 from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.progress import reached
+from csenet.handlers.readdressing import GSCAS, id_told
 from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission, task_of, way_of
 from csenet.handlers.work import due_by, open_of_kind
 
@@ -52,12 +54,14 @@ def originate(
     header: Header | None = None,
     insist: Set[str] = frozenset(),
     named: str = "",
+    on: date | None = None,
 ) -> Decision | Refusal:
     """Build a transaction on a case from its facts, with everything it changes, or refuse with every problem.
 
     `information` is the text block where the code has one; of `header` only what the case side may decide is
     taken: the other office, the other case ID, and the resolution, due and response dates. Blocks of `insist`
-    may not be left out. `named` is a former ID of ours, under which the other state knows the case.
+    may not be left out. `named` is a former ID of ours, under which the other state knows the case. `on` is
+    the day of what is told, where it was not today.
     """
     objections, record = _objections(code, context), context.record
     if record is not None:
@@ -83,7 +87,7 @@ def originate(
     if not taxed.allowed:
         return _told_by_a_person(code, taxed, record, context)
     said = disclosure_reasons(reviewed(code, record, context.today), record)
-    return merge(_sent(tx, code, context), Decision(notes=left_out(tx, record), reasons=said))
+    return merge(_sent(tx, code, context, on), Decision(notes=left_out(tx, record), reasons=said))
 
 
 def originate_written(tx: Transaction, context: Context) -> Decision | Refusal:
@@ -124,7 +128,7 @@ def _told_by_a_person(code: FarCode, taxed: Permission, record: CaseRecord, cont
     return Refusal(problems=problems, reasons=taxed.reasons, task=task_of(taxed), work=work)
 
 
-def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:
+def _sent(tx: Transaction, code: FarCode, context: Context, on: date | None = None) -> Decision:
     case_id = context.record.case_id if context.record is not None else tx.header.case_id or ""
     allowed = permission(code, context, tx.header.other_fips_state or "")
     decision = Decision(
@@ -133,9 +137,8 @@ def _sent(tx: Transaction, code: FarCode, context: Context) -> Decision:
     )
     if context.record is None:
         return decision
-    decision = merge(
-        decision, reached(code, context.record, tx.header.action_resolution_date or context.today)
-    )
+    day = tx.header.action_resolution_date or on or context.today
+    decision = merge(decision, reached(code, context.record, day))
     if code == closure.GSC14:
         decision = merge(decision, _intends_to_close(tx, context.record))
     return merge(decision, _EFFECTS[code](context.record, context)) if code in _EFFECTS else decision
@@ -309,5 +312,6 @@ _EFFECTS: Mapping[FarCode, Effects] = {
     closure.GSC15: _services_ended,
     closure.GSC17: _stop_requested,
     GRINT: _await_balances,
+    GSCAS: id_told,
     interest.GSTAI: _balances_told,
 }

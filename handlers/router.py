@@ -16,6 +16,7 @@ from csenet.handlers.context import Context, WorkView
 from csenet.handlers.decision import Decision, Refusal, merge
 from csenet.handlers.matching import identify
 from csenet.handlers.origination import originate, originate_written
+from csenet.handlers.readdressing import right_id
 from csenet.handlers.routes import LOCATE, OTHERS, ROUTES
 from csenet.handlers.work import LINE_WIDTH
 
@@ -28,6 +29,9 @@ def dispatch(tx: Transaction, context: Context) -> Decision:
     route = ROUTES.get(tx.far, OTHERS)
     objection = first_objection(tx, context, route.without)
     decision = objection if objection is not None else route.handler(tx, context, route.task)
+    told = right_id(tx, context)
+    if told.replies:
+        decision = merge(decision, told)
     if context.matched_by is None:
         return decision
     return merge(Decision(reasons=(context.matched_by,)), decision)

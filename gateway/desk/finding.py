@@ -17,7 +17,7 @@ from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.indexing import record_of
 from csenet.gateway.store import cases, search
 from csenet.handlers.context import CaseRecord
-from csenet.handlers.matching import REQUESTS, bare, is_ours, other_ids, same_person, variants
+from csenet.handlers.matching import REQUESTS, bare, is_ours, is_theirs, other_ids, same_person, variants
 
 _LONGEST = 15
 _STAMPS = frozenset(
@@ -51,7 +51,7 @@ async def candidates(
             wanted[place] = _words(tx)
         elif not knows(named):
             padded[place] = set(variants(named, _LONGEST))
-            wanted[place] = {("case_id", named)}
+            wanted[place] = {("case_id", named)} | _words(tx)
     known = await cases.with_ids(conn, set().union(*padded.values()))
     found = await _fitting(conn, transactions, wanted)
     for place, ids in padded.items():
@@ -94,11 +94,12 @@ def _may_fit(tx: Transaction, record: CaseRecord) -> bool:
     of_person = asked is not None and same_person(asked, record.facts.ncp_identification)
     if _asks_where(tx):
         return of_person
+    with_sender = record.facts.other_state == tx.header.other_fips_state
     if tx.header.case_id is not None:
-        return is_ours(record, tx.header.case_id)
+        return is_ours(record, tx.header.case_id) or (with_sender and is_theirs(tx, record))
     named = tx.header.other_case_id
     by_id = named is not None and bare(named) in map(bare, other_ids(record))
-    return record.facts.other_state == tx.header.other_fips_state and (by_id or of_person)
+    return with_sender and (by_id or of_person)
 
 
 def is_request(tx: Transaction) -> bool:
