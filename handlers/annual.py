@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from csenet.handlers.context import CaseRecord, Context, law
-from csenet.handlers.decision import Decision, Refusal, WorkItem, merge
+from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.facts import Role
+from csenet.handlers.filling import elements_of
 from csenet.handlers.interest import GSTAI
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
@@ -52,14 +53,10 @@ def notice(last: date | None, context: Context) -> Decision:
     if isinstance(made, Decision):
         settled = tuple(work.id for work in open_of_kind(context, ANNUAL))
         return merge(Decision(reasons=grounds, closes_work=settled), made)
-    return _work(context, record, last, _TITLE, (*grounds, *made.reasons), _missing(made))
+    return _work(context, record, last, _TITLE, (*grounds, *made.reasons), elements_of(made.problems))
 
 
 _TITLE = "The yearly notice of interest cannot be written: supply what is missing and send it"
-
-
-def _missing(refusal: Refusal) -> str:
-    return ", ".join(dict.fromkeys(problem.code for problem in refusal.problems))
 
 
 def _work(

@@ -209,6 +209,9 @@ def _filled(said: Mapping[str, Any], row: EventKind, on: date) -> dict[str, Any]
     for fill in row.sets:
         block, _, field = fill.field.partition(".")
         value = on.isoformat() if fill.value == "@on" else fill.value
+        if not field:
+            filled.setdefault(block, value)
+            continue
         entries: list[dict[str, Any]]
         entries = filled.get(block, []) if listed(block) else [filled.setdefault(block, {})]
         for entry in entries:

@@ -36,7 +36,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     field: str
-    value: str
+    value: str | bool
     given: str = ""
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from csenet.codecs.blocks import Header, Information
+from csenet.codecs.blocks import Header, Information, struct_fields
 from csenet.codecs.codes import FarCode
 from csenet.codecs.errors import Problem
 from csenet.handlers import closure
@@ -24,6 +24,7 @@ from csenet.handlers.event_facts import Told, focused, told
 from csenet.handlers.event_form import Event
 from csenet.handlers.event_table import EventKind, Send
 from csenet.handlers.facts import FactsError, check_other_agency, check_own_locality
+from csenet.handlers.filling import BY_POLICY, element_of
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
@@ -31,13 +32,13 @@ from csenet.handlers.policy.kept_duties import opens_on_event
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.replies import permission, task_of, way_of
-from csenet.handlers.wanted import wanted_by
+from csenet.handlers.wanted import STRUCTS, wanted_by
 from csenet.handlers.work import LINE_WIDTH, due_by, open_of_kind
 
 COMPLETE = "complete_facts"
 OTHERWISE = "send_otherwise"
-_BY_POLICY = "policy."
 _LINE = "information_text_line_"
+_MEMBERS = {"place": "state of the address", "criterion": "ground of the closure"}
 
 Outcome = Literal["sent", "work", "withheld", "silent"]
 
@@ -267,7 +268,15 @@ def _built(ground: _Ground, send: Send, code: FarCode) -> tuple[Line, Decision]:
     asked = Header(action_resolution_date=day) if day is not None else None
     insist = _what_it_is_about(ground, code)
     named = _known_as(ground)
-    made = originate(code, context, information=information, header=asked, insist=insist, named=named)
+    made = originate(
+        code,
+        context,
+        information=information,
+        header=asked,
+        insist=insist,
+        named=named,
+        on=event.date or event.on,
+    )
     if isinstance(made, Decision):
         line = Line(far=str(code), outcome="sent", why=(ground.row.why(), *made.reasons))
         return line, merge(made, Decision(notes=notes))
@@ -317,22 +326,25 @@ def _refused(ground: _Ground, code: FarCode, refusal: Refusal) -> tuple[Line, De
     if refusal.task:
         details = refusal.work.details if refusal.work is not None else None
         return _otherwise(ground, str(code), refusal.task, refusal.reasons, details)
-    lacks = [problem for problem in refusal.problems if not problem.code.startswith(_BY_POLICY)]
-    whys = tuple(_as_why(each) for each in refusal.problems if each.code.startswith(_BY_POLICY))
+    lacks = [problem for problem in refusal.problems if not problem.code.startswith(BY_POLICY)]
+    whys = tuple(_as_why(each) for each in refusal.problems if each.code.startswith(BY_POLICY))
     if lacks:
-        return _incomplete(ground, code, tuple(dict.fromkeys(_element(problem) for problem in lacks)), whys)
+        return _incomplete(ground, code, tuple(dict.fromkeys(element_of(problem) for problem in lacks)), whys)
     line = Line(far=str(code), outcome="withheld", why=whys)
     return line, Decision(reasons=whys, notes=tuple(f"{code} is not sent: {why.text}" for why in whys))
 
 
 def _as_why(problem: Problem) -> Why:
-    rule = problem.code.removeprefix(_BY_POLICY)
+    rule = problem.code.removeprefix(BY_POLICY)
     return Why(rule=rule, text=problem.message, citation=problem.citation)
 
 
-def _element(problem: Problem) -> str:
-    """Name an element that is missing: its block and its federal name."""
-    return f"{problem.block} {problem.field}".strip().replace("_", " ")
+def _in_words(name: str) -> str:
+    """Name what is missing as a worker knows it."""
+    block, _, field = name.partition(".")
+    if not field:
+        return _MEMBERS.get(name, name.replace("_", " "))
+    return f"{block} {struct_fields(STRUCTS[block].__name__)[field].federal}".replace("_", " ")
 
 
 def _incomplete(
@@ -341,13 +353,14 @@ def _incomplete(
     far = str(code) if code is not None else ""
     why = reason("replies.not_composed")
     line = Line(far=far, outcome="work", why=(why, *more), missing=missing)
+    named = ", ".join(map(_in_words, missing))
     for work in open_of_kind(ground.context, COMPLETE):
-        if work.details.get("far") == far and work.details.get("missing") == ", ".join(missing):
+        if work.details.get("far") == far and work.details.get("missing") == named:
             note = f"work item {work.id} names already what {far} lacks"
             return line, Decision(reasons=(why, *more), notes=(note,))
     title = f"{far or ground.row.title} cannot be composed: supply what is missing and send it"
     item = _item(ground, COMPLETE, title, far, (why, *more))
-    item.details["missing"] = ", ".join(missing)
+    item.details["missing"] = named
     return line, Decision(work_items=(item,), reasons=item.reasons)
 
 

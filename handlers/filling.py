@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from csenet.handlers.wanted import REQUIRED, STRUCTS, Wanted, wanted_by
 
 _EMPTY: Mapping[str, Any] = {name: struct() for name, struct in STRUCTS.items()}
 _REMEMBERED = 4096
+BY_POLICY: Final = "policy."
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
 _LINE, _STATUS = "information_text_line_1", "participant_status"
@@ -59,6 +60,17 @@ def lack(code: str, message: str, block: str, field: str = "", occurrence: int =
         field=known[field].federal if field in known else field,
         citation=_CITATION,
     )
+
+
+def element_of(problem: Problem) -> str:
+    """Name an element that is missing as a worker knows it: its block and its federal name."""
+    return f"{problem.block} {problem.field}".strip().replace("_", " ")
+
+
+def elements_of(problems: Iterable[Problem]) -> str:
+    """Name what keeps a transaction from being built: the elements, and what policy says in its own words."""
+    named = (each.message if each.code.startswith(BY_POLICY) else element_of(each) for each in problems)
+    return ", ".join(dict.fromkeys(named))
 
 
 class Weighed(NamedTuple):

@@ -20,7 +20,7 @@ from csenet.handlers.context import CaseRecord, Context
 from csenet.handlers.decision import CheckedReply, Decision, WorkItem
 from csenet.handlers.disclosing import problem, replaced, risk_of, tax_permission
 from csenet.handlers.facts import BLOCKS, REPEATED
-from csenet.handlers.filling import ComposeError, Filling, lack, reviewed
+from csenet.handlers.filling import ComposeError, Filling, elements_of, lack, reviewed
 from csenet.handlers.policy.agreements import Permission, may_send
 from csenet.handlers.policy.disclosure_review import Review
 from csenet.handlers.policy.rules import Why, reason
@@ -208,7 +208,7 @@ def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decis
     except ComposeError as lacking:
         title = f"{answer.code} cannot be composed: supply what is missing and send it"
         work = _instead(answer, record, "complete_facts", title, (reason("replies.not_composed"),))
-        work.details["missing"] = ", ".join(problem.code for problem in lacking.problems)
+        work.details["missing"] = elements_of(lacking.problems)
         return Decision(work_items=(work,), reasons=work.reasons)
     taxed = tax_permission(tx, context)
     if not taxed.allowed:

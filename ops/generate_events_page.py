@@ -45,7 +45,13 @@ def _event(row: EventKind) -> Iterator[str]:
         ("May say", row.may),
         ("Must be known", row.needs),
         ("Said together", row.whole),
-        ("Follows by itself", tuple(_fill(each.field, each.value, each.given) for each in row.sets)),
+        (
+            "Follows by itself",
+            tuple(
+                _fill(each.field, str(each.value).lower() if each.value is True else each.value, each.given)
+                for each in row.sets
+            ),
+        ),
         ("Closes open work", row.closes),
     ):
         if values:

@@ -74,7 +74,7 @@ async def test_whoever_owes_a_notice_gives_one_and_only_one(desk: Desk) -> None:
     page = await desk.list_transactions(TransactionFilter(far="MSC P GSTAI"))
     assert [each.case_id for each in page.items] == ["A1", "A6"]
     (item,) = (await desk.list_work_items(WorkFilter(kind="annual_interest"))).items
-    assert (item.case_id, item.duty, "interest.balances_not_stated" in item.details["missing"]) == (
+    assert (item.case_id, item.duty, "total arrears" in item.details["missing"]) == (
         "A2",
         "IN5",
         True,

@@ -135,7 +135,7 @@ async def test_what_is_missing_is_one_work_item_and_the_facts_are_kept(desk: Des
     result = await desk.happened("MN1", {"id": "A", "kind": "worker_changed", "case": {"fax": "6515550100"}})
     assert result.lines[0].missing == ["case.contact_name_last"]
     (item,) = (await desk.list_work_items()).items
-    assert (item.kind, item.details["missing"]) == ("complete_facts", "case.contact_name_last")
+    assert (item.kind, item.details["missing"]) == ("complete_facts", "case Contact-Name-Last")
     case = await desk.get_case("MN1")
     assert case is not None
     assert case.facts["case"]["fax"] == "6515550100"

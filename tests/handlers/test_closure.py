@@ -151,8 +151,8 @@ def test_an_answer_that_lacks_something_leaves_the_closure_standing_and_becomes_
     assert decision.replies == ()
     (work,) = decision.work_items
     assert work.kind == "complete_facts"
-    assert "case.case_type.required" in work.details["missing"]
-    assert "header.other_case_id.required" in work.details["missing"]
+    assert "case Case-Type" in work.details["missing"]
+    assert "header Other-Case-ID" in work.details["missing"]
     assert work.details["action_resolution_date"] == "2026-11-04"
 
 
