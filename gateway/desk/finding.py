@@ -51,7 +51,8 @@ async def candidates(
             wanted[place] = _words(tx)
         elif not knows(named):
             padded[place] = set(variants(named, _LONGEST))
-            wanted[place] = {("case_id", named)} | _words(tx)
+            wanted[place] = _words(tx)
+            wanted[place].add(("case_id", named))
     known = await cases.with_ids(conn, set().union(*padded.values()))
     found = await _fitting(conn, transactions, wanted)
     for place, ids in padded.items():
