@@ -61,7 +61,7 @@ reports = { kind = "worker_changed", case = { contact_name_last = "SVENSSON" } }
         ("", "passes"),
         ('passes = ["Minnesota: MSC P GSWKR"]\n', "opens"),
         (
-            'passes = ["Minnesota: MSC P GSWKR"]\nopens = ["Kansas: update_case"]\n'
+            'passes = ["Minnesota: MSC P GSWKR"]\nopens = ["Kansas: update_case by 2026-01-21"]\n'
             'holds = { Minnesota = { "facts.case.contact_name_last" = "X" } }\n',
             "Minnesota facts.case.contact_name_last",
         ),
