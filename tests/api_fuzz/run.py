@@ -52,7 +52,7 @@ FACTS = {
     "ncp_identification": {"name_last": MARKS[0], "name_first": MARKS[1], "ssn": MARKS[2]},
     "case": {"case_type": "A", "case_status": "O"},
 }
-SERVED_SECONDS = 30
+PATIENCE = 90
 MOST_WRONG = 20
 
 
@@ -88,13 +88,13 @@ def served(folder: Path) -> Iterator[str]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
-    if not ready.wait(SERVED_SECONDS):
+    if not ready.wait(PATIENCE):
         raise RuntimeError("the gateway did not start")
     try:
         yield f"http://127.0.0.1:{place[0]}"
     finally:
         done.set()
-        thread.join(SERVED_SECONDS)
+        thread.join(PATIENCE)
         loop.close()
 
 
@@ -108,7 +108,7 @@ def secret_of(role: str) -> str:
 
 def fuzz(address: str, calls: int, seed: int) -> tuple[Counter[int], list[str]]:
     """Spread calls over all operations and roles; return how often which status came, and what was wrong."""
-    described = requests.get(f"{address}/v1/openapi.json", timeout=10).json()
+    described = requests.get(f"{address}/v1/openapi.json", timeout=PATIENCE).json()
     schema = schemathesis.openapi.from_dict(described)
     operations = [found.ok() for found in schema.get_all_operations()]
     modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
@@ -122,7 +122,7 @@ def fuzz(address: str, calls: int, seed: int) -> tuple[Counter[int], list[str]]:
         documented = set(operation.definition.raw["responses"])
         for case in cases(operation, mode, -(-calls // len(ways)), seed):
             headers = {"Authorization": f"Bearer {secret_of(role)}"}
-            told = case.call(base_url=address, session=session, headers=headers, timeout=10)
+            told = case.call(base_url=address, session=session, headers=headers, timeout=PATIENCE)
             statuses[told.status_code] += 1
             wrong += [f"{operation.label} as {role}: {what}" for what in faults(told, role, documented)]
         if len(wrong) >= MOST_WRONG:

@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,24 @@ def chromium() -> Iterator[Any]:
         pytest.skip("no chromium on this machine: make browser-test installs one")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = run.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=PATIENCE * 1000)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visitor(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Give what makes visitors, each with a memory of its own and as patient as every test."""
+    come: list[Any] = []
+
+    def made(**options: Any) -> Any:
+        come.append(chromium.new_context(**options))
+        come[-1].set_default_timeout(PATIENCE * 1000)
+        return come[-1]
+
+    yield made
+    for each in come:
+        each.close()
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +124,17 @@ class Tab:
         self.page = context.new_page()
         self.wrong: list[str] = []
         self.page.on("console", self._console)
-        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", self._response)
 
     def _console(self, message: Any) -> None:
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.wrong.append(message.text)
+
+    def _failed(self, request: Any) -> None:
+        # Whoever leaves a page breaks off what it was asking for at that moment.
+        if request.failure != "net::ERR_ABORTED":
+            self.wrong.append(f"failed: {request.url}: {request.failure}")
 
     def _response(self, response: Any) -> None:
         if response.status >= 400 and "/console/assets/" in response.url:
@@ -126,13 +146,12 @@ class Tab:
 
 
 @pytest.fixture
-def tab(chromium: Any, running: Running) -> Iterator[Tab]:
+def tab(visitor: Callable[..., Any], running: Running) -> Iterator[Tab]:
     """Give a tab of somebody who has every role."""
-    context = chromium.new_context(
+    context = visitor(
         viewport={"width": 1360, "height": 900},
         extra_http_headers={"Authorization": f"Bearer {running.keys['all']}"},
     )
-    context.set_default_timeout(PATIENCE * 1000)
     opened_tab = Tab(context, running.url)
     yield opened_tab
     context.close()

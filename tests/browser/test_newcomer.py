@@ -91,14 +91,11 @@ def renewed(page: Any, words: str) -> bool:
     return words in page.inner_text("main")
 
 
-def test_a_newcomer_finds_reads_breaks_mends_and_resends(
-    demo: Started, chromium: Any, pictures: Path
-) -> None:
-    password = demo.read(r"Minnesota\n(?:.*\n)*?.*as demo with the password (\S+)")
-    url = demo.read(r"Minnesota\n +console +(\S+)")
-    switch = demo.read(r"switch +(\S+)")
-    context = chromium.new_context(viewport={"width": 1360, "height": 900})
-    context.set_default_timeout(PATIENCE * 1000)
+def test_a_newcomer_finds_reads_breaks_mends_and_resends(demo: Started, visitor: Any, pictures: Path) -> None:
+    password = demo.read(r"Minnesota\n(?:.*\n)*?.*as demo with the password (\S+)\s")
+    url = demo.read(r"Minnesota\n +console +(\S+)\s")
+    switch = demo.read(r"switch +(\S+)\s")
+    context = visitor(viewport={"width": 1360, "height": 900})
     page, exchange = context.new_page(), context.new_page()
     sign_in(page, url, password)
 

@@ -50,6 +50,7 @@ def participants(running: Any) -> Iterator[Open]:
 
 def look(page: Any, pictures: Path, name: str) -> None:
     """Have axe look, keep pictures on a desk and on a phone, and see that the phone has room."""
+    page.wait_for_load_state()
     found = axe_playwright.Axe().run(page, options=RULES).response["violations"]
     assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found] == []
     page.screenshot(path=pictures / f"participant-{name}.png", full_page=True)
@@ -60,9 +61,9 @@ def look(page: Any, pictures: Path, name: str) -> None:
 
 
 def test_every_page_fits_a_phone_and_axe_finds_nothing(
-    chromium: Any, participants: Open, pictures: Path
+    visitor: Any, participants: Open, pictures: Path
 ) -> None:
-    context = chromium.new_context(viewport=DESK)
+    context = visitor(viewport=DESK)
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda told: wrong.append(told.text) if "Content Security" in told.text else None)
@@ -87,13 +88,12 @@ def test_every_page_fits_a_phone_and_axe_finds_nothing(
     page.goto(participants.url + "/participant/about/nothing")
     look(page, pictures, "nothing")
     assert wrong == []
-    context.close()
 
 
 def test_without_scripts_and_by_keyboard_alone_a_case_is_seen_on_a_phone(
-    chromium: Any, participants: Open
+    visitor: Any, participants: Open
 ) -> None:
-    context = chromium.new_context(java_script_enabled=False, viewport=PHONE, has_touch=True, is_mobile=True)
+    context = visitor(java_script_enabled=False, viewport=PHONE, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(participants.url + "/participant")
     page.keyboard.press("Tab")
@@ -109,12 +109,10 @@ def test_without_scripts_and_by_keyboard_alone_a_case_is_seen_on_a_phone(
     page.wait_for_url(re.compile("/participant$"))
     page.goto(participants.url + "/participant/cases")
     assert "Participant number" in page.content()
-    context.close()
 
 
-def test_the_agency_s_own_pages_are_not_offered_there(chromium: Any, participants: Open) -> None:
-    context = chromium.new_context()
+def test_the_agency_s_own_pages_are_not_offered_there(visitor: Any, participants: Open) -> None:
+    context = visitor()
     page = context.new_page()
     for path in ("/", "/sign-in", "/console/cases", "/v1/openapi.json", "/metrics"):
         assert page.goto(participants.url + path).status == 404
-    context.close()
