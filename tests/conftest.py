@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # Speed is never asserted, and a busy machine is no failure.
@@ -16,6 +17,9 @@ os.environ["COLUMNS"] = "100"
 
 # A parameter that says which store it is, and the proofs on a server.
 _ON_A_SERVER = {"postgresql", "postgres_pair", "wake"}
+
+# Tracebacks as Python writes them: one with the values of all variables takes seconds, and others wait.
+structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
 @pytest.hookimpl(wrapper=True)
