@@ -54,6 +54,10 @@ logrotate lnav: ## install Debian's program of that name where there is none
 	@command -v $@ >/dev/null || test -x /usr/sbin/$@ || { apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends $@ >/dev/null; }
 
+.PHONY: graphviz
+graphviz: ## install Debian's dot where there is none
+	@command -v dot >/dev/null || { apt-get update -qq && apt-get install -y -qq graphviz >/dev/null; }
+
 .PHONY: softhsm2
 softhsm2: ## install Debian's token in software where there is none
 	@command -v softhsm2-util >/dev/null || { apt-get update -qq && \
@@ -88,8 +92,7 @@ licences: $(VENV)/.tools ## no GPL at run time
 	$(PYTHON) ops/check_licences.py $(VENV)
 
 .PHONY: docs
-docs: $(VENV)/.tools ## the documentation site, without a warning, into build/docs
-	@command -v dot >/dev/null || { apt-get update -qq && apt-get install -y -qq graphviz >/dev/null; }
+docs: graphviz $(VENV)/.tools ## the documentation site, without a warning, into build/docs
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c ops/site -b html ops build/docs
 	@echo "build/docs/index.html"
 
