@@ -17,7 +17,7 @@ from aiohttp import web
 from csenet.codecs.layout import python_name
 from csenet.gateway.desk.results import Conflict, TransactionRejected
 from csenet.gateway.errors import GatewayError, NotFound, Rejected
-from csenet.gateway.people.reading import ReadRefused, Unrecorded
+from csenet.gateway.people.looks import ReadRefused, Unrecorded
 from csenet.handlers.facts import BLOCKS, REPEATED
 
 MEDIA_TYPE = "application/problem+json"

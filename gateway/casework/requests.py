@@ -12,12 +12,14 @@ import msgspec
 from aiohttp import web
 
 from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, rejected
-from csenet.gateway.people.reading import LONGEST_PURPOSE, SHORTEST_PURPOSE, Look
+from csenet.gateway.desk.reasons import LONGEST_REASON, SHORTEST_REASON, is_reason
+from csenet.gateway.people.looks import LONGEST_PURPOSE, SHORTEST_PURPOSE, Look
 from csenet.handlers.work import LINE_WIDTH
 
 T = TypeVar("T")
 
 PURPOSE: Final = "X-Purpose"
+REASON: Final = f"a text of {SHORTEST_REASON} to {LONGEST_REASON} characters"
 
 _LARGEST_ID: Final = 2**63 - 1
 _OUTBOUND: Final = re.compile(r"out-[1-9][0-9]{0,17}")
@@ -216,6 +218,13 @@ def short_text(value: Any) -> str:
 def line_text(value: Any) -> str:
     """Let printable text of one information line pass."""
     if not isinstance(value, str) or not 0 < len(value) <= LINE_WIDTH or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def reason(value: Any) -> str:
+    """Let a reason pass that a person gives."""
+    if not isinstance(value, str) or not is_reason(value):
         raise ValueError
     return value
 

@@ -23,7 +23,7 @@ from csenet.gateway.desk import (
     results,
 )
 from csenet.gateway.desk.facts_in import FORMERLY
-from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON
+from csenet.gateway.desk.reasons import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState

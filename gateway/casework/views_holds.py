@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -12,11 +12,10 @@ from csenet.gateway.casework import requests
 from csenet.gateway.casework.ports import DESK, READER
 from csenet.gateway.casework.requests import Finder
 from csenet.gateway.casework.views import View, case_in_path, reply
-from csenet.gateway.desk.holding import LONGEST_REASON, SHORTEST_REASON, HoldView
+from csenet.gateway.desk.holding import HoldView
 from csenet.gateway.people.person import PERSON
 
 _CREATED: Final = 201
-_REASON: Final = f"a text of {SHORTEST_REASON} to {LONGEST_REASON} characters"
 
 
 class HoldPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,16 +24,10 @@ class HoldPage(msgspec.Struct, frozen=True, kw_only=True):
     holds: Sequence[HoldView]
 
 
-def _reason(value: Any) -> str:
-    if not isinstance(value, str) or not SHORTEST_REASON <= len(value.strip()) <= LONGEST_REASON:
-        raise ValueError
-    return value
-
-
 async def _read(request: web.Request, action: str) -> tuple[str, str]:
     """Read the case and the reason; somebody who may not see the case finds none."""
     body = Finder(await requests.read_object(request), in_body=True)
-    reason = body.take("reason", _reason, _REASON, required=True)
+    reason = body.take("reason", requests.reason, requests.REASON, required=True)
     body.finish()
     if reason is None:
         raise AssertionError("finish lets nothing pass that is required")

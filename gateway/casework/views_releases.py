@@ -13,11 +13,10 @@ from csenet.gateway.casework.ports import DESK, READER
 from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.casework.requests import Finder
 from csenet.gateway.casework.views import View, reply
-from csenet.gateway.desk.releases import LONGEST_REASON, SHORTEST_REASON, ReleaseView
+from csenet.gateway.desk.releases import ReleaseView
 from csenet.gateway.people.person import PERSON
 
 _CREATED: Final = 201
-_REASON: Final = f"a text of {SHORTEST_REASON} to {LONGEST_REASON} characters"
 
 
 class ReleasePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,17 +38,11 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _reason(value: Any) -> str:
-    if not isinstance(value, str) or not SHORTEST_REASON <= len(value.strip()) <= LONGEST_REASON:
-        raise ValueError
-    return value
-
-
 async def ask(request: web.Request) -> web.Response:
     """Keep what somebody wants to send although it is withheld."""
     body = Finder(await requests.read_object(request), in_body=True)
     wish = body.take("transaction", _object, "a whole transaction", required=True)
-    reason = body.take("reason", _reason, _REASON, required=True)
+    reason = body.take("reason", requests.reason, requests.REASON, required=True)
     body.finish()
     if wish is None or reason is None:
         raise AssertionError("finish lets nothing pass that is required")
@@ -85,7 +78,7 @@ async def refuse(request: web.Request) -> web.Response:
     """Leave it withheld."""
     number = requests.identifier(request, "release_id")
     body = Finder(await requests.read_object(request), in_body=True)
-    reason = body.take("reason", _reason, _REASON, required=True)
+    reason = body.take("reason", requests.reason, requests.REASON, required=True)
     body.finish()
     if reason is None:
         raise AssertionError("finish lets nothing pass that is required")

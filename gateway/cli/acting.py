@@ -79,7 +79,7 @@ async def _signed_in(settings: Settings, store: Store, clock: Clock) -> Person |
 
 async def _refusal(store: Store, clock: Clock, person: Person, words: list[str]) -> None:
     """Write down that somebody tried what is not for them."""
-    from csenet.gateway.people.reading import REFUSED, Look, row_of
+    from csenet.gateway.people.looks import REFUSED, Look, row_of
     from csenet.gateway.store import audit
 
     row = row_of(
@@ -91,7 +91,7 @@ async def _refusal(store: Store, clock: Clock, person: Person, words: list[str])
 
 async def note_out_of_scope(store: Store, clock: Clock, objects: Sequence[str]) -> None:
     """Write down that somebody tried what is another office's."""
-    from csenet.gateway.people.reading import OUT_OF_SCOPE, Look, row_of
+    from csenet.gateway.people.looks import OUT_OF_SCOPE, Look, row_of
     from csenet.gateway.store import audit
 
     words = words_of(click.get_current_context(silent=True))

@@ -39,7 +39,7 @@ def open_(file: Path, output: Path, reason: str, config: Path) -> None:
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call, reader_at
     from csenet.gateway.intake.archive import opened
-    from csenet.gateway.people.reading import SHOWN, Look
+    from csenet.gateway.people.looks import SHOWN, Look
 
     if not 8 <= len(reason.strip()) <= 200:
         raise Unusable("a reason has 8 to 200 characters")

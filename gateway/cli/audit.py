@@ -167,7 +167,7 @@ def _show(
     """Look records up, write down that somebody did, and print them."""
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call, reader_at
-    from csenet.gateway.people.reading import SHOWN, Look
+    from csenet.gateway.people.looks import SHOWN, Look
 
     async def look(desk: Desk) -> Sequence[Any]:
         async with desk.store.read() as conn:

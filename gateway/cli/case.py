@@ -103,7 +103,7 @@ async def _found(desk: Desk, case_id: str) -> dict[str, Any] | None:
     from csenet.gateway.cli.store import own, reader_at
     from csenet.gateway.console.owing import owed
     from csenet.gateway.desk import views_search
-    from csenet.gateway.people.reading import Look
+    from csenet.gateway.people.looks import Look
     from csenet.gateway.store.duties import DutyFilter
 
     found: CaseView | None = await reader_at(desk).case(acting(), case_id, Look(channel="cli"))

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
@@ -206,21 +206,6 @@ def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=redirected) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
-
-
-def cell(value: Any) -> str:
-    """Write a value for people; moments in UTC to the second, yes and no in words.
-
-    What somebody else typed must not steer the terminal of whoever reads it.
-    """
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = "" if value is None else str(value)
-    return "".join(
-        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

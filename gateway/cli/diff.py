@@ -64,7 +64,7 @@ async def _both(desk: Any, first: str, second: str) -> tuple[dict[str, Any], dic
 async def _masked(desk: Any, identifier: str) -> Any:
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
-    from csenet.gateway.people.reading import Look
+    from csenet.gateway.people.looks import Look
 
     return await reader_at(desk).transaction(acting(), identifier, Look(channel="cli"))
 

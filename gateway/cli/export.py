@@ -57,7 +57,7 @@ async def _export(desk: Desk, wanted: dict[str, Any], form: str) -> tuple[int, b
     from csenet.gateway.cli.store import own, reader_at
     from csenet.gateway.console import exporting
     from csenet.gateway.desk.views_search import Search, search
-    from csenet.gateway.people.reading import SHOWN, Look
+    from csenet.gateway.people.looks import SHOWN, Look
 
     asked = own(Search(**wanted, limit=exporting.MOST))
     async with desk.store.read() as conn:

@@ -91,9 +91,8 @@ def list_(ended: bool, config: Path, as_json: bool) -> None:
 
 
 def _checked(reason: str) -> str:
-    from csenet.gateway.desk.holding import LONGEST_REASON, SHORTEST_REASON
+    from csenet.gateway.desk.reasons import LONGEST_REASON, SHORTEST_REASON, is_reason
 
-    text = reason.strip()
-    if not SHORTEST_REASON <= len(text) <= LONGEST_REASON:
+    if not is_reason(reason):
         raise Refused(f"a reason has {SHORTEST_REASON} to {LONGEST_REASON} characters")
-    return text
+    return reason.strip()

@@ -116,7 +116,7 @@ async def _of_person(desk: Desk, by: Any, value: str) -> dict[int, tuple[int, ..
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
     from csenet.gateway.desk.views_search import IN, OUT
-    from csenet.gateway.people.reading import SHOWN, Look
+    from csenet.gateway.people.looks import SHOWN, Look
     from csenet.gateway.store import search as keyed
     from csenet.gateway.store.tables import inbound, outbound
 

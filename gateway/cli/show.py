@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from csenet.gateway.cli.cells import cell
 from csenet.gateway.cli.common import (
     Unusable,
-    cell,
     config_option,
     example,
     json_option,
@@ -88,7 +88,7 @@ async def _paper(desk: Any, identifier: str, unmask: bool, reason: str) -> bytes
     from csenet.gateway.console import detail as page
     from csenet.gateway.console import paper
     from csenet.gateway.desk import views, views_story
-    from csenet.gateway.people.reading import SHOWN, Look
+    from csenet.gateway.people.looks import SHOWN, Look
 
     reader, person = reader_at(desk), acting()
     look = Look(unmask=unmask, purpose=reason, channel="export pdf")
@@ -115,7 +115,7 @@ async def _find(desk: Any, identifier: str, unmask: bool, reason: str) -> tuple[
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
     from csenet.gateway.people import masking, tax_masking
-    from csenet.gateway.people.reading import Look
+    from csenet.gateway.people.looks import Look
 
     look = Look(unmask=unmask, purpose=reason, channel="cli")
     found = await reader_at(desk).described(acting(), identifier, look)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from csenet.gateway.cli.cells import cell
 from csenet.gateway.cli.common import (
     Unusable,
-    cell,
     config_option,
     example,
     json_option,

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from csenet.gateway.cli.common import cell
+from csenet.gateway.cli.cells import cell
 
 _ON_A_PIPE: Final = 240
 # A longer word, such as a digest, may be broken; else it alone would decide about the whole table.

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from csenet.gateway.cli.cells import cell
 from csenet.gateway.cli.common import (
     Unusable,
-    cell,
     config_option,
     example,
     json_option,
@@ -49,7 +49,7 @@ async def _events(desk: Any, what: str) -> list[dict[str, Any]] | None:
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import reader_at
     from csenet.gateway.desk.ways import way_of
-    from csenet.gateway.people.reading import Look
+    from csenet.gateway.people.looks import Look
 
     reader, person, look = reader_at(desk), acting(), Look(channel="cli")
     if re.fullmatch(r"(in|out)-\d+", what):

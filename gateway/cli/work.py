@@ -102,7 +102,7 @@ def show(item: int, config: Path, as_json: bool) -> None:
     """Show work item ID with all that happened to it: messages, comments, assignments."""
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call, reader_at
-    from csenet.gateway.people.reading import Look
+    from csenet.gateway.people.looks import Look
 
     async def found(desk: Any) -> Any:
         seen = await reader_at(desk).work_item(acting(), item, Look(channel="cli"))

@@ -12,8 +12,9 @@ from csenet.gateway.console.owing import owed
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views_queues, views_search
 from csenet.gateway.desk.views_search import Search
+from csenet.gateway.people.looks import Look
 from csenet.gateway.people.masking import MASK
-from csenet.gateway.people.reading import Look, need
+from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import audit
 from csenet.gateway.store.duties import DutyFilter

@@ -16,7 +16,7 @@ from csenet.gateway.console import content, law, pages, paper, words
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views, views_story
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
-from csenet.gateway.people.reading import SHORTEST_PURPOSE, SHOWN, Look, is_purpose
+from csenet.gateway.people.looks import SHORTEST_PURPOSE, SHOWN, Look, is_purpose
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store.recalls import INSTEAD, RECALLABLE
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from csenet.gateway.console import pages
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import NotFound, Rejected
-from csenet.gateway.people.reading import ReadRefused
+from csenet.gateway.people.looks import ReadRefused
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

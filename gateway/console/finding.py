@@ -10,7 +10,8 @@ from aiohttp import web
 from csenet.gateway.console import pages
 from csenet.gateway.console.sources import Asked
 from csenet.gateway.desk import views
-from csenet.gateway.people.reading import SHOWN, Look, in_sight, need
+from csenet.gateway.people.looks import SHOWN, Look
+from csenet.gateway.people.reading import in_sight, need
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import search
 

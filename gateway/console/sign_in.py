@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from csenet.gateway.console import pages
 from csenet.gateway.people import codes, cookies
-from csenet.gateway.people.entering import SIGNING, caller_of, entry_of
+from csenet.gateway.people.entering import SIGNING, caller_of, entry_of, field_of
 from csenet.gateway.people.limits import holder_of
 from csenet.gateway.people.signing import (
     CODE,
@@ -109,11 +109,6 @@ def _next(told: str) -> str:
     return told if plain and len(told) <= _LONGEST_NEXT and "\\" not in told else "/"
 
 
-async def _field(request: web.Request, name: str) -> str:
-    found = (await request.post()).get(name, "")
-    return found if isinstance(found, str) else ""
-
-
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     """Ask for name and password, below the banner."""
     return ask_again(request, "", status=200)
@@ -122,14 +117,14 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
 @ours
 async def take_password(request: web.Request) -> web.StreamResponse:
     """Check name and password."""
-    name, password = await _field(request, "name"), await _field(request, "password")
+    name, password = await field_of(request, "name"), await field_of(request, "password")
     try:
         entry = await _tried(request, request.app[SIGNING].password(name, password, caller_of(request)))
     except TooManyWrong as refusal:
         return ask_again(request, str(refusal), status=429)
     except SignInRefused as refusal:
         return ask_again(request, str(refusal), status=401)
-    return _on(request, entry, _next(await _field(request, "next")))
+    return _on(request, entry, _next(await field_of(request, "next")))
 
 
 async def _tried(request: web.Request, proof: Coroutine[Any, Any, Entry]) -> Entry:
@@ -181,7 +176,7 @@ async def show_code(request: web.Request, _entry: Entry) -> web.StreamResponse:
 async def take_code(request: web.Request, entry: Entry) -> web.StreamResponse:
     """Check the one-time code."""
     try:
-        code = await _field(request, "code")
+        code = await field_of(request, "code")
         onward = await _tried(request, request.app[SIGNING].code(entry, code, caller_of(request)))
     except TooManyWrong as refusal:
         return render(request, "sign_in_code.html", {"wrong": str(refusal)}, status=429)
@@ -205,8 +200,8 @@ def _choose(request: web.Request, wrong: str) -> web.StreamResponse:
 @_step(PASSWORD)
 async def take_own_password(request: web.Request, entry: Entry) -> web.StreamResponse:
     """Keep a password of one's own."""
-    password = await _field(request, "password")
-    if password != await _field(request, "again"):
+    password = await field_of(request, "password")
+    if password != await field_of(request, "again"):
         return _choose(request, "The two passwords are not the same.")
     try:
         onward = await request.app[SIGNING].own_password(entry, password, caller_of(request))
@@ -236,7 +231,7 @@ async def _offer(request: web.Request, entry: Entry, wrong: str) -> web.StreamRe
 async def take_enrol(request: web.Request, entry: Entry) -> web.StreamResponse:
     """Check the first code of a telephone; after a wrong one a new secret is shown."""
     try:
-        onward = await request.app[SIGNING].enrol(entry, await _field(request, "code"), caller_of(request))
+        onward = await request.app[SIGNING].enrol(entry, await field_of(request, "code"), caller_of(request))
     except SignInRefused as refusal:
         return await _offer(request, entry, str(refusal))
     return _on(request, onward)

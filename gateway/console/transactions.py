@@ -13,7 +13,8 @@ from csenet.gateway.console.sources import Asked
 from csenet.gateway.console.words import INBOUND, OUTBOUND
 from csenet.gateway.desk import views_search
 from csenet.gateway.desk.views_search import Search
-from csenet.gateway.people.reading import SHOWN, Look, need
+from csenet.gateway.people.looks import SHOWN, Look
+from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
 
 PATH: Final = "/console/transactions"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,9 +13,6 @@ from csenet.gateway.desk.names import case_key
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import NotFound
 from csenet.gateway.store import aliases, audit, holds
-
-SHORTEST_REASON: Final = 8
-LONGEST_REASON: Final = 500
 
 
 class HoldView(msgspec.Struct, frozen=True, kw_only=True):

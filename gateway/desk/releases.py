@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.codecs import transaction as codec
 from csenet.gateway.desk.disclosing import withheld
 from csenet.gateway.desk.plan import Cause, Plan
+from csenet.gateway.desk.reasons import LONGEST_REASON, SHORTEST_REASON, is_reason
 from csenet.gateway.desk.requests import Wish, addressed, planned, read_wish
 from csenet.gateway.desk.results import Conflict, NotFound, Rejected
 from csenet.gateway.desk.workset import WorkingSet
@@ -22,8 +23,6 @@ from csenet.gateway.store import audit, outgoing, releases
 from csenet.handlers.disclosing import withheld_places
 from csenet.handlers.policy.disclosure_review import Release
 
-SHORTEST_REASON = 8
-LONGEST_REASON = 500
 EXPIRED = "expired"
 
 
@@ -64,7 +63,7 @@ async def ask(
     conn: AsyncConnection, workset: WorkingSet, obj: Any, reason: str, actor: str, lasts: timedelta
 ) -> ReleaseView:
     """Keep what somebody wants to send although it is withheld; raises Rejected."""
-    if not SHORTEST_REASON <= len(reason.strip()) <= LONGEST_REASON:
+    if not is_reason(reason):
         raise Rejected([("reason", f"must have {SHORTEST_REASON} to {LONGEST_REASON} characters")])
     wish = read_wish(obj)
     if not wish.written:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.delivery.windows import Windows
-from csenet.gateway.store import audit, destinations, leases, outbox
+from csenet.gateway.store import audit, destinations, leases, ledger, outbox
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.tables import (
@@ -47,7 +46,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 async def look(conn: AsyncConnection, today: date) -> Seen:
     """Look at the store, in one read."""
     counts = select(outbound.c.status, func.count()).where(outbox.IN_INDEX).group_by(outbound.c.status)
-    waiting = await _counted(conn, counts)
+    waiting = await ledger.counts(conn, counts)
     parked = select(func.count()).select_from(inbound).where(PARKED)
     files = select(func.count(), func.min(inbound_file.c.received_at)).where(
         inbound_file.c.state == "received"
@@ -72,14 +71,10 @@ async def look(conn: AsyncConnection, today: date) -> Seen:
         last_delivered=(await conn.execute(arrived)).scalar_one_or_none(),
         work_open=int((await conn.execute(tasks)).scalar_one()),
         work_overdue=int((await conn.execute(tasks.where(work_item.c.due < today))).scalar_one()),
-        duties_open=await _counted(conn, owed),
-        duties_overdue=await _counted(conn, owed.where(duty.c.due < today)),
+        duties_open=await ledger.counts(conn, owed),
+        duties_overdue=await ledger.counts(conn, owed.where(duty.c.due < today)),
         destination=await destinations.load(conn),
     )
-
-
-async def _counted(conn: AsyncConnection, query: Select[Any]) -> dict[str, int]:
-    return {str(word): int(count) for word, count in await conn.execute(query)}
 
 
 async def size_of(conn: AsyncConnection) -> int:

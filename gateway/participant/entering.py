@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,14 +12,14 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.participant.enrolling import NUMBER_DIGITS, PIN_DIGITS, name_of, plain_digits
 from csenet.gateway.people import passwords
+from csenet.gateway.people.limits import locked_until
 from csenet.gateway.people.person import Kind, Person
-from csenet.gateway.people.signing import Caller, new_secret
+from csenet.gateway.people.signing import Caller, digest_of, new_secret
 from csenet.gateway.settings.participant import ParticipantSection
 from csenet.gateway.store import audit, participants
 from csenet.gateway.store.engine import Store
 
 _TOUCH: Final = timedelta(minutes=1)
-_LONGEST_LOCK: Final = timedelta(hours=24)
 REFUSAL: Final = (
     "The participant number or the PIN is not right, or there were too many tries. "
     "Check both and wait a while before you try again."
@@ -80,7 +79,8 @@ class Entering:
             if row is None or not _is_usable(row, self._clock.now()):
                 return None
             failures = row["failures"] + 1
-            await participants.change(conn, row["id"], failures=failures, locked_until=self._lock(failures))
+            until = locked_until(failures, self.settings, self._clock.now())
+            await participants.change(conn, row["id"], failures=failures, locked_until=until)
             return row
 
         row = await self._store.together(count)
@@ -94,7 +94,7 @@ class Entering:
         if not secret:
             return None
         async with self._store.read() as conn:
-            row = await participants.signed_in(conn, _digest(secret))
+            row = await participants.signed_in(conn, digest_of(secret))
         now = self._clock.now()
         if row is None or row["session_way"] != way or self._is_over(row, now):
             return None
@@ -123,17 +123,11 @@ class Entering:
         kept_out = row["revoked_at"] is not None or row["locked_at"] is not None
         return bool(kept_out or idle >= self.settings.idle or longest >= self.settings.longest)
 
-    def _lock(self, failures: int) -> datetime | None:
-        beyond = failures - self.settings.lock_after
-        if beyond < 0:
-            return None
-        return self._clock.now() + min(self.settings.lock_for * (1 << min(beyond, 20)), _LONGEST_LOCK)
-
     async def _begin(self, row: dict[str, Any], way: str, caller: Caller) -> Visit:
         secret, now = new_secret(), self._clock.now()
         values = {
             "participant_id": row["id"],
-            "sha256": _digest(secret),
+            "sha256": digest_of(secret),
             "way": way,
             "begun_at": now,
             "seen_at": now,
@@ -164,7 +158,3 @@ def _is_usable(row: dict[str, Any], now: datetime) -> bool:
     until: datetime | None = row["locked_until"]
     kept_out = row["revoked_at"] is not None or row["locked_at"] is not None
     return not kept_out and (until is None or until <= now)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -23,9 +23,9 @@ from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.checking import reread
 from csenet.gateway.participant import words
 from csenet.gateway.participant.entering import Visit
-from csenet.gateway.people.reading import NOT_FOUND, REFUSED, SHOWN, Look, Unrecorded, row_of
+from csenet.gateway.people.looks import NOT_FOUND, REFUSED, SHOWN, Look, keep, row_of
 from csenet.gateway.people.signing import Caller
-from csenet.gateway.store import audit, cases, duties, participants, search
+from csenet.gateway.store import cases, duties, participants, search
 from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import opened
@@ -114,14 +114,7 @@ class Seeing:
             for objects, outcome in outcomes
             if objects or not found
         ]
-
-        async def write(conn: AsyncConnection) -> None:
-            await audit.add(conn, [{"at": self._clock.now(), **row} for row in rows])
-
-        try:
-            await self._store.together(write)
-        except Exception as error:
-            raise Unrecorded("The record of who reads cannot be written, so nothing is shown.") from error
+        await keep(self._store, self._clock.now(), rows)
 
 
 async def _case(conn: AsyncConnection, given: Mapping[str, Any], agency: Agency) -> CaseSeen | None:

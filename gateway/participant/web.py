@@ -21,6 +21,7 @@ from csenet.gateway.errors import SlowBody
 from csenet.gateway.participant.entering import EntryRefused, Visit
 from csenet.gateway.participant.site import PREFIX, SITE, Site, caller_of
 from csenet.gateway.people.cookies import Cookie
+from csenet.gateway.people.entering import field_of
 from csenet.gateway.people.limits import holder_of
 
 COOKIE: Final = Cookie("csenet-participant")
@@ -143,11 +144,6 @@ def _wait(request: web.Request, seconds: float) -> web.StreamResponse:
     return response
 
 
-async def _field(request: web.Request, name: str) -> str:
-    found = (await request.post()).get(name, "")
-    return found if isinstance(found, str) else ""
-
-
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     """Ask for number and PIN, below the banner."""
     if await _visit_of(request) is not None:
@@ -163,7 +159,7 @@ async def take_pin(request: web.Request) -> web.StreamResponse:
     seconds = site.tries.wait(holder_of(caller_of(request).source))
     if seconds:
         return _wait(request, seconds)
-    number, pin = await _field(request, "number"), await _field(request, "pin")
+    number, pin = await field_of(request, "number"), await field_of(request, "pin")
     try:
         visit = await site.enter(number, pin, "page", caller_of(request))
     except EntryRefused as refusal:

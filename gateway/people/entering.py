@@ -19,6 +19,12 @@ def caller_of(request: web.Request) -> Caller:
     return Caller(source_of(request), agent_of(request))
 
 
+async def field_of(request: web.Request, name: str) -> str:
+    """Give what was filled into a field of a form; a file in its place is nothing."""
+    found = (await request.post()).get(name, "")
+    return found if isinstance(found, str) else ""
+
+
 async def entry_of(request: web.Request) -> Entry | None:
     """Find the sign-in that a request's cookie stands for, at whatever step it is."""
     if ENTRY in request:

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from csenet.gateway.clock import Clock
 
 _MOST: Final = 10_000
 _ONE_HOLDER: Final = 64
 """How many bits of an address of IPv6 name its holder, who has all that is in such a network."""
+
+
+_LONGEST_LOCK: Final = timedelta(hours=24)
+
+
+class Locking(Protocol):
+    """Say after how many failures somebody is kept out, and for how long the first time."""
+
+    @property
+    def lock_after(self) -> int:
+        """Count the failures that are one too many."""
+        ...
+
+    @property
+    def lock_for(self) -> timedelta:
+        """Give the first and shortest lock; each further failure doubles it, up to a day."""
+        ...
+
+
+def locked_until(failures: int, settings: Locking, now: datetime) -> datetime | None:
+    """Say until when somebody is kept out after so many failures in a row; None when not at all."""
+    beyond = failures - settings.lock_after
+    if beyond < 0:
+        return None
+    return now + min(settings.lock_for * (1 << min(beyond, 20)), _LONGEST_LOCK)
 
 
 class Rate:

@@ -7,7 +7,7 @@ command line and exports all read through `Reader`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,44 +24,28 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.errors import GatewayError, NotFound
+from csenet.gateway.errors import NotFound
 from csenet.gateway.people import masking, tax_masking
+from csenet.gateway.people.looks import (
+    MASKED,
+    NOT_FOUND,
+    OUT_OF_SCOPE,
+    REFUSED,
+    SHORTEST_PURPOSE,
+    SHOWN,
+    Look,
+    ReadRefused,
+    access_to_tax,
+    is_purpose,
+    keep,
+    row_of,
+)
 from csenet.gateway.people.person import Person
 from csenet.gateway.people.rights import Right
-from csenet.gateway.store import audit, cases, releases
-from csenet.gateway.store import tax as tax_records
+from csenet.gateway.store import cases, releases
 from csenet.gateway.store.engine import Store
 
-SHOWN: Final = "shown"
-NOT_FOUND: Final = "not found"
-OUT_OF_SCOPE: Final = "out of scope"
-REFUSED: Final = "refused"
-
-LONGEST_PURPOSE: Final = 200
-SHORTEST_PURPOSE: Final = 8
-_LONGEST_OBJECT: Final = 128
-_LONGEST_CASE_ID: Final = 15
-
 T = TypeVar("T")
-
-
-class ReadRefused(GatewayError):  # noqa: N818 - read as an outcome
-    """Report that something is not shown: no right to it, no reason given, or no record possible."""
-
-
-class Unrecorded(ReadRefused):
-    """Report that the record of a read cannot be written."""
-
-
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """Say how somebody wants to see content: masked, or in clear for a purpose; an export says so."""
-
-    unmask: bool = False
-    purpose: str = ""
-    channel: str = "api"
-
-
-MASKED: Final = Look()
 
 
 class ContentDesk(Protocol):
@@ -280,15 +264,9 @@ class Reader:
         """
         rows = [row_of(person, action, objects, look, outcome=outcome, fields=fields, known=known)]
         if tax:
-            rows.append(_access(person, objects, look, tax))
+            rows.append(access_to_tax(person, objects, look, tax))
 
-        async def write(conn: AsyncConnection) -> None:
-            await audit.add(conn, [{"at": self._clock.now(), **row} for row in rows])
-
-        try:
-            await self._store.together(write)
-        except Exception as error:
-            raise Unrecorded("The record of who reads cannot be written, so nothing is shown.") from error
+        await keep(self._store, self._clock.now(), rows)
 
 
 async def in_sight(conn: AsyncConnection, person: Person, case_ids: Collection[str]) -> set[str]:
@@ -300,38 +278,6 @@ async def in_sight(conn: AsyncConnection, person: Person, case_ids: Collection[s
     return {each for each in case_ids if (owners.get(each) or "") in {"", *scope}}
 
 
-def row_of(
-    person: Person,
-    action: str,
-    objects: Sequence[str],
-    look: Look = MASKED,
-    *,
-    outcome: str,
-    fields: Sequence[str] = (),
-    known: bool = True,
-) -> dict[str, Any]:
-    """Write a record without its moment.
-
-    What is not ``known`` may be anything that somebody typed, a number of somebody too: it is sealed only.
-    """
-    detail = {
-        "objects": list(objects),
-        "outcome": outcome,
-        "source": person.source,
-        "agent": person.agent,
-        "session": person.session,
-        "channel": look.channel,
-        "purpose": look.purpose[:LONGEST_PURPOSE],
-        "unmasked": list(fields),
-    }
-    kept = {name: value for name, value in detail.items() if value}
-    about = objects[0][:_LONGEST_OBJECT] if objects else "(nothing)"
-    about = about if known else f"{about.partition(' ')[0]} (not known)"
-    seen = [each.removeprefix("case ") for each in objects if known and each.startswith("case ")]
-    cases = [case_id for case_id in seen if len(case_id) <= _LONGEST_CASE_ID]
-    return {"actor": person.name, "action": action, "object": about, "detail": kept, "cases": cases}
-
-
 def _may_see_tax(person: Person, *, clear: bool) -> bool:
     return clear and person.may(Right.TAX_READ)
 
@@ -341,28 +287,10 @@ def _without_tax(person: Person, page: Page) -> Page:
     return page if _may_see_tax(person, clear=person.may(Right.CONTENT_CLEAR)) else tax_masking.hidden(page)
 
 
-def _access(person: Person, objects: Sequence[str], look: Look, fields: Sequence[str]) -> dict[str, Any]:
-    """Write the record of an access to federal tax information, without its moment."""
-    row = row_of(person, tax_records.ACCESSED, objects, look, outcome=SHOWN)
-    told = {
-        "blocks": list(fields),
-        "from": "gateway",
-        "to": person.name,
-        "reason": look.purpose or "own system of the agency",
-        "disposition": f"shown in clear: {look.channel}",
-    }
-    return {**row, "detail": {**row["detail"], **told}}
-
-
 def need(person: Person, right: Right) -> None:
     """Raise ReadRefused unless somebody has a right."""
     if not person.may(right):
         raise ReadRefused("This needs a right that you do not have.")
-
-
-def is_purpose(text: str) -> bool:
-    """Tell whether a text can say why somebody looks; signs that steer a terminal say nothing."""
-    return len(text.strip()) >= SHORTEST_PURPOSE and text.isprintable()
 
 
 def refused(person: Person, look: Look) -> str:

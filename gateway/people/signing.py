@@ -19,7 +19,7 @@ from csenet.gateway.clock import Clock
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.people import codes, passwords
 from csenet.gateway.people.accounts import Account, AccountError, account_of, plain_name
-from csenet.gateway.people.limits import Rate
+from csenet.gateway.people.limits import Rate, locked_until
 from csenet.gateway.people.person import Kind, Person
 from csenet.gateway.settings.people import PeopleSection
 from csenet.gateway.store import accounts, audit
@@ -34,7 +34,6 @@ ENROL: Final = "enrol"
 _TOUCH: Final = timedelta(minutes=1)
 """How old the note of the last request may get: not every request has to write."""
 
-_LONGEST_LOCK: Final = timedelta(hours=24)
 _LONGEST_SOURCE: Final = 64
 
 
@@ -85,7 +84,8 @@ def token_of(secret: str) -> str:
     return hmac.new(secret.encode("utf-8", "replace"), b"csenet form", hashlib.sha256).hexdigest()
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """Give what the store keeps of such a secret."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
@@ -101,7 +101,7 @@ class Signing:
     async def find(self, secret: str) -> Entry | None:
         """Find a valid sign-in by its secret; None when it ended, expired, or the account is disabled."""
         async with self._store.read() as conn:
-            row = await accounts.signed_in(conn, _digest(secret))
+            row = await accounts.signed_in(conn, digest_of(secret))
         now = self._clock.now()
         if row is None or row["disabled_at"] is not None or self._is_over(row, now):
             return None
@@ -238,7 +238,7 @@ class Signing:
         secret, now = new_secret(), self._clock.now()
         values = {
             "account_id": row["id"],
-            "sha256": _digest(secret),
+            "sha256": digest_of(secret),
             "stage": stage,
             "way": way,
             "source": caller.source[:_LONGEST_SOURCE],
@@ -272,7 +272,7 @@ class Signing:
     async def _go_on(
         self, conn: AsyncConnection, entry: Entry, row: Row, secret: str, stage: str, caller: Caller
     ) -> None:
-        await accounts.change_sign_in(conn, entry.id, sha256=_digest(secret), stage=stage)
+        await accounts.change_sign_in(conn, entry.id, sha256=digest_of(secret), stage=stage)
         if stage == FULL:
             await self._let_in(conn, row, caller, entry.id)
 
@@ -285,7 +285,8 @@ class Signing:
         """Count a try, and lock the account for longer with each; false where nobody is let in now."""
         failures = await accounts.count_try(conn, row["id"], self._clock.now())
         if failures is not None:
-            await accounts.change(conn, row["id"], locked_until=self._lock(failures))
+            until = locked_until(failures, self.settings, self._clock.now())
+            await accounts.change(conn, row["id"], locked_until=until)
         return failures is not None
 
     async def _failed(self, row: Row | None, caller: Caller) -> None:
@@ -296,12 +297,6 @@ class Signing:
             await audit.add(conn, [self._line("signin.refused", name, caller, None)])
 
         await self._store.together(note)
-
-    def _lock(self, failures: int) -> datetime | None:
-        beyond = failures - self.settings.lock_after
-        if beyond < 0:
-            return None
-        return self._clock.now() + min(self.settings.lock_for * (1 << min(beyond, 20)), _LONGEST_LOCK)
 
     def _line(self, action: str, name: str, caller: Caller, number: int | None) -> dict[str, Any]:
         detail: dict[str, Any] = {"source": caller.source, "agent": caller.agent}

@@ -138,14 +138,6 @@ async def close_file(conn: AsyncConnection, file_id: int, count: int, at: dateti
     await _CLOSE_FILE.run(conn, file=file_id, records=count, at=at)
 
 
-async def tally(conn: AsyncConnection, file_id: int) -> dict[str, int]:
-    """Count the transactions of a file by status."""
-    query = (
-        select(inbound.c.status, func.count()).where(inbound.c.file_id == file_id).group_by(inbound.c.status)
-    )
-    return {str(status): int(count) for status, count in await conn.execute(query)}
-
-
 async def known_keys(conn: AsyncConnection, keys: Collection[Key]) -> dict[Key, str]:
     """Return the fingerprints under which these keys were seen before."""
     if not keys:

@@ -49,7 +49,7 @@ async def check(conn: AsyncConnection) -> LedgerReport:
     differences: list[str] = []
     for proof in _PROOFS:
         differences += await proof(conn)
-    states = await _counts(conn, select(inbound_file.c.state, func.count()).group_by(inbound_file.c.state))
+    states = await counts(conn, select(inbound_file.c.state, func.count()).group_by(inbound_file.c.state))
     return LedgerReport(
         balanced=not differences,
         files=sum(states.values()),
@@ -70,16 +70,17 @@ async def inbound_counts(conn: AsyncConnection, kind: str) -> dict[str, int]:
         .group_by(inbound.c.status)
         .order_by(inbound.c.status)
     )
-    return await _counts(conn, query)
+    return await counts(conn, query)
 
 
 async def outbound_counts(conn: AsyncConnection) -> dict[str, int]:
     """Count what we sent or mean to send by status."""
     query = select(outbound.c.status, func.count()).group_by(outbound.c.status).order_by(outbound.c.status)
-    return await _counts(conn, query)
+    return await counts(conn, query)
 
 
-async def _counts(conn: AsyncConnection, query: Select[Any]) -> dict[str, int]:
+async def counts(conn: AsyncConnection, query: Select[Any]) -> dict[str, int]:
+    """Run a query for words, each with how many there are of it."""
     return {str(word): int(count) for word, count in await conn.execute(query)}
 
 

@@ -104,11 +104,6 @@ class Ring:
         """Tell whether a data key is loaded."""
         return number in self._ciphers
 
-    @property
-    def seals(self) -> bool:
-        """Tell whether content gets sealed at all."""
-        return bool(self.current)
-
     def seal(self, kind: str, about: bytes, data: bytes, number: int | None = None) -> bytes:
         """Seal a value under the present key of its kind, or under the one named."""
         if number is None:

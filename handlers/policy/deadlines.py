@@ -30,8 +30,9 @@ from csenet.handlers.policy.working_days import Calendar, Unit
 
 Source = Literal["regulation", "interface guidance", "practice"]
 Clock = Literal["deadline", "waiting", "retention"]
-_REMEMBERED = 4096
 """What the last day means: act on it at the latest; act on it at the earliest; keep through it."""
+
+_REMEMBERED = 4096
 
 
 class DutyError(LookupError):
@@ -145,8 +146,8 @@ def opened_by(far: str, received_on: date, calendar: Calendar) -> tuple[Opened, 
 
     Raise nothing for a code that starts none: the answer is empty, and a person looks at the transaction.
     """
-    opened = [row for row in duties().values() if _names(row.opened_by, far)]
-    later = [row for row in duties().values() if _names(row.leads_from, far)]
+    opened = [row for row in duties().values() if names(row.opened_by, far)]
+    later = [row for row in duties().values() if names(row.leads_from, far)]
     return (
         *(Opened(row, _due_or_none(row, received_on, calendar)) for row in opened),
         *(Opened(row, None) for row in later),
@@ -162,7 +163,9 @@ def _due_or_none(row: Duty, start: date, calendar: Calendar) -> Due | None:
     return due(row.id, start, calendar) if in_force(row.limits, start) is not None else None
 
 
-def _names(patterns: tuple[str, ...], far: str) -> bool:
+@lru_cache(maxsize=_REMEMBERED)
+def names(patterns: tuple[str, ...], far: str) -> bool:
+    """Tell whether one of the patterns of a table ("MSC P GSC*") names a transaction."""
     return any(fnmatchcase(far, pattern) for pattern in patterns)
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +17,9 @@ import msgspec
 
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.dated import PARAMETERS, PolicyError, read_table
+from csenet.handlers.policy.deadlines import names
 from csenet.handlers.policy.rules import Stated, value_on
 from csenet.handlers.policy.working_days import Calendar
-
-_REMEMBERED = 4096
 
 Side = Literal["we-owe", "they-owe"]
 Way = Literal["received", "sent"]
@@ -93,7 +91,7 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_owed_for(self, codes: Collection[str]) -> bool:
         """Tell whether any of the codes by which an event would be told answers it; "" is one not known."""
-        return not self.answers or not codes or any(not far or _names(self.answers, far) for far in codes)
+        return not self.answers or not codes or any(not far or names(self.answers, far) for far in codes)
 
     def outcome(self, opener: str, way: Way, far: str) -> Outcome | None:
         """Say what becomes of the duty that `opener` opened when a transaction on its case goes or comes.
@@ -101,10 +99,10 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
         None if it says nothing about the duty.
         """
         if self.same_function and not far.startswith(opener[:3]):
-            return "lapsed" if _names(_table().ends_all, far) else None
-        if way == self.answer_way and _names(self.answers, far):
+            return "lapsed" if names(_table().ends_all, far) else None
+        if way == self.answer_way and names(self.answers, far):
             return "answered"
-        return "lapsed" if _names(self.lapses, far) or _names(_table().ends_all, far) else None
+        return "lapsed" if names(self.lapses, far) or names(_table().ends_all, far) else None
 
     def acts_on(self, start: date, due: date) -> date | None:
         """Tell the day from which the gateway acts by itself, or None where it never does."""
@@ -120,7 +118,7 @@ class KeptDuty(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def opens(way: Way, far: str) -> tuple[KeptDuty, ...]:
     """List the duties that a transaction opens which was received or sent."""
-    return tuple(each for each in kept_duties() if each.opens_way == way and _names(each.by, far))
+    return tuple(each for each in kept_duties() if each.opens_way == way and names(each.by, far))
 
 
 @cache
@@ -142,11 +140,6 @@ def kept(duty: str, side: str) -> KeptDuty | None:
 def due_on(duty: KeptDuty, start: date, ours: Calendar, theirs: Calendar) -> date:
     """Find the day on which a duty's time ends, as the state counts that has to act."""
     return deadlines.due(duty.duty, start, ours if duty.side == "we-owe" else theirs).date
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _names(patterns: tuple[str, ...], far: str) -> bool:
-    return any(fnmatchcase(far, pattern) for pattern in patterns)
 
 
 @cache

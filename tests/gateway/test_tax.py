@@ -16,8 +16,9 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.console import content
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.desk.taxing import mark_older
+from csenet.gateway.people.looks import Look
 from csenet.gateway.people.person import Kind, Person
-from csenet.gateway.people.reading import Look, Reader
+from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Role
 from csenet.gateway.store import audit, tax
 from csenet.gateway.store.engine import Store

@@ -6,8 +6,9 @@ import pytest
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
+from csenet.gateway.people.looks import Look, ReadRefused, Unrecorded
 from csenet.gateway.people.person import Kind, Person
-from csenet.gateway.people.reading import Look, Reader, ReadRefused, Unrecorded
+from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Role
 from csenet.gateway.store import audit
 from csenet.gateway.store.engine import Store
