@@ -84,7 +84,7 @@ def example(*commands: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  $ {command}" for command in commands)
 
 
-def config_option(function: Decorated) -> Decorated:
+def config_option(function: Decorated, **more: Any) -> Decorated:
     """Add ``--config``."""
     return click.option(
         "--config",
@@ -94,6 +94,7 @@ def config_option(function: Decorated) -> Decorated:
         default=Path("gateway.toml"),
         show_default="$CSENET_CONFIG or ./gateway.toml",
         help="Settings file of the gateway.",
+        **more,
     )(function)
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from csenet.gateway.cli.common import Listing, config_option, example, json_option, print_json, print_table
+from csenet.gateway.cli.common import (
+    Listing,
+    Unusable,
+    config_option,
+    example,
+    json_option,
+    print_json,
+    print_table,
+)
 
 
 @click.group(cls=Listing)
@@ -59,13 +68,38 @@ def show_(config: Path, only_set: bool, as_json: bool) -> None:
         print_table("Settings", names, rows)
 
 
+def _not_there(ctx: click.Context, _param: click.Parameter, path: Path) -> Path:
+    """Refuse to write over a file before anything is asked."""
+    if path.exists() and not ctx.params.get("force"):
+        raise Unusable(f"{path}: is there already; --force writes over it")
+    return path
+
+
+def _state(value: str) -> str:
+    """Take a state by its digits, abbreviation or name; a wrong answer is asked for again."""
+    from csenet.codecs import codes
+
+    wanted = value.strip().casefold()
+    for fips, each in codes.jurisdictions().items():
+        if wanted in (fips, each.abbreviation.casefold(), each.name.casefold()):
+            return fips
+    raise click.BadParameter(f'"{value}" is no state; write 27, MN or Minnesota')
+
+
 @config.command(
     epilog=example(
         "csenet config init --config new.toml --jurisdiction 27 --data-dir data --intake in --delivery out"
     )
 )
-@config_option
-@click.option("--jurisdiction", prompt="Two-digit FIPS code of the state", help="Two-digit FIPS code.")
+@partial(config_option, callback=_not_there)
+@click.option("--force", is_flag=True, is_eager=True, help="Write over a file that is there.")
+@click.option(
+    "--jurisdiction",
+    type=_state,
+    metavar="STATE",
+    prompt="State, such as 27, MN or Minnesota",
+    help="FIPS code, abbreviation or name of the state.",
+)
 @click.option("--data-dir", prompt="Folder for store and lock", default="data", show_default=True)
 @click.option(
     "--intake", prompt="Folder in which the exchange's files arrive", default="in", show_default=True
@@ -82,7 +116,6 @@ def show_(config: Path, only_set: bool, as_json: bool) -> None:
     "--log", default="log/gateway.log", show_default=True, help="Log file; empty for standard error."
 )
 @click.option("--backup", default="", help="Folder of the backups, to be told when the newest is too old.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init(config: Path, force: bool, **wanted: Any) -> None:
     """Ask for what a gateway needs, and write settings that work.
 
@@ -93,7 +126,11 @@ def init(config: Path, force: bool, **wanted: Any) -> None:
 
     config_init.write(config, config_init.text_of(**wanted), force=force)
     click.echo(
-        f"wrote {config}; next: csenet db upgrade, csenet doctor, csenet serve, each with --config {config}"
+        f"wrote {config}; next, each with --config {config}:\n"
+        "  csenet db upgrade                            make the store\n"
+        "  csenet doctor                                look at everything around it\n"
+        "  csenet people add NAME --role administrator  let somebody sign in\n"
+        "  csenet serve                                 run it"
     )
 
 

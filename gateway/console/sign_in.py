@@ -37,6 +37,7 @@ _PLACES: Final = {
     FULL: "/",
 }
 _LONGEST_NEXT: Final = 200
+_LONGEST_NAME: Final = 60
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -92,11 +93,15 @@ def ours(view: View) -> View:
     return checked
 
 
-def ask_again(request: web.Request, wrong: str, status: int = 403) -> web.StreamResponse:
+def ask_again(
+    request: web.Request, wrong: str, status: int = 403, *, name: str = "", onward: str = ""
+) -> web.StreamResponse:
+    """Ask for name and password; what was typed and where somebody wanted to go are not lost."""
     settings = request.app[SIGNING].settings
     context = {
         "banner": paragraphs(text_of("banner", settings.banner)),
-        "next": _next(request.query.get("next", "")),
+        "next": _next(onward or request.query.get("next", "")),
+        "typed": name,
         "wrong": wrong,
         "elsewhere": settings.openid.label if settings.openid else "",
     }
@@ -118,13 +123,14 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
 async def take_password(request: web.Request) -> web.StreamResponse:
     """Check name and password."""
     name, password = await field_of(request, "name"), await field_of(request, "password")
+    onward = await field_of(request, "next")
     try:
         entry = await _tried(request, request.app[SIGNING].password(name, password, caller_of(request)))
     except TooManyWrong as refusal:
-        return ask_again(request, str(refusal), status=429)
+        return ask_again(request, str(refusal), status=429, name=name[:_LONGEST_NAME], onward=onward)
     except SignInRefused as refusal:
-        return ask_again(request, str(refusal), status=401)
-    return _on(request, entry, _next(await field_of(request, "next")))
+        return ask_again(request, str(refusal), status=401, name=name[:_LONGEST_NAME], onward=onward)
+    return _on(request, entry, _next(onward))
 
 
 async def _tried(request: web.Request, proof: Coroutine[Any, Any, Entry]) -> Entry:
@@ -167,9 +173,14 @@ def _step(stage: str) -> Callable[[Callable[[web.Request, Entry], Awaitable[web.
 
 
 @_step(CODE)
-async def show_code(request: web.Request, _entry: Entry) -> web.StreamResponse:
+async def show_code(request: web.Request, entry: Entry) -> web.StreamResponse:
     """Ask for the one-time code."""
-    return render(request, "sign_in_code.html", {"wrong": ""})
+    return _code_page(request, entry)
+
+
+def _code_page(request: web.Request, entry: Entry, wrong: str = "", status: int = 200) -> web.StreamResponse:
+    context = {"wrong": wrong, "account": entry.account.name}
+    return render(request, "sign_in_code.html", context, status=status)
 
 
 @_step(CODE)
@@ -179,21 +190,21 @@ async def take_code(request: web.Request, entry: Entry) -> web.StreamResponse:
         code = await field_of(request, "code")
         onward = await _tried(request, request.app[SIGNING].code(entry, code, caller_of(request)))
     except TooManyWrong as refusal:
-        return render(request, "sign_in_code.html", {"wrong": str(refusal)}, status=429)
+        return _code_page(request, entry, str(refusal), 429)
     except SignInRefused as refusal:
-        return render(request, "sign_in_code.html", {"wrong": str(refusal)}, status=401)
+        return _code_page(request, entry, str(refusal), 401)
     return _on(request, onward)
 
 
 @_step(PASSWORD)
-async def show_password(request: web.Request, _entry: Entry) -> web.StreamResponse:
+async def show_password(request: web.Request, entry: Entry) -> web.StreamResponse:
     """Ask for a password of one's own."""
-    return _choose(request, "")
+    return _choose(request, entry, "")
 
 
-def _choose(request: web.Request, wrong: str) -> web.StreamResponse:
+def _choose(request: web.Request, entry: Entry, wrong: str) -> web.StreamResponse:
     shortest = request.app[SIGNING].settings.password_length
-    context = {"wrong": wrong, "shortest": shortest}
+    context = {"wrong": wrong, "shortest": shortest, "account": entry.account.name}
     return render(request, "sign_in_password.html", context, status=422 if wrong else 200)
 
 
@@ -202,11 +213,11 @@ async def take_own_password(request: web.Request, entry: Entry) -> web.StreamRes
     """Keep a password of one's own."""
     password = await field_of(request, "password")
     if password != await field_of(request, "again"):
-        return _choose(request, "The two passwords are not the same.")
+        return _choose(request, entry, "The two passwords are not the same.")
     try:
         onward = await request.app[SIGNING].own_password(entry, password, caller_of(request))
     except SignInRefused as refusal:
-        return _choose(request, str(refusal))
+        return _choose(request, entry, str(refusal))
     return _on(request, onward)
 
 
@@ -221,6 +232,7 @@ async def _offer(request: web.Request, entry: Entry, wrong: str) -> web.StreamRe
     issuer = f"CSENet gateway {request.app[pages.NAME]}"
     context = {
         "wrong": wrong,
+        "account": entry.account.name,
         "secret": codes.spaced(secret),
         "picture": codes.picture(secret, entry.account.name, issuer),
     }

@@ -16,6 +16,7 @@ from csenet.codecs.codes import FarCode
 from csenet.gateway.delivery.patience import meaning_of
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
+from csenet.gateway.store import audit_finding
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound, work_item
 
 _MOST = 50
@@ -136,6 +137,8 @@ async def _of_outbound(conn: AsyncConnection, detail: TransactionDetail, number:
     pairs = [(0, int(answered.partition("-")[2]))] if answered else []
     reasons = await _reasons_of(conn, answered, state) if answered else ()
     departed = list(_departure(row, detail, reasons, tries[-1]["at"] if tries else None))
+    if detail.status == "cancelled":
+        departed[-1] = await _taken_back(conn, number, departed[-1])
     # Made and sealed, then tried, then what came of it.
     first = 2 if tries else 1
     moments = [*departed[:first], *_tried(tries, detail.attempts), *departed[first:], *_work_moments(work)]
@@ -263,6 +266,18 @@ def _departure(
             why=_told(detail.reason),
             mood="bad",
         )
+
+
+async def _taken_back(conn: AsyncConnection, number: int, moment: Moment) -> Moment:
+    """Say when a transaction was taken back, by whom and why, where that is on record."""
+    rows = await audit_finding.found(
+        conn, objects=[f"transaction out-{number}"], action="transaction.recalled", newest_first=True, limit=1
+    )
+    if not rows:
+        return moment
+    reason = (rows[0]["detail"] or {}).get("reason", "")
+    why = (f"{rows[0]['actor']}: {reason}",)
+    return Moment(at=rows[0]["at"], what="Taken back before it left", why=why, mood="bad")
 
 
 def _told(reason: str | None) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def _read(file: Path) -> str:
         return file.read_text("utf-8")
     except FileNotFoundError:
         raise SettingsError(
-            [f"{file}: no such file; name one with --config or CSENET_CONFIG, see ops/gateway.toml.example"]
+            [f"{file}: no such file; name one with --config or CSENET_CONFIG (csenet config init writes one)"]
         ) from None
     except UnicodeDecodeError:
         raise SettingsError([f"{file}: is not UTF-8 text"]) from None

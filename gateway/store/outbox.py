@@ -270,6 +270,8 @@ async def _open_work(
             "details": {"serial": str(row.serial), "far": row.far, "partner": row.partner, **details},
             "inbound_id": None,
             "outbound_id": row.id,
+            "partner": row.partner[:2],
+            "function": row.far[:3],
             "opened_at": at,
         }
         for row in rows

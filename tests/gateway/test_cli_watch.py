@@ -216,16 +216,18 @@ def test_config_init_writes_settings_that_work_and_never_over_others(folder: Pat
     again = invoke("config", "init", *options, "--delivery", "out")
     assert (again.exit_code, "--force" in again.stderr) == (2, True)
     wrong = invoke(
-        "config", "init", "--config", "wrong.toml", "--jurisdiction", "KS", *options[4:], "--delivery", "out"
+        "config", "init", "--config", "wrong.toml", "--jurisdiction", "XX", *options[4:], "--delivery", "out"
     )
     assert wrong.exit_code == 2
-    assert 'for Kansas write "20"' in wrong.stderr
+    assert "write 27, MN or Minnesota" in wrong.stderr
     assert not list(folder.glob("*wrong.toml*"))
 
 
 def test_config_init_asks_for_what_it_was_not_told(folder: Path) -> None:
-    done = invoke("config", "init", "--config", "asked.toml", stdin=b"27\ndata\nin\nout\n")
-    assert done.exit_code == 0, done.output
+    done = invoke("config", "init", "--config", "asked.toml", stdin=b"XX\nMN\ndata\nin\nout\n")
+    assert (done.exit_code, "is no state" in done.output) == (0, True), done.output
+    # A file that is there is told before anything is asked.
+    assert "--force" in invoke("config", "init", "--config", "asked.toml").stderr
     assert load_settings(folder / "asked.toml", {}).gateway.jurisdiction == "27"
 
 

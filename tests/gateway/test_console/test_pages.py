@@ -266,6 +266,7 @@ async def test_what_has_not_set_out_is_taken_back_from_its_page(
     assert (await take_back("settled by telephone", "viewer"))[0] == 403
     status, told = await take_back("settled by telephone")
     assert (status, "taken back" in told, "Take back" in told) == (200, True, False)
+    assert "settled by telephone" in told.split("Taken back before it left")[1]
     async with store.begin() as conn:
         await conn.execute(update(outbound).values(status="delivered"))
     status, told = await take_back("too late now")
