@@ -8,8 +8,10 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-# Speed is never asserted, and a busy machine is no failure.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Speed is never asserted, and a busy machine is no failure.  Examples are the same each time, so that a commit is
+# judged by what it is, not by luck; `pytest --hypothesis-profile=search` looks for others.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("project", settings.get_profile("search"), derandomize=True)
 settings.load_profile("project")
 
 # Commands fold their lines to the terminal; the tests read them as on one of a hundred columns.
