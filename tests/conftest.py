@@ -8,8 +8,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-# Speed is never asserted, and a busy machine is no failure.  Examples are the same each time, so that a commit is
-# judged by what it is, not by luck; `pytest --hypothesis-profile=search` looks for others.
+# Speed is never asserted, and a busy machine is no failure.  Examples are the same each time: a commit is
+# judged, and not luck; `pytest --hypothesis-profile=search` looks for others.
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("project", settings.get_profile("search"), derandomize=True)
 settings.load_profile("project")

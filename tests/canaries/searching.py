@@ -14,6 +14,7 @@ from marking import LETTERS, NUMBER, YEAR
 Confirm = Callable[[bytes, int], bool]
 
 _DIGEST = re.compile(rb"[0-9a-f]{24,}")
+_LONGEST_NUMBER = 9
 _AROUND = 64
 """How many bytes before and after a find are looked at to be sure of it."""
 
@@ -54,7 +55,7 @@ def _letters() -> Iterator[Form]:
 
 
 def _numbers() -> Iterator[Form]:
-    """Write SSNs; a find inside a digest in hexadecimal is chance."""
+    """Write SSNs; a find inside a digest in hexadecimal or a fraction of a second is chance."""
     yield Form("raw", NUMBER.encode(), _sure(rb"[0-9]{4}", len(NUMBER)))
     yield Form("dashed", f"{NUMBER[:3]}-{NUMBER[3:]}-".encode())
     yield Form("spaced", f"{NUMBER[:3]} {NUMBER[3:]} ".encode())
@@ -101,7 +102,12 @@ def _within(pattern: bytes) -> Confirm:
 
 def _sure(pattern: bytes, away: int) -> Confirm:
     wanted = re.compile(pattern)
-    return lambda data, at: wanted.match(data, max(0, at + away)) is not None and not _is_digest(data, at)
+
+    def sure(data: bytes, at: int) -> bool:
+        found = wanted.match(data, max(0, at + away)) is not None
+        return found and not _is_digest(data, at) and not _is_measured(data, at)
+
+    return sure
 
 
 def _is_digest(data: bytes, at: int) -> bool:
@@ -111,6 +117,13 @@ def _is_digest(data: bytes, at: int) -> bool:
         run.start() + start <= at < run.end() + start and re.search(rb"[a-f]", run[0])
         for run in _DIGEST.finditer(data[start : at + _AROUND])
     )
+
+
+def _is_measured(data: bytes, at: int) -> bool:
+    """Say whether a place lies among the many digits after the point of a number that was measured."""
+    before = re.search(rb"[0-9]\.[0-9]*$", data[max(0, at - 20) : at])
+    after = re.match(rb"[0-9]*", data[at : at + 20])
+    return before is not None and after is not None and len(before[0]) - 2 + len(after[0]) > _LONGEST_NUMBER
 
 
 def _decodes(data: bytes, at: int) -> bool:

@@ -54,7 +54,8 @@ def test_dashed_numbers_and_birth_dates_are_found_and_chance_is_not(searching: M
     assert searching.search(b"966-89-1234", known)["dashed"] == 1
     assert searching.search(b"born 1907-03-04", known)["dashed"] == 1
     assert searching.search(b"born 19070304.", known)["raw"] == 1
-    assert not searching.search(b"0a1b2c3d4e5f96689123400aabbccddee 1190703041", known)
+    assert searching.search(b"page 1.966891234.", known)["raw"] == 1
+    assert not searching.search(b"0a1b2c3d4e5f96689123400aabbccddee 1190703041 0.12966891234567", known)
 
 
 @pytest.mark.slow
