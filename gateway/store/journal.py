@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store.prepared import Prepared, add_numbered, adding, among
+from csenet.gateway.store.prepared import Prepared, add_numbered, adding, among, pair_among
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import (
     PARKED,
@@ -62,7 +63,7 @@ _CLOSE_FILE: Final = Prepared(
 )
 _KEYS: Final = Prepared(
     select(transaction_key.c.sender, transaction_key.c.serial, transaction_key.c.fingerprint).where(
-        among(transaction_key.c.sender, "senders"), among(transaction_key.c.serial, "serials")
+        pair_among(transaction_key.c.sender, transaction_key.c.serial, "keys")
     )
 )
 _PARKED_CASES: Final = Prepared(
@@ -142,10 +143,8 @@ async def known_keys(conn: AsyncConnection, keys: Collection[Key]) -> dict[Key, 
     """Return the fingerprints under which these keys were seen before."""
     if not keys:
         return {}
-    serials = list({serial for _, serial in keys})
-    # A number is hardly ever used by several states at once: that is sorted out here.
-    found = await _KEYS.all(conn, senders=list({sender for sender, _ in keys}), serials=serials)
-    return {(sender, serial): print_ for sender, serial, print_ in found if (sender, serial) in keys}
+    found = await _KEYS.all(conn, keys=msgspec.json.encode(list(keys)).decode())
+    return {(sender, serial): print_ for sender, serial, print_ in found}
 
 
 async def earlier_requests(conn: AsyncConnection, contents: Collection[Key]) -> dict[Key, RowMapping]:

@@ -283,6 +283,32 @@ def _each(element: among, compiler: Any, **given: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - both are SQLAlchemy's
 
 
+class pair_among(ColumnElement[bool]):  # noqa: N801 - reads as what it says in a query
+    """Compare two columns of text with a list of pairs, written as JSON and given as one value."""
+
+    inherit_cache = False
+
+    def __init__(self, first: ColumnElement[Any], second: ColumnElement[Any], name: str) -> None:
+        """Take the columns and the name of the parameter."""
+        self.columns = (first, second)
+        self.listed: BindParameter[Any] = bindparam(name, type_=Text())
+
+
+@compiles(pair_among, "postgresql")
+def _any_pair(element: pair_among, compiler: Any, **given: Any) -> str:
+    first, second = (compiler.process(each, **given) for each in element.columns)
+    listed = f"json_array_elements(CAST({compiler.process(element.listed, **given)} AS JSON))"
+    return f"({first}, {second}) IN (SELECT pair.value ->> 0, pair.value ->> 1 FROM {listed} AS pair)"  # noqa: S608 - both are SQLAlchemy's
+
+
+@compiles(pair_among)
+def _each_pair(element: pair_among, compiler: Any, **given: Any) -> str:
+    first, second = (compiler.process(each, **given) for each in element.columns)
+    listed = f"json_each({compiler.process(element.listed, **given)})"
+    pair = "json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+    return f"({first}, {second}) IN (SELECT {pair} FROM {listed})"  # noqa: S608 - both are SQLAlchemy's
+
+
 async def add_numbered(
     conn: AsyncConnection, table: Table, adding: Prepared, rows: Sequence[Mapping[str, Any]]
 ) -> Sequence[int]:
