@@ -24,7 +24,6 @@ from csenet.gateway.desk.results import NotFound, SettleCount
 from csenet.gateway.desk.settling import Settler
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import journal, leases
-from csenet.gateway.store.committer import savepoint
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import Row
 from csenet.gateway.store.turns import give_way
@@ -36,6 +35,10 @@ _LOOK_AGAIN: Final = 0.5
 
 T = TypeVar("T")
 Departing = Callable[[AsyncConnection], Awaitable[Callable[[], bool]]]
+
+
+class NotAtOnce(Exception):  # noqa: N818 - tells what to do instead
+    """Report that a file is to be kept first and settled on the ordinary way, to meet what is wrong there."""
 
 
 class _Told(Protocol):
@@ -93,11 +96,12 @@ class FileSettling:
 
     async def settle_at_once(
         self, conn: AsyncConnection, file: Row, size: int
-    ) -> Callable[[], SettleCount] | None:
+    ) -> Callable[[], Awaitable[SettleCount]] | None:
         """Settle a small file inside the commit that keeps it, if nothing waits before it.
 
-        None, and nothing done, if it has to wait like any other.  What is returned tells of it and is to be
-        called once the commit is on disk.
+        None, and nothing done, if it has to wait like any other.  What is returned lets the answers set out
+        and tells of it, and is to be called once the commit is on disk.  Raises `NotAtOnce` where something
+        is wrong: the commit must not happen then.
         """
         if not journal.is_small(file["kind"], file["size"]):
             return None
@@ -105,16 +109,14 @@ class FileSettling:
         if len(records) > size or await journal.others_wait(conn, file["id"]):
             return None
         try:
-            async with savepoint(conn):
-                fence = await self._lease(conn)
-                workset, launch = await self._settle_in(conn, [(file, records)])
-                await self._let_go(conn, fence)
+            fence = await self._lease(conn)
+            workset, launch = await self._settle_in(conn, [(file, records)])
+            await self._let_go(conn, fence)
         except (leases.Fenced, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            # It is kept all the same, and meets whatever is wrong once more on the ordinary way.
-            self._fence = None
             self._log.warning("file.not_settled_at_once", error_type=type(error).__name__)
-            return None
-        self._fence = None
+            raise NotAtOnce from error
+        finally:
+            self._fence = None
         return lambda: self._after(workset, launch, [(file, records)])
 
     async def _waiting(self, up_to: int | None) -> list[journal.Waiting]:
@@ -136,7 +138,7 @@ class FileSettling:
         if not taken:
             # Few bytes, but more records than one commit takes, or settled in part already.
             return await self._settle_file(ids[0], size, total)
-        total.add(self._after(workset, launch, taken))
+        total.add(await self._after(workset, launch, taken))
         total.files += len(taken)
         return True
 
@@ -160,15 +162,20 @@ class FileSettling:
     async def _embark(self, conn: AsyncConnection, workset: WorkingSet) -> Callable[[], bool]:
         return await self._departing(conn) if workset.queued else _nothing
 
-    def _after(
+    async def _after(
         self,
         workset: WorkingSet,
         launch: Callable[[], bool],
-        files: Sequence[tuple[Row, list[Record]]],
+        files: Sequence[tuple[Row, list[Record]]] = (),
     ) -> SettleCount:
-        count = self._told(workset, left=launch())
-        for file, records in files:
-            self._log.info("file.settled", file_id=file["id"], transactions=len(records))
+        left = launch()
+        try:
+            # What sets out is on its way before anything is written about it.
+            await asyncio.sleep(0)
+        finally:
+            count = self._told(workset, left=left)
+            for file, records in files:
+                self._log.info("file.settled", file_id=file["id"], transactions=len(records))
         return count
 
     async def _settle_file(self, file_id: int, size: int, total: SettleCount) -> bool:
@@ -207,7 +214,7 @@ class FileSettling:
             await workset.flush(conn)
             await _close(conn, file, workset, records, last)
             launch = await self._embark(conn, workset)
-        return self._told(workset, left=launch())
+        return await self._after(workset, launch)
 
     async def _settle_errors(self, file: Row, records: Sequence[ErrorLine], last: bool) -> SettleCount:
         async with self._working(last) as (conn, workset):

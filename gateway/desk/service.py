@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from csenet.gateway.desk import parking
 from csenet.gateway.desk.agency import Agency
 from csenet.gateway.desk.asking import Asking
 from csenet.gateway.desk.base import CHUNK
-from csenet.gateway.desk.files import Departing, FileSettling
+from csenet.gateway.desk.files import Departing, FileSettling, NotAtOnce
 from csenet.gateway.desk.holding import Holding
 from csenet.gateway.desk.looking import Looking
 from csenet.gateway.desk.operating import Operating
@@ -65,7 +65,7 @@ class Desk(Asking, Looking, Operating, WorkActs, Reassigning, Releasing, Holding
         empty = not raw.strip()
         kind = "errors" if not empty and errorfile.is_error_file(raw) else "transactions"
 
-        async def keep(conn: AsyncConnection) -> tuple[Receipt, Callable[[], object] | None]:
+        async def keep(conn: AsyncConnection) -> tuple[Receipt, Callable[[], Awaitable[object]] | None]:
             known = await journal.file_by_digest(conn, sha256)
             if known is not None:
                 return self._receipt(known, duplicate=True), None
@@ -95,11 +95,15 @@ class Desk(Asking, Looking, Operating, WorkActs, Reassigning, Releasing, Holding
             receipt, settled = await self.store.together(keep)
         else:
             async with self._settling:
-                receipt, settled = await self.store.together(keep)
+                try:
+                    receipt, settled = await self.store.together(keep)
+                except NotAtOnce:
+                    busy = True
+                    receipt, settled = await self.store.together(keep)
         if not receipt.duplicate:
             self.log.info("file.accepted", file_id=receipt.file_id, kind=kind, sha256=sha256, size=len(raw))
         if settled is not None:
-            settled()
+            await settled()
         elif not receipt.duplicate:
             self.arrived.set()
         return receipt

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from sqlalchemy import event, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import transaction as codec
 from csenet.codecs import xmlform
@@ -21,6 +22,7 @@ from csenet.codecs.transaction import Direction, Transaction
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, NotFound, TransactionFilter, WorkFilter, agency_of, service
 from csenet.gateway.desk.settling import Settler
+from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store import audit, turns
 from csenet.gateway.store.embedded import InPlaceConnection
 from csenet.gateway.store.engine import Store, open_store
@@ -142,6 +144,29 @@ async def test_what_cannot_be_read_of_a_document_is_work_and_the_rest_is_decided
     found = [await desk.transaction(f"in-{number}") for number in (2, 3, 5)]
     codes = [each.problems[0]["code"] for each in found if each is not None and each.problems]
     assert codes == ["header.no_such_field.unknown", "xml.error_record.form", "xml.form.syntax"]
+    assert (await desk.ledger_check()).balanced
+
+
+async def test_what_fails_to_be_decided_with_its_receipt_is_kept_and_decided_after_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    flush = WorkingSet.flush
+
+    async def fails_after_writing(self: WorkingSet, conn: AsyncConnection) -> None:
+        await flush(self, conn)
+        raise ArithmeticError
+
+    monkeypatch.setattr(WorkingSet, "flush", fails_after_writing)
+    desk.at_once = True
+    raw = arriving("MSC R GRINT", 41)
+    receipt = await desk.accept(raw, source="test", name="a")
+    assert not receipt.duplicate
+    assert await statuses(desk) == []
+    monkeypatch.undo()
+    assert (await desk.settle(receipt.file_id)).replies == 1
+    assert await statuses(desk) == ["decided"]
+    assert (await desk.accept(raw, source="test", name="a")).receipt_id == receipt.receipt_id
     assert (await desk.ledger_check()).balanced
 
 
