@@ -25,7 +25,6 @@ RECEIPTS: Final = "/v1/exchange/receipts"
 LONGEST_RECEIPT: Final = 65_536
 # A hundred thousand transactions of two kilobytes would be split by any exchange; this is far above a batch.
 LARGEST_BATCH: Final = LONGEST
-_CHUNK: Final = 65_536
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 XML_TYPES: Final = ("application/xml", "text/xml")
 _UNREAD: Final = ("application/json", "multipart/form-data")
@@ -155,7 +154,7 @@ async def read_limited(request: web.Request, largest: int) -> bytes:
     if announced > largest:
         raise web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=announced)
     body = bytearray()
-    async for chunk in request.content.iter_chunked(_CHUNK):
+    while chunk := await request.content.readany():
         body += chunk
         if len(body) > largest:
             raise web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=len(body))

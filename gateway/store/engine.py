@@ -12,7 +12,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,9 @@ class Store:
         async with self._reader.connect() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncConnection]:
+    def glance(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Read a few rows by their keys; in place on an embedded database, where a thread takes longer."""
-        async with self.read() if self._glancer is None else self._glancer.glancing() as connection:
-            yield connection
+        return self.read() if self._glancer is None else self._glancer.glancing()
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:

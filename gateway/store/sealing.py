@@ -33,6 +33,7 @@ MARK: Final = b"\x9fCS\x01"
 # Mark and number of the key, then the nonce; 96 random bits do for 2**32 values under one key of one month.
 _HEAD: Final = 8
 _NONCE: Final = 12
+_NONCES: Final = 256
 _BETWEEN: Final = "\x1f"
 _MOMENTS: Final = 128
 
@@ -90,6 +91,7 @@ class Ring:
         self.strict = False
         self.searchable = True
         self._ciphers: dict[int, AESGCM] = {}
+        self._nonces: list[bytes] = []
 
     def add(self, number: int, key: bytes) -> None:
         """Take a data key in; it seals only once ``current`` names it."""
@@ -110,9 +112,16 @@ class Ring:
             if not self.current:
                 return data
             number = self.current[kind]
-        nonce = os.urandom(_NONCE)
+        nonce = self._nonce()
         sealed = self._ciphers[number].encrypt(nonce, data, about)
         return b"".join((MARK, number.to_bytes(4), nonce, sealed))
+
+    def _nonce(self) -> bytes:
+        """Give random bytes, of which the system is asked for many at once."""
+        if not self._nonces:
+            drawn = os.urandom(_NONCE * _NONCES)
+            self._nonces = [drawn[start : start + _NONCE] for start in range(0, len(drawn), _NONCE)]
+        return self._nonces.pop()
 
     def open(self, about: bytes, data: bytes) -> bytes:
         """Open a sealed value; raises ``UnknownKey``, and ``InvalidTag`` where it was not sealed so."""
