@@ -19,12 +19,14 @@ from sqlalchemy import Table, make_url, select
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.wrapping import HeldKeys
 
 from . import postgres
+from .patience import BOUND
 
 NOON = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 """Noon of Friday, 20 November 2026, in Minnesota."""
@@ -51,7 +53,9 @@ BOTH_STORES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 def databases() -> Iterator[postgres.Databases]:
     """Give databases on a real server; without one the tests are skipped, or fail where they are demanded."""
     try:
-        with postgres.server() as url:
+        with postgres.server() as url, pytest.MonkeyPatch.context() as patient:
+            # A test that was given no processor for a while is no sleeper.
+            patient.setitem(server_rules._SESSION, "idle_in_transaction_session_timeout", f"{BOUND:.0f}s")
             made = postgres.Databases(url)
             yield made
             if os.environ.get(postgres.DSN_VARIABLE):

@@ -192,14 +192,15 @@ async def test_a_gateway_whose_database_is_gone_for_a_while_goes_on_by_itself(
         desk.arrived.set()
         await sampler.sample()
         assert "the store cannot be written" in app.observed.health.not_ready()
-        assert "out of reach" in app.observed.health.notes()[0]
+        assert any("out of reach" in note for note in app.observed.health.notes())
         assert app.observed.health.not_alive() == []
         await cable.start()
         async with asyncio.timeout(BOUND):
             while app.observed.health.not_ready():
                 await sampler.sample()
                 await asyncio.sleep(0.05)
-        assert app.observed.health.notes() == []
+        # A slow machine may have another note, on commits that take long.
+        assert not any("out of reach" in note for note in app.observed.health.notes())
         again = await desk.accept(lines(arriving("MSC R GRINT", 2)), source="test", name="b")
         await desk.settle(again.file_id)
         report = await desk.ledger_check()
