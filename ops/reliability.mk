@@ -2,7 +2,7 @@
 # it.  Sizes are variables: make kill-test KILLS=80 TRANSACTIONS=320
 PROVE := $(BIN)/python tests/reliability
 PROOFS := strace-test exactly-once-test kill-test poison-test partners-test pair-test tmpfs-test flip-test \
-	rollover-test proxy-test windows-test stop-test wake-test overload-test
+	rollover-test proxy-test windows-test stop-test wake-test recall-test overload-test
 .PHONY: reliability $(PROOFS)
 
 reliability: $(PROOFS) ## all long reliability runs
@@ -69,6 +69,10 @@ stop-test: $(VENV)/.tools ## STOPS times SIGTERM under load: no new work after a
 SLEEPS ?= 10
 wake-test: $(VENV)/.tools ## one of two gateways is stopped, loses its leases, and wakes up
 	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/wake.py --stops $(SLEEPS)
+
+RECALLS ?= 160
+recall-test: $(VENV)/.tools ## kill who takes transactions back, at every step of it, on both stores
+	CSENET_REQUIRE_POSTGRES=1 $(PROVE)/recall.py --kills $(RECALLS)
 
 PRESSED ?= 30
 overload-test: $(VENV)/.tools ## ten times the rate it takes, then ten times more callers than may be in hand

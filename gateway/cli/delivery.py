@@ -103,9 +103,10 @@ def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> No
     """Take back transactions that have not set out: queued, held, or sealed into a batch that found nobody.
 
     Never one of which a try has begun that may have reached the exchange: nobody could tell whether the other
-    state has it.  What shared a batch with it leaves in another one, later ones of its case go on without it,
-    and a duty that it met is owed again.  Taking one back again changes nothing.  Exit 1 if one could not be
-    taken back; each such is told with what to do instead.
+    state has it.  A batch file that lies in the exchange's folder counts as arrived: who reads it leaves no
+    mark, so that a file taken away may have been read.  What shared a batch with it leaves in another one,
+    later ones of its case go on without it, and a duty that it met is owed again.  Taking one back again
+    changes nothing.  Exit 1 if one could not be taken back; each such is told with what to do instead.
     """
     from csenet.gateway.cli.acting import actor
     from csenet.gateway.cli.dead import number_of

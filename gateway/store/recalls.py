@@ -42,7 +42,10 @@ INSTEAD: Final[Mapping[str, str]] = {
         "by a transaction of its own; if it is given up, withdraw it with csenet dead cancel."
     ),
     "dead": "It was tried and given up. Ask the exchange; if it never came there: csenet dead cancel.",
-    "delivered": "It has arrived. Tell the other state by a transaction of its own, such as a correction.",
+    "delivered": (
+        "It has arrived, or lies where the exchange fetches it, which leaves no mark. Tell the other state "
+        "by a transaction of its own, such as a correction."
+    ),
     "refused": "The exchange refused it, so nobody has it: there is nothing to take back.",
     "cancelled": "It was withdrawn before: there is nothing to take back.",
 }
@@ -106,8 +109,8 @@ async def _free_batches(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, 
     free = {}
     for number in sorted(within):
         state = await _locked(conn, number)
-        # Spooled ones are at the destination already, short of their last rename.
-        if state != "spooled" and not await withdrawn.has_set_out(conn, number):
+        # A file that is put aside may be visible by now: see ops/decisions/0035-what-can-be-taken-back.md.
+        if state != "spooled" and not await withdrawn.has_set_out(conn, number, state):
             free[number] = state
     return free
 

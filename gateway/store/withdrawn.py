@@ -23,6 +23,11 @@ _NOBODY_THERE: Final = (
     *("ClientConnectorError", "ClientConnectorDNSError", "ConnectionTimeoutError"),
     *("ConnectionRefusedError", "sftp_host_key", "sftp_login"),
 )
+# A folder that is not there, or closed to us; nothing is visible before all of it was put aside.
+_NO_PLACE: Final = (
+    *("FileNotFoundError", "NotADirectoryError", "PermissionError"),
+    *("SFTPFailure", "SFTPNoSuchFile", "SFTPPermissionDenied", "upload_digest"),
+)
 _NOT_TAKEN: Final = ("http_401", "http_403", "http_404", "http_429", "http_503", *_NOBODY_THERE)
 _STATE: Final = Prepared(
     select(delivery_batch.c.state).where(delivery_batch.c.id == bindparam("batch")).with_for_update()
@@ -34,9 +39,13 @@ async def may_have_arrived(conn: AsyncConnection, batch_id: int) -> bool:
     return await _otherwise_ended(conn, batch_id, _NOT_TAKEN)
 
 
-async def has_set_out(conn: AsyncConnection, batch_id: int) -> bool:
-    """Say whether a byte of the batch may have left us: a try is under way, or one found somebody there."""
-    return await _otherwise_ended(conn, batch_id, _NOBODY_THERE)
+async def has_set_out(conn: AsyncConnection, batch_id: int, state: str) -> bool:
+    """Say whether somebody else may have seen the batch: a try is under way, or one found somebody there.
+
+    As long as a file is not put aside (``composed``), nobody saw it where no place was found for it.
+    """
+    ends = (*_NOBODY_THERE, *_NO_PLACE) if state == "composed" else _NOBODY_THERE
+    return await _otherwise_ended(conn, batch_id, ends)
 
 
 async def _otherwise_ended(conn: AsyncConnection, batch_id: int, ends: Sequence[str]) -> bool:

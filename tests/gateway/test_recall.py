@@ -59,13 +59,14 @@ async def between_tries(store: Store, way: Scripted, clock: ManualClock) -> tupl
     return carrier, going
 
 
+@pytest.mark.parametrize("no_place", ["ClientConnectorError", "FileNotFoundError"])
 async def test_it_is_taken_out_of_its_batch_and_the_rest_leaves_in_order(
-    desk: Desk, elsewhere: Desk, store: Store, clock: ManualClock
+    desk: Desk, elsewhere: Desk, store: Store, clock: ManualClock, no_place: str
 ) -> None:
     await queue(store, "A", "A", "B", "A")
     async with store.begin() as conn:
         await conn.execute(serial_counter.insert().values(jurisdiction="27", next=5))
-    _, going = await between_tries(store, way := Scripted(NOBODY), clock)
+    _, going = await between_tries(store, way := Scripted(transient(no_place)), clock)
     assert set((await statuses(store)).values()) == {"sending"}
     found = await elsewhere.recall([2], "settled by telephone", actor="pat")
     assert (found.taken, found.left, found.requeued) == ([2], {}, 3)

@@ -100,7 +100,8 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
         wrong.append(f"taken over after {took:.1f} s, a lease and {asked.slack:.0f} s were allowed")
     figures = (
         f"{asked.kills} kills -9 of one of two gateways, {len(requests)} transactions fed in {deliveries} "
-        f"times, taken over {took:.1f} s after the last kill (a lease is {LEASE:.0f} s)"
+        f"times, taken over {took:.1f} s after the last kill (a lease is {LEASE:.0f} s), "
+        f"PostgreSQL {pair[1].ask('SHOW server_version')[0][0].split()[0]}"
     )
     return Outcome(figures, wrong + pair[1].unsound())
 

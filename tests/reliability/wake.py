@@ -126,7 +126,8 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
     if max(took) > LEASE + asked.slack:
         wrong.append(f"taken over after {max(took):.1f} s, a lease and {asked.slack:.0f} s were allowed")
     ended = sum((each.folder / "serve.log").read_text().count('"store.sleeper_ended"') for each in pair)
-    told = f", {ended} times a sleeper's transaction was ended by the other" if asked.unlimited else ""
+    told = f", {ended} times a sleeper's transaction was ended by the other" if ended else ""
+    told += f", PostgreSQL {pair[0].ask('SHOW server_version')[0][0].split()[0]}"
     figures = (
         f"{asked.stops} times SIGSTOP while {len(requests)} transactions came in: taken over after "
         f"{max(took):.1f} s at the latest (a lease is {LEASE:.0f} s), {refused} batches refused to "
