@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 
 from csenet.gateway.casework import access
 from csenet.gateway.casework.problems import (
+    COME_AGAIN,
     ApiProblem,
     Kind,
     from_gateway_error,
@@ -22,6 +23,7 @@ from csenet.gateway.casework.problems import (
 )
 from csenet.gateway.console import pages
 from csenet.gateway.errors import GatewayError, SlowBody
+from csenet.gateway.store.errors import is_away
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -98,6 +100,10 @@ def _problem_of(error: Exception) -> ApiProblem:
         return ApiProblem(Kind.MALFORMED, "The body breaks off or is not packed as its headers say.")
     elif isinstance(error, SlowBody):
         return ApiProblem(Kind.HTTP, "The body came too slowly; see limits.body_seconds.", status=408)
+    elif is_away(error):
+        log.warning("http.store_away", error_type=type(error).__name__)
+        detail = "The database is out of reach. Send the same again: what was kept before is known again."
+        return ApiProblem(Kind.UNAVAILABLE, detail, headers=COME_AGAIN)
     log.error("http.failed", exc_info=error)
     return ApiProblem(Kind.INTERNAL, "Tell the operator the instance below: it finds the cause in the log.")
 

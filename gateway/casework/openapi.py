@@ -146,7 +146,7 @@ def _answer(answer: Answer) -> Schema:
 
 def _problem_statuses(operation: Operation) -> set[int]:
     """Work out which problems an operation can answer with."""
-    found = {500, *operation.problems}
+    found = {500, 503, *operation.problems}
     places = {parameter.place for parameter in operation.parameters}
     if ACCESS.get((operation.method, operation.path)) != PUBLIC:
         found |= {401, 403}
@@ -177,5 +177,7 @@ def _problem_responses() -> Schema:
         }
         if status == Kind.UNAUTHENTICATED.status:
             described["headers"] |= {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        if status == Kind.UNAVAILABLE.status:
+            described["headers"] |= {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
         written[f"Problem{status}"] = described
     return written

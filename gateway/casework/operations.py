@@ -102,7 +102,6 @@ OPERATIONS: Final = (
         tag="Cases",
         summary="Read a case: facts, state, timeline, work items",
         parameters=(CASE_ID, PURPOSE),
-        problems=(503,),
         answers={200: Answer(description="The case.", schema="Case", example=examples.CASE)},
     ),
     *operations_events.OPERATIONS,
@@ -167,7 +166,6 @@ OPERATIONS: Final = (
             ),
             PURPOSE,
         ),
-        problems=(503,),
         answers={
             200: Answer(
                 description="The transaction.",
@@ -210,7 +208,6 @@ OPERATIONS: Final = (
         tag="Work",
         summary="Read one work item",
         parameters=(path_id("item_id", "work item"),),
-        problems=(503,),
         answers={200: Answer(description="The item.", schema="WorkItem", example=examples.WORK_ITEM)},
     ),
     Operation(
@@ -354,7 +351,6 @@ OPERATIONS: Final = (
         tag="Service",
         summary="Ask whether the process is alive: its event loop turns, its parts run",
         answers={200: Answer(description="It is.", schema="Health", example={"status": "alive"})},
-        problems=(503,),
     ),
     Operation(
         id="getReadiness",
@@ -363,7 +359,6 @@ OPERATIONS: Final = (
         tag="Service",
         summary="Ask whether the gateway can serve: store, disk and keys are as they must be",
         answers={200: Answer(description="It can.", schema="Health", example={"status": "ready"})},
-        problems=(503,),
     ),
     Operation(
         id="getMetrics",

@@ -80,7 +80,6 @@ OPERATIONS: Final = (
         tag="Releases",
         summary="Read a release with the transaction that is to leave",
         parameters=(_NUMBER, _PURPOSE),
-        problems=(503,),
         answers={
             200: Answer(
                 description="The release.",

@@ -65,7 +65,6 @@ OPERATIONS: Final = (
         tag="Work",
         summary="Read a work item with all that happened to it, comments among it",
         parameters=(_ITEM,),
-        problems=(503,),
         answers={200: Answer(description="Oldest first.", schema="WorkHistory", example=_HISTORY)},
     ),
     Operation(

@@ -22,6 +22,8 @@ from csenet.handlers.facts import BLOCKS, REPEATED
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:csenet:problem:"
+COME_AGAIN = {"Retry-After": "5"}
+"""Goes with what may go well in a few seconds, as when a database is restarted."""
 
 
 class Kind(Enum):

@@ -13,6 +13,7 @@ from csenet.gateway.console import pages
 from csenet.gateway.desk.results import Conflict
 from csenet.gateway.errors import NotFound, Rejected
 from csenet.gateway.people.looks import ReadRefused
+from csenet.gateway.store.errors import is_away
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,6 +46,9 @@ def as_page(view: View) -> View:
         except web.HTTPException:
             raise
         except Exception as error:
+            if is_away(error):
+                log.warning("http.store_away", error_type=type(error).__name__)
+                return page(request, 503, "The database is out of reach", "Try again in a minute.")
             log.error("http.failed", exc_info=error)
             detail = "Nothing was changed. Try again; if it stays, tell the operator the name below."
             return page(request, 500, "Something went wrong inside the gateway", detail)

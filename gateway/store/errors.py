@@ -23,3 +23,15 @@ def out_of_reach(error: BaseException) -> bool:
 
     drivers = type(error).__module__.partition(".")[0] in ("asyncpg", "sqlite3", "aiosqlite")
     return drivers or isinstance(error, OSError | SQLAlchemyError)
+
+
+def is_away(error: BaseException) -> bool:
+    """Say whether the database could not be asked, or was lost on the way: the same may go well soon."""
+    from sqlalchemy import exc
+
+    ours = exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError
+    if isinstance(error, exc.DBAPIError | exc.TimeoutError):
+        return not isinstance(error, ours)
+    # What the driver raises while it connects comes as it is.
+    drivers = type(error).__module__.partition(".")[0] in ("asyncpg", "sqlite3", "aiosqlite")
+    return drivers or isinstance(error, ConnectionError | TimeoutError)

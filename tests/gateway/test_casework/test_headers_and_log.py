@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import exc
 from structlog.testing import capture_logs
 
 PATHS = ["/", "/healthz", "/readyz", "/nothing", "/v1/openapi.json", "/v1/ledger", "/v1/cases/MN0000123"]
@@ -91,6 +92,25 @@ async def test_a_failure_is_logged_under_the_id_that_the_caller_got(api: Any, de
         answer = await api.get("/v1/cases/A")
     assert [line["event"] for line in lines] == ["http.failed", "http.request"]
     assert bound == [{"correlation_id": answer.headers["X-Correlation-ID"]}]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "told"),
+    [
+        (ConnectionRefusedError(), 503, "http.store_away"),
+        (exc.InternalError("private text", None, OSError()), 503, "http.store_away"),
+        (exc.IntegrityError("private text", None, OSError()), 500, "http.failed"),
+    ],
+)
+async def test_who_finds_the_database_out_of_reach_is_told_to_come_again(
+    api: Any, desk: Any, failure: Exception, status: int, told: str
+) -> None:
+    desk.failure = failure
+    with capture_logs() as lines:
+        answer = await api.get("/v1/cases/A")
+    assert (answer.status, lines[0]["event"]) == (status, told)
+    assert ("Retry-After" in answer.headers) is (status == 503)
+    assert "private text" not in await answer.text()
 
 
 async def test_an_id_does_not_leak_into_the_next_request_of_a_connection(api: Any) -> None:
