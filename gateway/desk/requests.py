@@ -248,33 +248,24 @@ async def complete_work(
         return work_item_view(row), None
     received_on = workset.agency.date_of(row["opened_at"])
     _check_completion(on, outcome, received_on, workset.today)
-    about = await _case_of_work(conn, row["case_id"], case_id)
-    came_by = await work.joined_by(conn, item_id)
-    await workset.load(conn, {about} if about else set())
-    if about != row["case_id"] and about is not None:
-        await duty_cases.put_to_case(conn, workset, came_by, about)
-    await workset.duties.load(conn, (), came_by)
+    done = _DONE[outcome]
+    about, came_by = await _loaded(conn, workset, row, case_id)
     view = msgspec.structs.replace(work_view(row), case_id=about)
     workset.work.hold(view)
     siblings = tuple(work_view(each) for each in await work.of_group(conn, row))
-    came = await journal.correlation_of(conn, row["inbound_id"])
-    about_whom = row["inbound_id"], row["partner"], row["function"]
-    cause = Cause(came or f"work-{item_id}", workset.now, actor, *about_whom)
-    raw = await journal.raw_of(conn, row["inbound_id"])
-    context = msgspec.structs.replace(
-        workset.context(about, received_on), request=None if raw is None else reread(raw), text=text or ""
-    )
-    decided = router.completed(view, on, siblings, context, done=_DONE[outcome])
+    cause = await _cause_of(conn, workset, row, actor)
+    context = await _context_of(conn, row, workset.context(about, received_on), text)
+    decided = router.completed(view, on, siblings, context, done=done)
     if isinstance(decided, Refusal):
         raise TransactionRejected(decided.problems)
     plan = workset.plan(decided, cause)
     if about != row["case_id"] and about is not None:
         await work.put_to_case(conn, item_id, about)
-    await are_one(conn, workset, row, cause, done=_DONE[outcome])
-    workset.work.close(item_id, on, cause, "done" if _DONE[outcome] else "declined")
+    await are_one(conn, workset, row, cause, done=done)
+    workset.work.close(item_id, on, cause, "done" if done else "declined")
     workset.adopt(plan)
     if _is_last(row, siblings, plan):
-        workset.duties.work_done(row, came_by, on, done=_DONE[outcome])
+        workset.duties.work_done(row, came_by, on, done=done)
     await workset.flush(conn)
     if row["inbound_id"] is not None:
         await journal.count_replies(conn, row["inbound_id"], sum(queued.in_reply for queued in plan.queued))
@@ -282,6 +273,32 @@ async def complete_work(
     if completed is None:
         raise NotFound("no such work item")
     return work_item_view(completed), plan
+
+
+async def _loaded(
+    conn: AsyncConnection, workset: WorkingSet, row: Row, named: str | None
+) -> tuple[str | None, set[int]]:
+    """Load what a work item is about; return its case, where there is one, and what it came by."""
+    about = await _case_of_work(conn, row["case_id"], named)
+    came_by = await work.joined_by(conn, row["id"])
+    await workset.load(conn, {about} if about else set())
+    if about != row["case_id"] and about is not None:
+        await duty_cases.put_to_case(conn, workset, came_by, about)
+    await workset.duties.load(conn, (), came_by)
+    return about, came_by
+
+
+async def _cause_of(conn: AsyncConnection, workset: WorkingSet, row: Row, actor: str) -> Cause:
+    came = await journal.correlation_of(conn, row["inbound_id"])
+    about_whom = row["inbound_id"], row["partner"], row["function"]
+    return Cause(came or f"work-{row['id']}", workset.now, actor, *about_whom)
+
+
+async def _context_of(conn: AsyncConnection, row: Row, context: Context, text: str | None) -> Context:
+    """Add to what is known of the case what the work was opened by, and what is to be told."""
+    raw = await journal.raw_of(conn, row["inbound_id"])
+    request = None if raw is None else reread(raw)
+    return msgspec.structs.replace(context, request=request, text=text or "")
 
 
 def _is_last(row: Row, siblings: tuple[WorkView, ...], plan: Plan) -> bool:

@@ -25,11 +25,12 @@ from csenet.gateway.desk.results import (
     WorkItemView,
 )
 from csenet.gateway.store import cases, corrections, work
-from csenet.gateway.store.cases import in_scope
+from csenet.gateway.store.asked import asked
 from csenet.gateway.store.sealing import Row, opened, opened_one
 from csenet.gateway.store.tables import inbound, inbound_file, outbound, work_item
 
 _LARGEST_PAGE = 10_000
+_CHOOSE_WORK = ("status", "case_id", "kind", "group", "worker", "office")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -125,10 +126,7 @@ def _inbound_part(wanted: TransactionFilter) -> Any:
     )
     chosen = {"status": wanted.status, "case_id": wanted.case_id, "far": wanted.far, "sender": wanted.partner}
     serial = wanted.serial.rjust(12, "0") if wanted.serial else None
-    for name, value in {**chosen, "serial": serial}.items():
-        if value is not None:
-            query = query.where(inbound.c[name] == value)
-    return query if wanted.offices is None else query.where(in_scope(inbound.c.case_id, wanted.offices))
+    return query.where(*asked(inbound, wanted.offices, **chosen, serial=serial))
 
 
 def _outbound_part(wanted: TransactionFilter) -> Any:
@@ -139,10 +137,7 @@ def _outbound_part(wanted: TransactionFilter) -> Any:
     )
     chosen = {name: getattr(wanted, name) for name in ("status", "case_id", "far", "partner")}
     serial = int(wanted.serial) if wanted.serial and wanted.serial.isdigit() else None
-    for name, value in {**chosen, "serial": serial}.items():
-        if value is not None:
-            query = query.where(outbound.c[name] == value)
-    return query if wanted.offices is None else query.where(in_scope(outbound.c.case_id, wanted.offices))
+    return query.where(*asked(outbound, wanted.offices, **chosen, serial=serial))
 
 
 async def _by_keys(conn: AsyncConnection, keys: Sequence[Any], state: str) -> list[TransactionView]:
@@ -203,12 +198,8 @@ async def work_items(conn: AsyncConnection, wanted: WorkFilter) -> Page:
     """List work items, oldest first."""
     limit = max(1, min(wanted.limit, _LARGEST_PAGE))
     query = select(work_item).order_by(work_item.c.id).limit(limit + 1)
-    for name in ("status", "case_id", "kind", "group", "worker", "office"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(work_item.c[name] == value)
-    if wanted.offices is not None:
-        query = query.where(in_scope(work_item.c.case_id, wanted.offices))
+    chosen = {name: getattr(wanted, name) for name in _CHOOSE_WORK}
+    query = query.where(*asked(work_item, wanted.offices, **chosen))
     if wanted.due_by is not None:
         query = query.where(work_item.c.due <= wanted.due_by)
     if wanted.due_before is not None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import WorkItemView
 from csenet.gateway.store import aliases, audit_finding, outbox
+from csenet.gateway.store.asked import asked
 from csenet.gateway.store.cases import in_scope, work_partner
 from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.tables import (
@@ -64,20 +65,12 @@ async def stuck(
             )
         )
         .where(outbox.IN_INDEX, outbox.status_is(status))
+        .where(*asked(outbound, offices, partner=partner, case_id=case_id, reason=reason))
         .order_by(outbound.c.serial)
         .limit(limit)
     )
-    for column, value in (
-        (outbound.c.partner, partner),
-        (outbound.c.case_id, case_id),
-        (outbound.c.reason, reason),
-    ):
-        if value is not None:
-            query = query.where(column == value)
     if code is not None:
         query = query.where(outbound.c.far.startswith(code, autoescape=True))
-    if offices is not None:
-        query = query.where(in_scope(outbound.c.case_id, offices))
     return [
         Stuck(
             id=f"out-{row.id}",
@@ -105,17 +98,12 @@ async def _parked(
 ) -> list[Stuck]:
     query = (
         select(*(inbound.c[name] for name in ("id", "far", "sender", "case_id", "serial", "received_at")))
-        .where(PARKED)
+        .where(PARKED, *asked(inbound, offices, sender=partner, case_id=case_id))
         .order_by(inbound.c.id)
         .limit(limit)
     )
-    for column, value in ((inbound.c.sender, partner), (inbound.c.case_id, case_id)):
-        if value is not None:
-            query = query.where(column == value)
     if code is not None:
         query = query.where(inbound.c.far.startswith(code, autoescape=True))
-    if offices is not None:
-        query = query.where(in_scope(inbound.c.case_id, offices))
     return [
         Stuck(
             id=f"in-{row.id}",
@@ -190,10 +178,7 @@ async def work_queue(
     """
     done = status == "completed"
     conditions: list[Any] = [WORK_IS_DONE if done else work_item.c.status == "open"]
-    if offices is not None:
-        conditions.append(in_scope(work_item.c.case_id, offices))
-    if kind is not None:
-        conditions.append(work_item.c.kind == kind)
+    conditions += asked(work_item, offices, kind=kind)
     if case_id is not None:
         conditions.append(work_item.c.case_id == await aliases.named(conn, case_id))
     if partner is not None:
@@ -290,6 +275,7 @@ async def case_list(
     )
     query = (
         select(*(case_file.c[name] for name in columns), open_work)
+        .where(*asked(case_file, offices, role=role))
         .order_by(case_file.c.case_id)
         .limit(limit + 1)
     )
@@ -297,10 +283,6 @@ async def case_list(
         query = query.where(*_begins(conn, starts))
     if partner is not None:
         query = query.where(case_file.c.other_fips.startswith(partner))
-    if role is not None:
-        query = query.where(case_file.c.role == role)
-    if offices is not None:
-        query = query.where(in_scope(case_file.c.case_id, offices))
     if after is not None:
         query = query.where(case_file.c.case_id > after)
     rows: list[Mapping[str, Any]] = [dict(row) for row in (await conn.execute(query)).mappings()]

@@ -18,6 +18,7 @@ from csenet.codecs import codes
 from csenet.gateway.desk.results import TransactionView
 from csenet.gateway.desk.views import by_numbers
 from csenet.gateway.store import aliases
+from csenet.gateway.store.asked import asked
 from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.tables import (
     INBOUND_STATUSES,
@@ -144,9 +145,7 @@ def _conditions(wanted: Search, way: int) -> list[Any] | None:
     table = _TABLES[way]
     # Error files hold no transactions.
     found: list[Any] = [_IN_A_FILE_OF_TRANSACTIONS] if way == IN else []
-    for column, value in ((table.c.case_id, wanted.case_id), (table.c[_PARTNER[way]], wanted.partner)):
-        if value is not None:
-            found.append(column == value)
+    found += asked(table, case_id=wanted.case_id, **{_PARTNER[way]: wanted.partner})
     found += [*_status(wanted, way), *_serial(wanted, way)]
     if wanted.code is not None:
         found.append(_code(table, wanted.code))

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import work
-from csenet.gateway.store.cases import in_scope
+from csenet.gateway.store.asked import asked
 from csenet.gateway.store.outbox import IN_INDEX, chunks, set_rows, status_is
 from csenet.gateway.store.tables import outbound, work_item
 
@@ -48,17 +48,11 @@ class DeadFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Say it as conditions on the rows."""
-        found: list[ColumnElement[bool]] = []
-        for name in ("partner", "far", "batch_id"):
-            value = getattr(self, name)
-            if value is not None:
-                found.append(outbound.c[name] == value)
+        found = asked(outbound, self.offices, partner=self.partner, far=self.far, batch_id=self.batch_id)
         if self.reason is not None:
             found.append(outbound.c.reason.startswith(self.reason, autoescape=True))
         if self.before is not None:
             found.append(outbound.c.created_at < self.before)
-        if self.offices is not None:
-            found.append(in_scope(outbound.c.case_id, self.offices))
         return found
 
 

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import RowMapping, Select, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.asked import asked
 from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.tables import outbound
@@ -149,12 +150,8 @@ async def listed(conn: AsyncConnection, wanted: DutyFilter) -> list[RowMapping]:
     query = select(duty).order_by(duty.c.due, duty.c.id).limit(wanted.limit + 1)
     if wanted.open_only:
         query = query.where(duty.c.closed_on.is_(None))
-    for name in ("side", "kind", "case_id", "partner", "office"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(duty.c[name] == value)
-    if wanted.offices is not None:
-        query = query.where(in_scope(duty.c.case_id, wanted.offices))
+    chosen = {name: getattr(wanted, name) for name in ("side", "kind", "case_id", "partner", "office")}
+    query = query.where(*asked(duty, wanted.offices, **chosen))
     if wanted.due_by is not None:
         query = query.where(duty.c.due <= wanted.due_by)
     if wanted.overdue_on is not None:
