@@ -24,18 +24,17 @@ from csenet.handlers.event_facts import Told, focused, told
 from csenet.handlers.event_form import Event
 from csenet.handlers.event_table import EventKind, Send
 from csenet.handlers.facts import FactsError, check_other_agency, check_own_locality
-from csenet.handlers.filling import BY_POLICY, element_of
+from csenet.handlers.filling import BY_POLICY, element_of, supplying
 from csenet.handlers.origination import originate
 from csenet.handlers.policy import deadlines
 from csenet.handlers.policy.jurisdictions import jurisdictions
 from csenet.handlers.policy.kept_duties import opens_on_event
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.policy.work_kinds import kind_of
-from csenet.handlers.replies import permission, task_of, way_of
+from csenet.handlers.replies import COMPLETE, permission, task_of, way_of
 from csenet.handlers.wanted import STRUCTS, wanted_by
 from csenet.handlers.work import LINE_WIDTH, due_by, open_of_kind
 
-COMPLETE = "complete_facts"
 OTHERWISE = "send_otherwise"
 _LINE = "information_text_line_"
 _MEMBERS = {"place": "state of the address", "criterion": "ground of the closure"}
@@ -358,7 +357,7 @@ def _incomplete(
         if work.details.get("far") == far and work.details.get("missing") == named:
             note = f"work item {work.id} names already what {far} lacks"
             return line, Decision(reasons=(why, *more), notes=(note,))
-    title = f"{far or ground.row.title} cannot be composed: supply what is missing and send it"
+    title = f"{far or ground.row.title} cannot be composed: {supplying(named)} and send it"
     item = _item(ground, COMPLETE, title, far, (why, *more))
     item.details["missing"] = named
     return line, Decision(work_items=(item,), reasons=item.reasons)
@@ -394,14 +393,27 @@ def _item(ground: _Ground, kind: str, title: str, far: str, whys: tuple[Why, ...
 
 def _closed_work(ground: _Ground, lines: list[Line]) -> Decision:
     """Close the open work that the event says a person has done."""
-    functions = {line.far.partition(" ")[0] for line in lines if line.outcome == "sent"}
+    sent = {line.far for line in lines if line.outcome == "sent"}
+    functions = {far.partition(" ")[0] for far in sent}
     done = tuple(
         work.id
         for kind in ground.row.closes
         for work in open_of_kind(ground.context, kind)
         if work.details.get("far", "").partition(" ")[0] in functions
     )
-    return Decision(closes_work=done)
+    return Decision(closes_work=(*done, *_supplied(ground, sent)))
+
+
+def _supplied(ground: _Ground, sent: set[str]) -> tuple[int, ...]:
+    """Name the open work on what an earlier event of the kind lacked; of list entries nobody knows which."""
+    row = ground.row
+    if row.tells_entries:
+        return ()
+    return tuple(
+        work.id
+        for work in open_of_kind(ground.context, COMPLETE)
+        if work.details.get("event") == row.kind and (not row.of or work.details.get("far") in sent)
+    )
 
 
 def _by_open_work(ground: _Ground) -> list[tuple[Line, Decision]] | None:

@@ -22,6 +22,7 @@ from csenet.handlers.wanted import REQUIRED, STRUCTS, Wanted, wanted_by
 
 _EMPTY: Mapping[str, Any] = {name: struct() for name, struct in STRUCTS.items()}
 _REMEMBERED = 4096
+_READABLE = 100
 BY_POLICY: Final = "policy."
 _CITATION = "CSENet required elements of the transaction"
 _LATER = frozenset({"transaction_serial_number"})
@@ -71,6 +72,11 @@ def elements_of(problems: Iterable[Problem]) -> str:
     """Name what keeps a transaction from being built: the elements, and what policy says in its own words."""
     named = (each.message if each.code.startswith(BY_POLICY) else element_of(each) for each in problems)
     return ", ".join(dict.fromkeys(named))
+
+
+def supplying(named: str) -> str:
+    """Say in a title what has to be supplied; a long list stands in the work item alone."""
+    return f"supply {named}" if len(named) <= _READABLE else "supply what is named as missing"
 
 
 class Weighed(NamedTuple):

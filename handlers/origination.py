@@ -29,7 +29,15 @@ from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.progress import reached
 from csenet.handlers.readdressing import GSCAS, id_told
-from csenet.handlers.replies import compose, disclosure_reasons, left_out, permission, task_of, way_of
+from csenet.handlers.replies import (
+    COMPLETE,
+    compose,
+    disclosure_reasons,
+    left_out,
+    permission,
+    task_of,
+    way_of,
+)
 from csenet.handlers.work import due_by, open_of_kind
 
 GRINT = FarCode(function="MSC", action="R", reason="GRINT")
@@ -139,6 +147,13 @@ def _sent(tx: Transaction, code: FarCode, context: Context, on: date | None = No
         return decision
     day = tx.header.action_resolution_date or on or context.today
     decision = merge(decision, reached(code, context.record, day))
+    supplied = [
+        work.id
+        for work in open_of_kind(context, COMPLETE)
+        if work.details.get("far") == str(code) and "event" not in work.details
+    ]
+    if len(supplied) == 1:
+        decision = merge(decision, Decision(closes_work=tuple(supplied)))
     if code == closure.GSC14:
         decision = merge(decision, _intends_to_close(tx, context.record))
     return merge(decision, _EFFECTS[code](context.record, context)) if code in _EFFECTS else decision

@@ -20,13 +20,15 @@ from csenet.handlers.context import CaseRecord, Context
 from csenet.handlers.decision import CheckedReply, Decision, WorkItem
 from csenet.handlers.disclosing import problem, replaced, risk_of, tax_permission
 from csenet.handlers.facts import BLOCKS, REPEATED
-from csenet.handlers.filling import ComposeError, Filling, elements_of, lack, reviewed
+from csenet.handlers.filling import ComposeError, Filling, elements_of, lack, reviewed, supplying
 from csenet.handlers.policy.agreements import Permission, may_send
 from csenet.handlers.policy.disclosure_review import Review
 from csenet.handlers.policy.rules import Why, reason
 from csenet.handlers.wanted import wanted_by
 
 VERSION = "003"
+COMPLETE = "complete_facts"
+"""The kind of work of supplying what a transaction lacks."""
 _ANY_SERIAL = "000000000001"
 
 
@@ -206,9 +208,10 @@ def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decis
             other_case_id=answer.other_case_id,
         )
     except ComposeError as lacking:
-        title = f"{answer.code} cannot be composed: supply what is missing and send it"
-        work = _instead(answer, record, "complete_facts", title, (reason("replies.not_composed"),))
-        work.details["missing"] = elements_of(lacking.problems)
+        missing = elements_of(lacking.problems)
+        title = f"{answer.code} cannot be composed: {supplying(missing)} and send it"
+        work = _instead(answer, record, COMPLETE, title, (reason("replies.not_composed"),))
+        work.details["missing"] = missing
         return Decision(work_items=(work,), reasons=work.reasons)
     taxed = tax_permission(tx, context)
     if not taxed.allowed:

@@ -15,7 +15,7 @@ from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.retry import Outcome, transient
 from csenet.gateway.delivery.transports.base import Parcel
-from csenet.gateway.desk import Desk, TransactionFilter, agency_of, files, service
+from csenet.gateway.desk import Desk, TransactionFilter, agency_of, annual, files, service
 from csenet.gateway.store import claims, dead, leases, outbox
 from csenet.gateway.store.engine import Store, open_store
 
@@ -348,3 +348,29 @@ async def test_the_mark_hides_nothing_for_good_and_lets_nothing_overtake(pair: t
     async with store.begin() as conn:
         await conn.execute(text("UPDATE outbound SET status = 'delivered' WHERE serial = 5"))
         assert [row.serial for row in await window.claim(conn, 10)] == [1, 2, 4]
+
+
+async def test_a_case_whose_id_changes_beside_the_yearly_run_is_told_once_a_year(
+    pair: tuple[Store, Store], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {"order_fips_state": "27", "order_fips_county": "000", "order_id": "MNO1", "order_type": "J"}
+    balances = {"as_of": "2026-11-01", "arrears": "100.00", "interest": "4.00"}
+    one, two = desks(pair, clock)
+    await one.put_case("MN1", facts(orders=[order], balances=balances))
+    await one.submit({"case_id": "MN1", "far": "MSC P GSTAI"})
+    seen, changing = annual._last_notices, list[asyncio.Task[Any]]()
+
+    async def meanwhile(*args: Any) -> Any:
+        change = {"id": "e", "kind": "case_id_changed", "new_case_id": "MN2"}
+        changing.append(asyncio.create_task(two.happened("MN1", change)))
+        # It has to wait for the run's commit, else it is over by now; however long it is waited for here.
+        await asyncio.wait(changing, timeout=0.5)
+        return await seen(*args)
+
+    monkeypatch.setattr(annual, "_last_notices", meanwhile)
+    assert (await one.annual_interest(2026, "", limit=10)).lines == []
+    await changing[0]
+    monkeypatch.undo()
+    assert (await one.annual_interest(2026, "", limit=10)).lines == []
+    told = (await one.list_transactions(TransactionFilter(far="MSC P GSTAI"))).items
+    assert [each.case_id for each in told] == ["MN2"]

@@ -227,6 +227,15 @@ def test_an_ended_dependent_does_not_come_back_as_an_open_one(make: Any) -> None
     ]
 
 
+def test_what_an_event_lacked_is_done_when_it_is_told_whole(make: Any) -> None:
+    lacked = play(make, "responding", {"kind": "hearing_scheduled", "of": "support"}).decision.work_items[0]
+    assert lacked.title == "EST P SICHS cannot be composed: supply date and send it"
+    mine = make.work(4, lacked.kind, "", details=lacked.details)
+    other = make.work(5, lacked.kind, "", details=lacked.details | {"far": "MSC P GIHER"})
+    whole = {"kind": "hearing_scheduled", "of": "support", "date": "2026-12-01"}
+    assert play(make, "responding", whole, open_work=(mine, other)).decision.closes_work == (4,)
+
+
 def test_a_second_lack_of_the_same_elements_opens_no_second_item(make: Any) -> None:
     work = make.work(4, "complete_facts", "", details={"far": "MSC P GSTAI", "missing": "balances"})
     found = play(make, "initiating", {"kind": "balances_stated"}, open_work=(work,))
