@@ -36,7 +36,10 @@ def tell_stories(paths: Sequence[Path], *, quiet: bool) -> int:
     # Stories told on a terminal show by themselves how far it is.
     telling = not quiet and sys.stdout.isatty()
     with nullcontext(lambda done, total: None) if telling else progress("Playing stories") as bar:
-        wrong = _play(read, quiet, lambda done: bar(done, count))
+        try:
+            wrong = _play(read, quiet, lambda done: bar(done, count))
+        except StoryError as error:
+            raise Unusable(str(error)) from None
     click.echo(f"{_count(count)}: {count - wrong} went as told, {wrong} did not")
     return 1 if wrong else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from csenet.codecs.transaction import Direction, Transaction
 from csenet.codecs.validation import validate
 from csenet.gateway.stories.reading import Cast, Expected, Story
 from csenet.handlers.context import Context, WorkView, apply
-from csenet.handlers.decision import Decision, Refusal, to_json
+from csenet.handlers.decision import Decision, Refusal, WorkItem, to_json
 from csenet.handlers.router import completed, dispatch
 
 
@@ -49,14 +50,21 @@ def _finish(
     record = cast.record(done.role, done.facts, {}) if done.put_to_case else context.record
     for change in decision.case_changes:
         record = None if record is None else apply(record, change)
-    item = decision.work_items[0]
-    work = WorkView(
-        id=1, kind=item.kind, case_id=item.case_id, group=item.group, due=item.due, details=item.details
+    work, *others = (_view(number, item) for number, item in enumerate(decision.work_items, 1))
+    siblings = tuple(
+        msgspec.structs.replace(other, completed_on=day if isinstance(day, date) else None)
+        for other, day in zip(others, done.others, strict=False)
     )
     context = msgspec.structs.replace(
         context, record=record, today=done.on, candidates=(), request=tx, text=done.text
     )
-    return completed(work, done.on, (), context, done=done.outcome == "done")
+    return completed(work, done.on, siblings, context, done=done.outcome == "done")
+
+
+def _view(number: int, item: WorkItem) -> WorkView:
+    return WorkView(
+        id=number, kind=item.kind, case_id=item.case_id, group=item.group, due=item.due, details=item.details
+    )
 
 
 def _compared(decision: Decision, told: Expected, story: Story) -> Iterator[str]:

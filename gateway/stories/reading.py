@@ -25,6 +25,7 @@ from csenet.handlers.context import (
     CaseState,
     Context,
     EarlierRequest,
+    FactsError,
     SentTransaction,
     WorkView,
     facts_from_json,
@@ -56,12 +57,14 @@ class Done(Expected, frozen=True, kw_only=True):
     """Hold the day on which the first work the story opened is done, how it ends, and what follows then.
 
     `put_to_case` says that the case of the cast was opened for it meanwhile or found, with its own `facts`.
+    `others` are the days on which the other work it opened was done, false for what still waits.
     """
 
     on: date
     outcome: str = "done"
     put_to_case: bool = False
     text: str = ""
+    others: tuple[date | bool, ...] = ()
     role: str = "responding"
     facts: dict[str, Any] = {}
 
@@ -86,6 +89,7 @@ class Story(Expected, frozen=True, kw_only=True):
     facts: dict[str, Any] = {}
     state: dict[str, Any] = {}
     switches: dict[str, bool] = {}
+    agreements: str = ""
     open_work: tuple[dict[str, Any], ...] = ()
     sent: dict[str, Any] = {}
     candidates: tuple[dict[str, Any], ...] = ()
@@ -134,7 +138,7 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return Context(
             jurisdiction=self.jurisdiction,
             profile=load_profile(state).with_switches(story.switches),
-            agreements=load_agreements(None),
+            agreements=load_agreements(self.folder / story.agreements if story.agreements else None),
             calendar=Calendar(state),
             record=record,
             today=story.on,
@@ -151,7 +155,11 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Make the case of the cast with what is special about it."""
         whole = {"role": role} | self.facts | _plain(facts)
         given = {name: value for name, value in whole.items() if value not in ("", None)}
-        read = facts_from_json(case_id or self.case_id, given)
+        try:
+            read = facts_from_json(case_id or self.case_id, given)
+        except FactsError as wrong:
+            told = "; ".join(f"{path} {problem}" for path, problem in wrong.problems)
+            raise StoryError(f"the facts of a story: {told}") from None
         values = msgspec.to_builtins(initial_state(read)) | _plain(state)
         return CaseRecord(facts=read, state=msgspec.convert(values, CaseState))
 
