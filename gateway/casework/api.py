@@ -14,6 +14,7 @@ from csenet.gateway.casework import (
     views_delivery,
     views_duties,
     views_holds,
+    views_participants,
     views_releases,
     views_work,
 )
@@ -72,6 +73,7 @@ def build_app(
         views_duties.VIEWS,
         views_releases.VIEWS,
         views_holds.VIEWS,
+        views_participants.VIEWS,
         views_delivery.VIEWS,
         service.VIEWS,
     )

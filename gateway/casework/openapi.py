@@ -22,6 +22,7 @@ _TAGS: Final = {
     "Duties": "What we owe other states, and they us, each with its clock.",
     "Releases": "What disclosure rules withhold, released by two persons.",
     "Retention": "Cases that are kept although their time is over.",
+    "Participants": "Who of a case may see it; for the agency's own people.",
     "Policy": "What law, profiles and agreements say, and why.",
     "Operation": "For those who run the gateway.",
     "Exchange": "For the exchange.",
@@ -134,14 +135,12 @@ def _responses(operation: Operation) -> Schema:
 
 def _answer(answer: Answer) -> Schema:
     """Describe one success."""
+    headers = {"X-Correlation-ID": {"$ref": "#/components/headers/X-Correlation-ID"}}
+    told: Schema = {"description": answer.description, "headers": headers}
     content: Schema = {"schema": schemas.reference(answer.schema)} if answer.schema else {}
     if answer.example is not None:
         content["example"] = answer.example
-    return {
-        "description": answer.description,
-        "headers": {"X-Correlation-ID": {"$ref": "#/components/headers/X-Correlation-ID"}},
-        "content": {answer.media: content},
-    }
+    return told | {"content": {answer.media: content}} if content else told
 
 
 def _problem_statuses(operation: Operation) -> set[int]:

@@ -11,6 +11,7 @@ from csenet.gateway.casework import (
     operations_duties,
     operations_events,
     operations_holds,
+    operations_participants,
     operations_releases,
     operations_work,
 )
@@ -230,6 +231,7 @@ OPERATIONS: Final = (
     *operations_duties.OPERATIONS,
     *operations_releases.OPERATIONS,
     *operations_holds.OPERATIONS,
+    *operations_participants.OPERATIONS,
     Operation(
         id="listPolicyRules",
         method="GET",

@@ -25,6 +25,7 @@ from csenet.gateway.desk import (
 from csenet.gateway.desk.facts_in import FORMERLY
 from csenet.gateway.desk.reasons import LONGEST_REASON, SHORTEST_REASON
 from csenet.gateway.desk.work_acts import LONGEST_COMMENT
+from csenet.gateway.participant import enrolling, managing
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
 from csenet.handlers.decision import Why
@@ -56,6 +57,8 @@ _ANSWERS: Final = (
     views_releases.ReleasePage,
     views_releases.ReleaseDetail,
     views_holds.HoldPage,
+    managing.ParticipantPage,
+    enrolling.Enrolled,
     policy.RuleList,
     policy.RuleHistory,
     policy.OpenedDuties,
@@ -132,6 +135,21 @@ def components() -> dict[str, Schema]:
         required=["reason"],
     )
     found["HoldReason"] = _object("Say why.", {"reason": reason}, required=["reason"])
+    found["Enrolment"] = _object(
+        "Say who of which case is let in.",
+        {
+            "case_id": _A_CASE_ID,
+            "role": {"type": "string", "enum": ["ncp", "cp"]},
+            "number": {"type": "string", "minLength": 1, "maxLength": 32},
+        },
+        required=["case_id", "role"],
+    )
+    found["Revocation"] = _object(
+        "Say what ends: one case, or the whole number.",
+        {"case_id": _A_CASE_ID, "whole": {"type": "boolean", "const": True}},
+        required=[],
+    ) | {"minProperties": 1, "maxProperties": 1}
+    found["Nothing"] = _object("Nothing is to be said.", {}, required=[])
     found["Resend"] = _resend()
     found["Batch"] = {
         "type": "string",

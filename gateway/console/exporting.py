@@ -15,6 +15,7 @@ from csenet.gateway.desk.views_search import Found
 MOST: Final = 10_000
 """So many transactions go into a file at most; it says whether they are all."""
 
+_FORMULA: Final = frozenset("=+-@\t\r")
 _COLUMNS: Final = (
     "id",
     "direction",
@@ -74,4 +75,4 @@ def _as_csv(marking: dict[str, Any], rows: list[dict[str, Any]]) -> bytes:
 
 def _cell(value: Any) -> str:
     text = "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if text[:1] in _FORMULA else text

@@ -26,6 +26,7 @@ ENTRIES: Final = (
     Entry(id="work", path="/console/work", label="Work and duties"),
     Entry(id="dead", path="/console/dead", label="Dead and parked"),
     Entry(id="partners", path="/console/partners", label="Partners"),
+    Entry(id="participants", path="/console/participants", label="Participants"),
     Entry(id="law", path="/console/law", label="Law"),
     Entry(id="audit", path="/console/audit", label="Audit"),
     Entry(id="settings", path="/console/settings", label="Settings"),

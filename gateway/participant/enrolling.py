@@ -18,6 +18,7 @@ from csenet.gateway.store.engine import Store
 
 NUMBER_DIGITS: Final = 10
 PIN_DIGITS: Final = 8
+_SHOWN_DIGITS: Final = 4
 _LONGEST_TYPED: Final = 32
 _BLANKS: Final = str.maketrans("", "", " -")
 
@@ -35,13 +36,21 @@ class ParticipantError(GatewayError):
     """Report a participant that cannot be let in or changed, and why."""
 
 
-class OutOfSight(ParticipantError):  # noqa: N818 - read as an outcome
+class NotThere(ParticipantError):  # noqa: N818 - read as an outcome
+    """Report a case or participant that does not exist, or not for whoever acts."""
+
+
+class OutOfSight(NotThere):
     """Report a try at a case, or at somebody of a case, of another office; told as if there were none."""
 
     def __init__(self, text: str, objects: Sequence[str]) -> None:
         """Keep what was tried, for the record."""
         super().__init__(text)
         self.objects = tuple(objects)
+
+
+class NotWhole(OutOfSight):
+    """Report a try to change a number of which other offices have a part."""
 
 
 class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +72,7 @@ class CaseOfParticipant(msgspec.Struct, frozen=True, kw_only=True):
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     """Describe a participant without anything secret."""
 
+    id: int
     number: str
     state: str
     cases: list[CaseOfParticipant]
@@ -95,6 +105,11 @@ def spaced(digits: str) -> str:
     return " ".join(parts)
 
 
+def masked(number: str) -> str:
+    """Hide a number but for its last digits, by which the one who has it can be asked."""
+    return "•" * (len(number) - _SHOWN_DIGITS) + number[-_SHOWN_DIGITS:]
+
+
 async def hashed_pin(pin: str) -> bytes:
     """Hash a PIN the way that the store keeps it."""
     return (await passwords.hashed(pin)).encode()
@@ -122,12 +137,12 @@ class Enrolling:
         async with self._store.begin() as conn:
             case_id = await aliases.named(conn, case_id)
             if not await cases.load(conn, [case_id]):
-                raise ParticipantError(_NO_CASE)
+                raise NotThere(_NO_CASE)
             await self._must_see(conn, [case_id], _NO_CASE)
             for other in await participants.of_case(conn, case_id):
                 if other["role"] == role:
                     raise ParticipantError(
-                        f"participant {other['number']} is the {role} of this case; reset the PIN, "
+                        f"participant {masked(other['number'])} is the {role} of this case; reset the PIN, "
                         "or revoke that participant first"
                     )
             now = self._clock.now()
@@ -139,7 +154,7 @@ class Enrolling:
                 row = await self._row(conn, number)
                 number = str(row["number"])
                 if any(each["case_id"] == case_id for each in await participants.cases_of(conn, row["id"])):
-                    raise ParticipantError(f"participant {number} has another part in this case")
+                    raise ParticipantError(f"participant {masked(number)} has another part in this case")
             await participants.give_case(conn, row["id"], case_id, role, now)
             action = "participant.enrolled" if pin else "participant.case_added"
             await self._note(
@@ -147,8 +162,10 @@ class Enrolling:
             )
         return Enrolled(number=number, pin=pin, case_id=case_id, role=role)
 
-    async def reset_pin(self, number: str, *, actor: str) -> Enrolled:
+    async def reset_pin(self, number: str | int, *, actor: str) -> Enrolled:
         """Give a participant another PIN, take locks for failures off, and end their sign-ins.
+
+        Here as below, a participant is named by the number that was given out, or by ``id``.
 
         Raises ParticipantError for a number that opens cases of other offices; so do `unlock` of what an
         office locked, and `revoke` of the whole number.
@@ -165,7 +182,7 @@ class Enrolling:
             await self._note(conn, "participant.pin_reset", row, actor)
         return Enrolled(number=row["number"], pin=pin)
 
-    async def lock(self, number: str, *, actor: str) -> None:
+    async def lock(self, number: str | int, *, actor: str) -> None:
         """Let a participant in no more until they are unlocked, and end their sign-ins at once."""
         async with self._store.begin() as conn:
             row = await self._row(conn, number)
@@ -174,7 +191,7 @@ class Enrolling:
             await participants.end(conn, now, row_id=row["id"])
             await self._note(conn, "participant.locked", row, actor)
 
-    async def unlock(self, number: str, *, actor: str) -> None:
+    async def unlock(self, number: str | int, *, actor: str) -> None:
         """Take every lock off, the agency's own and that for wrong PINs."""
         async with self._store.begin() as conn:
             row = await self._row(conn, number)
@@ -183,7 +200,7 @@ class Enrolling:
             await participants.change(conn, row["id"], locked_at=None, locked_until=None, failures=0)
             await self._note(conn, "participant.unlocked", row, actor)
 
-    async def revoke(self, number: str, *, case_id: str | None = None, actor: str) -> None:
+    async def revoke(self, number: str | int, *, case_id: str | None = None, actor: str) -> None:
         """Let a participant see a case no more, or nothing ever again; their sign-ins end at once."""
         async with self._store.begin() as conn:
             row = await self._row(conn, number)
@@ -197,32 +214,27 @@ class Enrolling:
                 detail = {"objects": [f"case {case_id}"]}
                 await self._note(conn, "participant.case_taken", row, actor, detail, case_id)
             else:
-                raise ParticipantError(_NOT_SEEN)
+                raise NotThere(_NOT_SEEN)
             await participants.end(conn, now, row_id=row["id"])
 
-    async def list(self, case_id: str | None = None) -> list[ParticipantView]:
+    async def list(
+        self, case_id: str | None = None, *, after: int = 0, limit: int | None = None
+    ) -> list[ParticipantView]:
         """List participants, of one case or all, in the order in which they were enrolled."""
         now = self._clock.now()
         async with self._store.read() as conn:
             case_id = None if case_id is None else await aliases.named(conn, case_id)
-            rows, given = await participants.everybody(conn), await participants.all_cases(conn)
-            named = {each["case_id"] for each in given}
-            seen = {each for each in named if await self._sees(conn, [each])}
-        if self._offices is not None:
-            given = [each for each in given if each["case_id"] in seen]
-            mine = {each["participant_id"] for each in given}
-            rows = [row for row in rows if row["id"] in mine]
-        found = []
-        for row in rows:
-            theirs = [each for each in given if each["participant_id"] == row["id"]]
-            if case_id is None or any(each["case_id"] == case_id for each in theirs):
-                found.append(_view(row, theirs, now))
-        return found
+            rows = await participants.page(conn, case_id, self._offices, after=after, limit=limit)
+            given = await participants.cases_of_all(conn, [row["id"] for row in rows], self._offices)
+        return [_view(row, given.get(row["id"], []), now) for row in rows]
 
-    async def _row(self, conn: AsyncConnection, number: str) -> dict[str, Any]:
-        row = await participants.by_number(conn, plain_digits(number, NUMBER_DIGITS))
+    async def _row(self, conn: AsyncConnection, number: str | int) -> dict[str, Any]:
+        if isinstance(number, int):
+            row = await participants.by_id(conn, number)
+        else:
+            row = await participants.by_number(conn, plain_digits(number, NUMBER_DIGITS))
         if row is None or row["revoked_at"] is not None:
-            raise ParticipantError(_NOBODY)
+            raise NotThere(_NOBODY)
         theirs = [each["case_id"] for each in await participants.cases_of(conn, row["id"])]
         await self._must_see(conn, theirs, _NOBODY)
         return row
@@ -236,7 +248,7 @@ class Enrolling:
         """Keep an act on a whole number from those for whom not all of its cases are there."""
         for each in await participants.cases_of(conn, row["id"]):
             if not await self._sees(conn, [each["case_id"]]):
-                raise OutOfSight(_WHOLE.format(does=does), [name_of(row)])
+                raise NotWhole(_WHOLE.format(does=does), [name_of(row)])
 
     async def _must_see(self, conn: AsyncConnection, case_ids: Sequence[str], text: str) -> None:
         if not await self._sees(conn, case_ids):
@@ -271,6 +283,7 @@ def _view(row: dict[str, Any], given: list[dict[str, Any]], now: datetime) -> Pa
     elif row["locked_at"] is not None or (until is not None and until > now):
         state = "locked"
     return ParticipantView(
+        id=row["id"],
         number=row["number"],
         state=state,
         cases=[CaseOfParticipant(case_id=each["case_id"], role=each["role"]) for each in given],

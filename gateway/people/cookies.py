@@ -24,7 +24,12 @@ _LONGEST: Final = 128
 
 def is_secure(request: web.Request) -> bool:
     """Tell whether the browser came by TLS, perhaps to a proxy before us, or is on this machine."""
-    return request.secure or not is_loopback(request.url.host or "")
+    try:
+        host = request.url.host or ""
+    except ValueError:
+        # A port that none can have: whoever made that up is no browser.
+        host = ""
+    return request.secure or not is_loopback(host)
 
 
 class Cookie:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.cases import in_scope
 from csenet.gateway.store.sealing import opened, opened_one, sealed_one
 from csenet.gateway.store.tables_participants import participant, participant_case, participant_session
 
 Values = dict[str, Any]
+_AT_ONCE: Final = 500
 
 
 async def add(conn: AsyncConnection, values: Values) -> int:
@@ -38,10 +40,29 @@ async def _one(conn: AsyncConnection, which: ColumnElement[bool]) -> Values | No
     return await opened_one(conn, participant, found)
 
 
-async def everybody(conn: AsyncConnection) -> list[Values]:
-    """List all participants, the revoked ones too, without their PINs."""
+async def page(
+    conn: AsyncConnection,
+    case_id: str | None,
+    offices: Collection[str] | None,
+    *,
+    after: int,
+    limit: int | None,
+) -> list[Values]:
+    """List participants, the revoked ones too, without their PINs, in the order of their making.
+
+    Those of one case, if it is named; those with a case of these offices, or of none, if they are not None.
+    """
     columns = [column for column in participant.c if column.name != "pin"]
-    query = select(*columns).order_by(participant.c.id)
+    query = select(*columns).where(participant.c.id > after).order_by(participant.c.id).limit(limit)
+    if case_id is not None or offices is not None:
+        theirs = select(participant_case.c.case_id).where(
+            participant_case.c.participant_id == participant.c.id
+        )
+        if case_id is not None:
+            theirs = theirs.where(participant_case.c.case_id == case_id)
+        if offices is not None:
+            theirs = theirs.where(in_scope(participant_case.c.case_id, offices))
+        query = query.where(theirs.exists())
     return [dict(row) for row in (await conn.execute(query)).mappings()]
 
 
@@ -63,10 +84,19 @@ async def cases_of(conn: AsyncConnection, row_id: int) -> list[Values]:
     return [dict(row) for row in found.mappings()]
 
 
-async def all_cases(conn: AsyncConnection) -> list[Values]:
-    """List the cases of all participants."""
+async def cases_of_all(
+    conn: AsyncConnection, row_ids: Sequence[int], offices: Collection[str] | None
+) -> dict[int, list[Values]]:
+    """List the cases of each of these participants, those of these offices, or of none, if not None."""
     query = select(participant_case).order_by(participant_case.c.since, participant_case.c.case_id)
-    return [dict(row) for row in (await conn.execute(query)).mappings()]
+    if offices is not None:
+        query = query.where(in_scope(participant_case.c.case_id, offices))
+    found: dict[int, list[Values]] = {}
+    for begin in range(0, len(row_ids), _AT_ONCE):
+        chosen = query.where(participant_case.c.participant_id.in_(row_ids[begin : begin + _AT_ONCE]))
+        for row in (await conn.execute(chosen)).mappings():
+            found.setdefault(row["participant_id"], []).append(dict(row))
+    return found
 
 
 async def of_case(conn: AsyncConnection, case_id: str) -> list[Values]:

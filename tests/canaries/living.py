@@ -48,6 +48,7 @@ _LISTS = (
     "/console/cases",
     "/console/work",
     "/console/duties",
+    "/console/participants",
     "/console/dead",
     "/console/partners",
     "/console/partners/20",

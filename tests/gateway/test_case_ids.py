@@ -292,8 +292,11 @@ async def test_participants_see_the_case_under_its_new_id_each_once(desk: Desk, 
             await participants.give_case(conn, row_id, case_id, "ncp", desk.clock.now())
     await desk.happened("MN7", CHANGED)
     async with store.read() as conn:
-        given = [(each["participant_id"], each["case_id"]) for each in await participants.all_cases(conn)]
-    assert sorted(given) == [(both, "MN70"), (one, "MN70")]
+        given = await participants.cases_of_all(conn, [both, one], None)
+    assert {row_id: [each["case_id"] for each in theirs] for row_id, theirs in given.items()} == {
+        both: ["MN70"],
+        one: ["MN70"],
+    }
 
 
 async def test_transactions_are_found_by_what_their_case_said_before(desk: Desk, store: Store) -> None:
