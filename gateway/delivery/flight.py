@@ -197,7 +197,7 @@ class Flight:
         now = self._crew.clock.now()
 
         async def settle(conn: AsyncConnection) -> tuple[list[Departure], str | None]:
-            found = await outcomes.settle_delivered(conn, self.batch.id, self._attempt_id, now)
+            found = await outcomes.settle_delivered(conn, self.batch, self._attempt_id, now)
             await self._crew.gate.note_answer(conn)
             return found, await self._note_receipt(conn, outcome, arrived=True)
 
@@ -241,7 +241,7 @@ class Flight:
         """Keep the receipt that came with a try, or note that one has to come; say what it means."""
         now, within = self._crew.clock.now(), self._crew.receipts_within
         if outcome.receipt is not None:
-            return await receipts.take(conn, self.batch.id, outcome.receipt, now)
+            return await receipts.take(conn, self.batch, outcome.receipt, now)
         if outcome.error in NO_RECEIPT:
             # It should have come with the answer: it is missing from now on.
             await receipts.expect(conn, self.batch.id, now)

@@ -79,7 +79,7 @@ class Receipts(DeskBase):
             batch = await receipts.batch_named(conn, key)
             if batch is None:
                 raise NotFound("no batch of ours has that key")
-            state = await receipts.take(conn, batch.id, told, now)
+            state = await receipts.take(conn, batch, told, now)
             return Came(batch=batch.name, state=state)
 
         came = await self.store.together(keep)

@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -110,10 +111,15 @@ def _token(row: Row) -> Token:
     return Token(
         id=row["id"],
         name=row["name"],
-        roles=frozenset(Role(each) for each in row["role"].split()),
+        roles=_roles(row["role"]),
         created_at=row["created_at"],
         revoked_at=row["revoked_at"],
     )
+
+
+@lru_cache(maxsize=128)
+def _roles(written: str) -> frozenset[Role]:
+    return frozenset(Role(each) for each in written.split())
 
 
 def _digest(secret: str) -> str:

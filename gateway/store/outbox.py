@@ -61,16 +61,21 @@ class OutboundRow(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: int | None
 
 
-class OpenBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold a batch that is not settled; ``attempts`` counts the tries begun, killed ones included."""
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold of a batch what never changes: its name, the digest of its bytes, how many transactions it has."""
 
     id: int
     name: str
+    sha256: str
+    count: int
+
+
+class OpenBatch(Batch, frozen=True, kw_only=True):
+    """Hold a batch that is not settled; ``attempts`` counts the tries begun, killed ones included."""
+
     state: str
     framing: str
     payload: bytes
-    sha256: str
-    count: int
     attempts: int
     next_attempt_at: datetime | None
 

@@ -5,24 +5,28 @@ Every function works inside the caller's transaction and commits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit, cases, tax
-from csenet.gateway.store.outbox import bury, rows_of, status_is
+from csenet.gateway.store.outbox import Batch, bury, rows_of, status_is
 from csenet.gateway.store.prepared import Prepared, add_numbered, adding
 from csenet.gateway.store.tables import attempt, case_file, delivery_batch, outbound
 
 
 class Departure(msgspec.Struct, frozen=True, kw_only=True):
-    """Name a delivered transaction, without its content, by the id that follows it from its cause."""
+    """Name a delivered transaction, without its content, by the id that follows it from its cause.
+
+    ``case_id`` is that of a case we know.
+    """
 
     id: int
+    case_id: str | None
     serial: int
     far: str
     correlation: str
@@ -46,16 +50,18 @@ _END_TRY: Final = Prepared(
     .values(outcome=bindparam("end"), detail=bindparam("error"))
 )
 _ABOUT: Final = Prepared(
-    select(delivery_batch.c.name, delivery_batch.c.count, delivery_batch.c.sha256).where(_THE_BATCH)
+    select(*(delivery_batch.c[name] for name in Batch.__struct_fields__)).where(_THE_BATCH)
 )
+_IS_KNOWN: Final = outbound.c.case_id.in_(select(case_file.c.case_id))
 _OF_KNOWN_CASES: Final = Prepared(
-    select(outbound.c.case_id, outbound.c.id.label("outbound_id")).where(
-        *_ON_ITS_WAY, outbound.c.case_id.in_(select(case_file.c.case_id))
-    )
+    select(outbound.c.case_id, outbound.c.id.label("outbound_id")).where(*_ON_ITS_WAY, _IS_KNOWN)
 )
 # Locked in the order in which a file of refusals locks them, so that the two cannot block each other.
 _DEPARTING: Final = Prepared(
-    select(*(outbound.c[name] for name in Departure.__struct_fields__))
+    select(
+        *(outbound.c[name] for name in Departure.__struct_fields__ if name != "case_id"),
+        case((_IS_KNOWN, outbound.c.case_id)).label("case_id"),
+    )
     .where(*_ON_ITS_WAY)
     .order_by(outbound.c.serial)
     .with_for_update()
@@ -98,18 +104,26 @@ async def note_batch(
     conn: AsyncConnection, batch_id: int, action: str, at: datetime, *, actor: str = "courier"
 ) -> None:
     """Write into the audit trail what happened to a batch."""
-    found = await _ABOUT.first(conn, batch=batch_id)
-    assert found is not None  # noqa: S101 - the caller has it open
-    name, count, sha256 = found
-    detail = {"count": count, "sha256": sha256}
-    row = {"at": at, "actor": actor, "action": f"delivery.{action}", "object": name, "detail": detail}
+    found = await _ABOUT.structs(conn, Batch, batch=batch_id)
+    await _note(conn, found[0], action, at, actor)
+
+
+async def _note(conn: AsyncConnection, batch: Batch, action: str, at: datetime, actor: str) -> None:
+    detail = {"count": batch.count, "sha256": batch.sha256}
+    row = {"at": at, "actor": actor, "action": f"delivery.{action}", "object": batch.name, "detail": detail}
     await audit.add(conn, [row])
 
 
 async def note_rows(conn: AsyncConnection, batch_id: int, event: str, at: datetime) -> None:
     """Write what happens to the rows of a batch on the timelines of the cases that we know."""
-    same = {"at": at, "event": event, "detail": {"batch": batch_id}, "inbound_id": None}
     rows = await _OF_KNOWN_CASES.mappings(conn, batch=batch_id)
+    await _tell_cases(conn, batch_id, rows, event, at)
+
+
+async def _tell_cases(
+    conn: AsyncConnection, batch_id: int, rows: Iterable[Mapping[str, Any]], event: str, at: datetime
+) -> None:
+    same = {"at": at, "event": event, "detail": {"batch": batch_id}, "inbound_id": None}
     await cases.add_events(conn, [{**row, **same} for row in rows])
 
 
@@ -126,19 +140,20 @@ async def settle_failed(
 
 
 async def settle_delivered(
-    conn: AsyncConnection, batch_id: int, attempt_id: int, at: datetime
+    conn: AsyncConnection, batch: Batch, attempt_id: int, at: datetime
 ) -> list[Departure]:
     """Note that the batch has arrived and return what arrived with it.
 
     A row that the exchange refused before we came to note this stays refused.
     """
     await _END_TRY.run(conn, **{"try": attempt_id, "end": "delivered", "error": None})
-    await note_batch(conn, batch_id, "delivered", at)
-    departures = await _DEPARTING.structs(conn, Departure, batch=batch_id)
-    await note_rows(conn, batch_id, "transaction.delivered", at)
-    await _ARRIVED.run(conn, batch=batch_id, at=at)
-    await _ROWS_ARRIVED.run(conn, batch=batch_id, at=at)
-    await tax.disclosed(conn, ((each.id, each.far) for each in departures), str(batch_id), at)
+    await _note(conn, batch, "delivered", at, "courier")
+    departures = await _DEPARTING.structs(conn, Departure, batch=batch.id)
+    known = ({"case_id": each.case_id, "outbound_id": each.id} for each in departures if each.case_id)
+    await _tell_cases(conn, batch.id, known, "transaction.delivered", at)
+    await _ARRIVED.run(conn, batch=batch.id, at=at)
+    await _ROWS_ARRIVED.run(conn, batch=batch.id, at=at)
+    await tax.disclosed(conn, ((each.id, each.far) for each in departures), str(batch.id), at)
     return departures
 
 

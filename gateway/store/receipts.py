@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import work
+from csenet.gateway.store.outbox import Batch
 from csenet.gateway.store.prepared import Prepared, add_numbered, adding
 from csenet.gateway.store.tables import delivery_batch, work_item
 from csenet.gateway.store.tables_delivery import RECEIPT_STATES, delivery_receipt, receipt_expected
@@ -55,20 +56,6 @@ class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
     stated_at: datetime | None = None
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """Hold what a receipt is compared with."""
-
-    id: int
-    name: str
-    sha256: str
-    count: int
-
-
-_BATCH: Final = Prepared(
-    select(*(delivery_batch.c[name] for name in Batch.__struct_fields__)).where(
-        delivery_batch.c.id == bindparam("batch")
-    )
-)
 _EARLIER: Final = Prepared(
     select(delivery_receipt.c.state, delivery_receipt.c.outcome)
     .where(delivery_receipt.c.batch_id == bindparam("batch"))
@@ -84,23 +71,24 @@ async def batch_named(conn: AsyncConnection, key: str) -> Batch | None:
     """Find a batch of ours by its key, or by the name of its file."""
     query = select(*(delivery_batch.c[name] for name in Batch.__struct_fields__))
     found = (
-        await conn.execute(query.where(delivery_batch.c.name == f"{key.removesuffix('.txt')}.txt"))
-    ).first()
-    return None if found is None else Batch(*found)
+        (await conn.execute(query.where(delivery_batch.c.name == f"{key.removesuffix('.txt')}.txt")))
+        .mappings()
+        .first()
+    )
+    return None if found is None else Batch(**found)
 
 
-async def take(conn: AsyncConnection, batch_id: int, told: Told, at: datetime) -> str:
+async def take(conn: AsyncConnection, batch: Batch, told: Told, at: datetime) -> str:
     """Keep a receipt and say what it means; one that contradicts opens work for a person, once a batch."""
-    batch = (await _BATCH.structs(conn, Batch, batch=batch_id))[0]
-    earlier = await _EARLIER.mappings(conn, batch=batch_id)
-    due = await _DUE.scalar(conn, batch=batch_id)
+    earlier = await _EARLIER.mappings(conn, batch=batch.id)
+    due = await _DUE.scalar(conn, batch=batch.id)
     state = _meaning(batch, told, earlier, late=due is not None and due < at)
-    row = {"batch_id": batch_id, "at": at, "state": state, **msgspec.structs.asdict(told)}
+    row = {"batch_id": batch.id, "at": at, "state": state, **msgspec.structs.asdict(told)}
     await add_numbered(conn, delivery_receipt, _ADD, [row])
     if state == CONTRADICTING:
         await _ask(conn, batch, at)
     elif due is not None:
-        await conn.execute(delete(receipt_expected).where(receipt_expected.c.batch_id == batch_id))
+        await conn.execute(delete(receipt_expected).where(receipt_expected.c.batch_id == batch.id))
     return state
 
 

@@ -31,7 +31,7 @@ async def deliver(store: Store, clock: ManualClock, *, settled: bool = True) -> 
         )
         attempt = await outcomes.begin_attempt(conn, batch.id, clock.now())
         if settled:
-            await outcomes.settle_delivered(conn, batch.id, attempt, clock.now())
+            await outcomes.settle_delivered(conn, batch, attempt, clock.now())
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ async def test_a_refusal_that_comes_before_we_noted_the_delivery_stands(
         batch = await outbox.open_batch(conn)
         assert batch is not None
         attempt = await outcomes.begin_attempt(conn, batch.id, clock.now())
-        await outcomes.settle_delivered(conn, batch.id, attempt, clock.now())
+        await outcomes.settle_delivered(conn, batch, attempt, clock.now())
     detail = await sender.transaction("out-1")
     assert detail is not None
     assert detail.status == "refused"

@@ -82,7 +82,7 @@ async def test_a_batch_leaves_its_trace_in_the_audit(store: Store) -> None:
     batch = await seal(store)
     async with store.begin() as conn:
         attempt_id = await outcomes.begin_attempt(conn, batch.id, NOW)
-        (left,) = await outcomes.settle_delivered(conn, batch.id, attempt_id, NOW)
+        (left,) = await outcomes.settle_delivered(conn, batch, attempt_id, NOW)
     async with store.read() as conn:
         row = (await conn.execute(select(audit))).mappings().one()
     assert (left.serial, left.correlation) == (1, "c")
