@@ -20,12 +20,12 @@ from csenet.handlers.checks import record_of
 from csenet.handlers.context import CaseRecord, Context, WorkView
 from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.facts import REPEATED
+from csenet.handlers.lines import fits, in_lines
 from csenet.handlers.policy.rules import Stated, reason
 from csenet.handlers.progress import day_of, reached
 from csenet.handlers.replies import Answer, reply_or_work
 from csenet.handlers.wanted import STRUCTS
 from csenet.handlers.work import (
-    LINE_WIDTH,
     Task,
     about,
     decide,
@@ -99,7 +99,7 @@ def _acknowledgment(
     duty: str | None,
 ) -> Decision:
     """Acknowledge a request on a case: ask for what is missing, or say that nothing is."""
-    information = Information(status_change_code="O", information_text_line_1=asking)
+    information = Information(status_change_code="O", **in_lines(asking))
     answer = Answer(
         code=FarCode(function=tx.far.function, action="A", reason="AADIN" if asking else "ANOAD"),
         information=information if asking else None,
@@ -190,11 +190,11 @@ def _listed(tx: Transaction) -> dict[str, str]:
 
 
 def _line(missing: tuple[str, ...]) -> str:
-    """Ask for what is missing by name, or where the line is too short, by number; empty for nothing."""
+    """Ask for what is missing by name, or where the lines are too few, by number; empty for nothing."""
     if not missing:
         return ""
     named = f"PLEASE SEND: {', '.join(missing)}".upper()
-    if len(named) <= LINE_WIDTH:
+    if fits(named):
         return named
     return f"{len(missing)} REQUIRED ELEMENTS MISSING, ASK US FOR THE LIST"
 

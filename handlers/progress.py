@@ -17,6 +17,7 @@ from csenet.codecs.transaction import Direction, Transaction
 from csenet.handlers.checks import record_of
 from csenet.handlers.context import CaseRecord, Context, WorkView
 from csenet.handlers.decision import CaseChange, Decision, WorkItem, merge
+from csenet.handlers.lines import LINES, in_lines
 from csenet.handlers.policy.advances import Advance, advance_of, milestone_words
 from csenet.handlers.policy.rules import reason
 from csenet.handlers.policy.work_kinds import kind_of
@@ -28,7 +29,6 @@ QUESTION = "answer_question"
 STATUS_WORK = "answer_status_request"
 _QUESTION_MARK = "?"
 _STEP = re.compile(r"(.+) \d{4}-\d{2}-\d{2}")
-_TEXT = tuple(name for name in Information.__struct_fields__ if name.startswith("information_text_line"))
 
 
 def reached(code: FarCode, record: CaseRecord, on: date) -> Decision:
@@ -100,7 +100,7 @@ def _lines(tx: Transaction) -> tuple[str, ...]:
     told = tx.information
     if told is None:
         return ()
-    return tuple(value for name in _TEXT if (value := getattr(told, name)))
+    return tuple(value for name in LINES if (value := getattr(told, name)))
 
 
 def status_asked(tx: Transaction, context: Context, task: Task) -> Decision:
@@ -157,7 +157,7 @@ def answered(work: WorkView, context: Context) -> Decision:
         return done
     answer = Answer(
         code=GSPUD,
-        information=Information(status_change_code="O", information_text_line_1=context.text.upper()),
+        information=Information(status_change_code="O", **in_lines(context.text.upper())),
         other_case_id=None if context.request is None else context.request.header.other_case_id,
         due=work.due,
         details={"answers": work.details.get("serial", "")},

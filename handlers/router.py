@@ -14,6 +14,7 @@ from csenet.handlers import central_registry, closure, locate, progress
 from csenet.handlers.checks import first_objection
 from csenet.handlers.context import Context, WorkView
 from csenet.handlers.decision import Decision, Refusal, merge
+from csenet.handlers.lines import LINES, fits
 from csenet.handlers.matching import identify
 from csenet.handlers.origination import originate, originate_written
 from csenet.handlers.readdressing import right_id
@@ -52,8 +53,9 @@ def completed(
     """
     if on > context.today:
         return _refused("work.on.future", "the day the work was done cannot lie in the future")
-    if len(context.text) > LINE_WIDTH:
-        return _refused("work.text.length", f"the text may have {LINE_WIDTH} characters at most")
+    if not fits(context.text):
+        text = f"the text has no room in {len(LINES)} lines of {LINE_WIDTH} characters"
+        return _refused("work.text.length", text)
     group = closure.reason_of(work)
     if group in closure.ANSWERS and context.record is not None:
         if done:

@@ -152,7 +152,7 @@ TABLE: tuple[Route, ...] = (
     *(Route(f"MSC P {code}", progress.advanced) for code in ("BLANK", "GIHER", "GSFWD", "GSSTA", "GSUPD")),
     Route("MSC P GSADD", news.update_case, Task(UPDATE)),
     Route("MSC P GSDEL", news.update_case, Task(UPDATE)),
-    Route("MSC P GSPA[DY]", news.update_case, Task(UPDATE)),
+    Route("MSC P GSPA[DY]", news.update_case, Task("change_payee")),
     Route("MSC P GSTYP", news.update_case, Task(UPDATE)),
     Route("MSC P GSWKR", news.update_case, Task(UPDATE)),
     Route("MSC [RU] GRUPD", progress.status_asked, STATUS),

@@ -47,6 +47,13 @@ Of the two addresses that will do, the agency's own for payments tells nothing o
 """
 
 
+_LINES = tuple(
+    name for name in blocks.Information.__struct_fields__ if name.startswith("information_text_line_")
+)
+_ONE_LINE = frozenset({"MSC P GSTAI", "MSC P REJCT"})
+"""Codes whose line has a form of its own; where it is free text, the chart lets it go on over all five."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """Hold what a code wants of one block: its level, and its fields.
 
@@ -108,7 +115,10 @@ def _copying(struct: type[Any], names: Sequence[str]) -> Callable[[Any], Any]:
 @lru_cache(maxsize=_REMEMBERED)
 def wanted_by(code: FarCode) -> Mapping[str, Wanted]:
     """Sort the elements of a code by block. A block that has fields but no row of its own is optional."""
-    return by_block(elements(code), _EVERYTHING.get(str(code), ()), _EDITED.get(str(code), {}))
+    listed = elements(code)
+    free = str(code) not in _ONE_LINE and any(each.field == _LINES[0] for each in listed)
+    more = {**_EDITED.get(str(code), {}), **({"information": _LINES[1:]} if free else {})}
+    return by_block(listed, _EVERYTHING.get(str(code), ()), more)
 
 
 def by_block(

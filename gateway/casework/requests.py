@@ -14,7 +14,7 @@ from aiohttp import web
 from csenet.gateway.casework.problems import ApiProblem, Kind, Wrong, rejected
 from csenet.gateway.desk.reasons import LONGEST_REASON, SHORTEST_REASON, is_reason
 from csenet.gateway.people.looks import LONGEST_PURPOSE, SHORTEST_PURPOSE, Look
-from csenet.handlers.work import LINE_WIDTH
+from csenet.handlers.lines import TEXT_WIDTH
 
 T = TypeVar("T")
 
@@ -216,8 +216,8 @@ def short_text(value: Any) -> str:
 
 
 def line_text(value: Any) -> str:
-    """Let printable text of one information line pass."""
-    if not isinstance(value, str) or not 0 < len(value) <= LINE_WIDTH or not value.isprintable():
+    """Let printable text pass that the lines of an information block may hold."""
+    if not isinstance(value, str) or not 0 < len(value) <= TEXT_WIDTH or not value.isprintable():
         raise ValueError
     return value
 

@@ -29,7 +29,7 @@ from csenet.gateway.participant import enrolling, managing
 from csenet.gateway.store.tables import WORK_STATUSES
 from csenet.handlers.context import CaseState
 from csenet.handlers.decision import Why
-from csenet.handlers.work import LINE_WIDTH
+from csenet.handlers.lines import TEXT_WIDTH
 
 _TEMPLATE: Final = "#/components/schemas/{name}"
 _A_CASE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 15}
@@ -112,7 +112,7 @@ def components() -> dict[str, Schema]:
             "on": DATE,
             "outcome": {"type": "string", "enum": list(OUTCOMES), "default": "done"},
             "case_id": {"type": "string", "minLength": 1, "maxLength": 15},
-            "text": {"type": "string", "minLength": 1, "maxLength": LINE_WIDTH},
+            "text": {"type": "string", "minLength": 1, "maxLength": TEXT_WIDTH},
         },
         required=["on"],
     )

@@ -17,6 +17,7 @@ from csenet.gateway.casework.requests import LIMITS, Finder
 from csenet.gateway.desk.results import Page, Rejected, TransactionFilter, WorkFilter
 from csenet.gateway.people.person import PERSON
 from csenet.gateway.store.dead import DeadFilter
+from csenet.handlers.lines import TEXT_WIDTH
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -155,7 +156,7 @@ async def complete_work_item(request: web.Request) -> web.Response:
     on = body.take("on", requests.iso_date, "a date such as 2026-11-24", required=True)
     outcome = body.take("outcome", requests.one_of(OUTCOMES), f"one of {', '.join(OUTCOMES)}")
     case_id = body.take("case_id", requests.short_text, "a case ID of ours")
-    text = body.take("text", requests.line_text, "one line of 1 to 80 printable characters")
+    text = body.take("text", requests.line_text, f"1 to {TEXT_WIDTH} printable characters")
     body.finish()
     if on is None:
         raise AssertionError("finish lets no missing date pass")

@@ -279,7 +279,7 @@ def _act(config: Path, item: int | None, what: Callable[[Any, str], Awaitable[An
 @day_option("--on", help="The day on which it was done; today if left out.")
 @click.option("--declined", is_flag=True, help="It was not done, or done in another way.")
 @click.option("--case", "case_id", metavar="ID", help="The case of ours to which a request was put.")
-@click.option("--text", metavar="LINE", help="What the other state is told: one line, 80 characters.")
+@click.option("--text", metavar="TEXT", help="What the other state is told: five lines of 80 characters.")
 @config_option
 @json_option
 @click.pass_context

@@ -30,7 +30,7 @@ def test_a_request_is_acknowledged_only_on_a_case(make):
 
 
 def test_a_text_that_does_not_fit_its_line_is_refused_whole(make):
-    assert code_of(done(make, "answer_question", text="X" * 81)) == "work.text.length"
+    assert code_of(done(make, "answer_question", text="X" * 401)) == "work.text.length"
 
 
 def test_a_search_cannot_end_as_found_while_the_facts_tell_nothing(make):

@@ -155,7 +155,7 @@ def test_every_core_code_that_is_no_automatic_answer_follows_from_an_event() -> 
             "collections.payment_amount",
         ),
         ({"kind": "case_id_changed", "new_case_id": "X" * 16}, "new_case_id"),
-        ({"kind": "documents_wanted", "text": "word " * 17}, "text"),
+        ({"kind": "documents_wanted", "text": "word " * 85}, "text"),
         ({"kind": "documents_wanted", "text": "caf\u00e9"}, "text"),
         ({"kind": "case_closed", "criterion": "303.11(z)"}, "criterion"),
         ({"kind": "case_closed", "criterion": "GSC15"}, "criterion"),
