@@ -79,10 +79,19 @@ def event_from_json(obj: Any, today: date) -> Event:
         "new_case_id": _case_id(obj, problems),
         "collections": _collections(obj, row, on, problems),
     }
+    _check_day(values["date"], row, on, today, problems)
     if problems:
         raise FactsError(problems)
     said = {name: obj[name] for name in (*plain_facts(), *BLOCKS) if name in obj}
     return Event(id=str(event_id), kind=row.kind, on=on, said=_filled(said, row, on), **values)
+
+
+def _check_day(day: date | None, row: EventKind, on: date, today: date, problems: Problems) -> None:
+    """Refuse a day that cannot be right: nobody has died tomorrow, and no hearing is set for yesterday."""
+    if day is not None and row.day == "past" and day > today:
+        problems.append(("date", "cannot lie in the future"))
+    if day is not None and row.day == "ahead" and day < on:
+        problems.append(("date", f"cannot lie before {on}, the day of the event"))
 
 
 def _row(obj: Mapping[str, Any], problems: Problems) -> EventKind | None:

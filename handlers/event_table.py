@@ -82,6 +82,7 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     becomes: Literal["", "open", "closed"] = ""
     over: bool = False
     work: str = ""
+    day: Literal["", "past", "ahead"] = ""
 
     def duty_of(self, role: str) -> str:
         """Name the duty of telling as the state has it that is in this role."""

@@ -156,6 +156,8 @@ def test_every_core_code_that_is_no_automatic_answer_follows_from_an_event() -> 
         ),
         ({"kind": "case_id_changed", "new_case_id": "X" * 16}, "new_case_id"),
         ({"kind": "documents_wanted", "text": "word " * 85}, "text"),
+        ({"kind": "parent_died", "date": "2026-11-06"}, "date"),
+        ({"kind": "hearing_scheduled", "of": "support", "date": "2026-11-04"}, "date"),
         ({"kind": "documents_wanted", "text": "caf\u00e9"}, "text"),
         ({"kind": "case_closed", "criterion": "303.11(z)"}, "criterion"),
         ({"kind": "case_closed", "criterion": "GSC15"}, "criterion"),
