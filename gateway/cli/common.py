@@ -209,11 +209,6 @@ def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Put a number before its noun."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run one command's work on an event loop of its own."""
     return asyncio.run(coroutine)

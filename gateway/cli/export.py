@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from csenet.gateway.cli.common import Unusable, config_option, count, example, run
+from csenet.gateway.cli.common import Unusable, config_option, example, run
 from csenet.gateway.cli.search import chosen, filters
+from csenet.gateway.wording import count
 
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk

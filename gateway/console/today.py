@@ -13,10 +13,11 @@ from aiohttp import web
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import menu, pages
-from csenet.gateway.console.words import FUNCTIONS, count, duration
+from csenet.gateway.console.words import FUNCTIONS, duration
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.desk.results import LedgerReport
 from csenet.gateway.desk.views_today import Flow, Today, summed
+from csenet.gateway.wording import count
 
 COUNTED_EVERY: Final = timedelta(seconds=5)
 """Anybody may look at the page, so looking at it again and again must not keep the store busy."""

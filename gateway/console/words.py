@@ -14,6 +14,7 @@ from markupsafe import Markup
 from csenet.codecs import codes
 from csenet.codecs.codes import FarCode
 from csenet.gateway.delivery.patience import MEANINGS, class_of
+from csenet.gateway.wording import count
 
 INBOUND: Final[Mapping[str, str]] = {
     "received": "waiting to be read",
@@ -60,11 +61,6 @@ _ISO_DAY: Final = re.compile(r"\b(20\d\d|19\d\d)-(\d\d)-(\d\d)\b")
 _ISO_SPAN: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
 _RULE: Final = re.compile(r"\(([a-z][a-z0-9_]*)(?: · [^()]*(?:\([^()]*\)[^()]*)*)?\)$")
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Put number and noun together."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def duration(span: timedelta) -> str:

@@ -15,6 +15,7 @@ from csenet.gateway.delivery.patience import meaning_of
 from csenet.gateway.desk.results import TransactionDetail
 from csenet.gateway.store.sealing import opened, opened_one
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound
+from csenet.gateway.wording import count
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +106,7 @@ async def _departure(conn: AsyncConnection, row: Mapping[str, Any]) -> list[Step
 async def _tries(conn: AsyncConnection, batch_id: int, about: str) -> list[Step]:
     query = select(delivery_batch.c.name, delivery_batch.c.count, delivery_batch.c.created_at)
     batch = (await conn.execute(query.where(delivery_batch.c.id == batch_id))).mappings().one()
-    count = batch["count"]
-    sealed = f"{batch['name']}, {count} transaction{'' if count == 1 else 's'}"
+    sealed = f"{batch['name']}, {count(batch['count'], 'transaction')}"
     steps = [Step(at=batch["created_at"], about=about, event="sealed into a batch", detail=sealed)]
     rows = select(attempt).where(attempt.c.batch_id == batch_id).order_by(attempt.c.id)
     number = 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,7 +14,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from csenet.gateway.app import GatewayApp
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.settings.loading import load_settings
-from csenet.gateway.store.engine import open_store
 
 from ..conftest import QUIET
 
@@ -61,23 +58,9 @@ async def scrape(app: GatewayApp) -> Series:
         return scraped(await answer.text())
 
 
-@pytest.fixture(scope="session")
-def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an empty store once: going through all steps of the schema takes longer than a test."""
-    path = tmp_path_factory.mktemp("store") / "gateway.db"
-
-    async def make() -> None:
-        await (await open_store(path)).close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-def running(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, made_store: Path) -> Running:
+def running(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Running:
     """Give what runs a gateway with more settings than the least, and writes no log."""
-    (tmp_path / "data").mkdir()
-    shutil.copy(made_store, tmp_path / "data")
     monkeypatch.setattr("csenet.gateway.app.log", QUIET)
 
     @asynccontextmanager
