@@ -17,6 +17,7 @@ from sqlalchemy import insert, select
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
 from csenet.gateway.delivery.transports import HttpTransport
+from csenet.gateway.ports import free_port
 from csenet.gateway.store import claims, outbox, outcomes
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.sealing import sealed
@@ -42,7 +43,7 @@ class Destination:
         self.misbehave: list[Misbehaviour] = []
         self.headers: dict[str, str] = {}
         self.runner: web.AppRunner | None = None
-        self.port = 0
+        self.port = free_port()  # nobody takes it while this one is away
 
     async def start(self) -> None:
         app = web.Application()
@@ -50,7 +51,6 @@ class Destination:
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = self.runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self.runner is not None:

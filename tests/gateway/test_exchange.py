@@ -19,6 +19,7 @@ from csenet.gateway.exchange import book
 from csenet.gateway.exchange.routes import Route
 from csenet.gateway.exchange.simulated import SimulatedExchange
 from csenet.gateway.exchange.tables import open_exchange_store
+from csenet.gateway.ports import free_port
 
 from .patience import BOUND
 
@@ -61,7 +62,7 @@ class State:
         self.tokens: list[str] = []
         self.answers: list[web.Response | Exception] = []
         self.runner: web.AppRunner | None = None
-        self.port = 0
+        self.port = free_port()  # nobody takes it while this one is away
 
     async def start(self) -> None:
         app = web.Application()
@@ -69,7 +70,6 @@ class State:
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = self.runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self.runner is not None:
