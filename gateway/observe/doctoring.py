@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SOON_DAYS: Final = 30
 _OFF_SECONDS: Final = 2.0
+_ANSWERS_WITHIN: Final = 15.0
+"""Where no gateway runs, the connection is refused at once; one that is busy must not pass for none."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -229,7 +231,7 @@ async def asked(settings: Settings) -> AsyncIterator[Finding]:
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - compared, not bound
     # Whose certificate it shows is not the question here, and what it says is no secret.
     connector = aiohttp.TCPConnector(ssl=False)
-    patience = aiohttp.ClientTimeout(total=_OFF_SECONDS)
+    patience = aiohttp.ClientTimeout(total=_ANSWERS_WITHIN)
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=patience) as session,

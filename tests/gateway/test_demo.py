@@ -10,6 +10,8 @@ import pytest
 
 from csenet.gateway.demo import people
 
+from .patience import BOUND
+
 CSENET = Path(sys.executable).with_name("csenet")
 CLOSED_BY_WORK = {"stop_withholding", "close_case"}
 
@@ -17,7 +19,7 @@ CLOSED_BY_WORK = {"stop_withholding", "close_case"}
 def play(folder: Path, *words: str) -> dict[str, Any]:
     """Run the demo in a folder and return its report; it must end with status 0."""
     command = [str(CSENET), "demo", "--once", "--json", "--folder", str(folder), *words]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=5 * BOUND, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report: dict[str, Any] = json.loads(ended.stdout)
     return report

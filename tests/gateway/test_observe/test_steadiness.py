@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from csenet.gateway.app import GatewayApp
 from csenet.gateway.clock import ManualClock
+from csenet.gateway.observe import doctoring
 from csenet.gateway.observe.doctoring import standing
 from csenet.gateway.observe.steadiness import Steadiness
 from csenet.gateway.ports import free_port
@@ -104,9 +105,12 @@ def test_the_database_s_failures_are_told_from_mistakes_of_the_code() -> None:
     assert not out_of_reach(KeyError())
 
 
-async def test_readiness_names_what_somebody_should_look_at(running: Running) -> None:
+async def test_readiness_names_what_somebody_should_look_at(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import aiohttp
 
+    monkeypatch.setattr(doctoring, "_ANSWERS_WITHIN", BOUND)
     async with (
         running("slow_commit_seconds = 0.000001\n") as app,
         aiohttp.ClientSession() as session,
