@@ -10,7 +10,7 @@ import aiohttp
 Answer = TypeVar("Answer")
 Body = dict[str, Any]
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 """How long a step of the story may take before it counts as not held."""
 _LOOK_AGAIN_SECONDS = 0.02
 
