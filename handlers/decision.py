@@ -43,7 +43,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckedReply(Reply, frozen=True, kw_only=True):
-    """Hold a transaction with which the federal edits found nothing wrong today, whatever serial it gets."""
+    """Hold a transaction composed from its case's facts in which the edits find nothing wrong."""
 
 
 class WorkItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -133,7 +133,8 @@ def queue(
         day=today,
         cause=cause,
         in_reply=reply.in_reply_to,
-        words=search.words_of_transaction(transaction),
+        # What was composed from the facts of its case names nobody whom the case does not.
+        words=search.words_of_header(transaction) if checked else search.words_of_transaction(transaction),
     )
     return prepared, [], minor
 

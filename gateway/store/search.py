@@ -86,10 +86,15 @@ def birth_word(last: str, first: str, born: date) -> str:
 
 def words_of_transaction(tx: Any) -> set[Word]:
     """List what a transaction can be found by: a ``codecs`` transaction, whatever blocks it has."""
-    header: _Header = tx.header
-    found: set[Word] = {("case_id", each) for each in (header.case_id, header.other_case_id) if each}
+    found = words_of_header(tx)
     _add_people(found, tx)
     return found
+
+
+def words_of_header(tx: Any) -> set[Word]:
+    """List the IDs by which a transaction can be found; more has none that names only people of its case."""
+    header: _Header = tx.header
+    return {("case_id", each) for each in (header.case_id, header.other_case_id) if each}
 
 
 def words_of_raw(way: Way, raw: bytes) -> set[Word]:
