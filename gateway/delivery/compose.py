@@ -197,6 +197,9 @@ async def _whole_batches(conn: AsyncConnection, leaving: Sequence[OutboundRow]) 
         if await withdrawn.was_taken_apart(conn, batch_id):
             continue
         carried = await outbox.rows_of(conn, batch_id)
+        if len(carried) < await outbox.count_in(conn, batch_id):
+            # Some went on in another batch: as it was, this one would carry them once more.
+            continue
         if all(status == "refused" or (status == "queued" and row.id in ids) for status, row in carried):
             whole.add(batch_id)
     return whole

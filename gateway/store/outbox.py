@@ -222,6 +222,12 @@ async def reopen_batch(conn: AsyncConnection, batch_id: int) -> OpenBatch | None
     return await open_batch(conn, batch_id)
 
 
+async def count_in(conn: AsyncConnection, batch_id: int) -> int:
+    """Return how many transactions were sealed into a batch, wherever they are now."""
+    query = select(delivery_batch.c.count).where(delivery_batch.c.id == batch_id)
+    return int((await conn.execute(query)).scalar_one())
+
+
 async def bury(
     conn: AsyncConnection, rows: Sequence[OutboundRow], *, error: str, batch_id: int, at: datetime
 ) -> None:

@@ -288,6 +288,12 @@ async def test_part_of_a_dead_batch_goes_in_a_new_one_with_the_same_serial(
     assert transport.got[1].payload == b"transaction 2\n"
     assert transport.got[1].key != transport.got[0].key
     assert await statuses(store) == {1: "dead", 2: "delivered"}
+    # The rest, sent again later, does not take along what has arrived by now.
+    assert await resend(store, [1]) == 1
+    await carrier.deliver_waiting()
+    assert transport.got[2].payload == b"transaction 1\n"
+    assert len({parcel.key for parcel in transport.got}) == 3
+    assert await statuses(store) == {1: "delivered", 2: "delivered"}
 
 
 async def test_a_later_row_alone_does_not_overtake_its_dead_predecessor(
