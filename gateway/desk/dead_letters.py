@@ -118,7 +118,7 @@ class DeadLetters(DeskBase):
             if run.state != "running":
                 return run
             if rate is not None:
-                await self.clock.sleep(60 * limit / rate)
+                await self.clock.sleep(60 * max(limit, count) / rate)
 
     async def unfinished_resend(self) -> ResendRun | None:
         """Return the newest resend that has not come to its end."""

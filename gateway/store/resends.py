@@ -1,8 +1,9 @@
 """Remember a resend of many dead transactions, so that it can be paused, and goes on after a kill.
 
 A resend goes through the dead rows that it is about in order of their serial numbers and keeps how far it
-is: a row that dies once more behind that mark is not taken again.  Every function works inside the caller's
-transaction and commits nothing.
+is: a row that dies once more meanwhile is not taken again.  With a row goes what shared its batch, so that a
+batch that is all to go again goes as it was: the destination, which may have it, knows it by its name.  Every
+function works inside the caller's transaction and commits nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit, dead
 from csenet.gateway.store.dead import DeadFilter
 from csenet.gateway.store.outbox import IN_INDEX, status_is
-from csenet.gateway.store.tables import outbound
+from csenet.gateway.store.tables import attempt, outbound
 from csenet.gateway.store.tables_delivery import resend_run
 
 _UNFINISHED: Final = ("running", "paused")
@@ -71,7 +72,11 @@ async def begin(
         started_at=at,
         state="running",
         per_minute=per_minute,
-        chosen={"filter": msgspec.to_builtins(wanted), "ids": None if ids is None else sorted(set(ids))},
+        chosen={
+            "filter": msgspec.to_builtins(wanted),
+            "ids": None if ids is None else sorted(set(ids)),
+            "tried": await _last_try(conn),
+        },
         after=0,
         up_to=int(last or 0),
         total=int(total),
@@ -79,6 +84,11 @@ async def begin(
     )
     await conn.execute(insert(resend_run).values(**msgspec.structs.asdict(run)))
     return run
+
+
+async def _last_try(conn: AsyncConnection) -> int:
+    """Return the number of the newest try of any batch."""
+    return int((await conn.execute(select(func.max(attempt.c.id)))).scalar_one() or 0)
 
 
 def _about(wanted: DeadFilter, ids: Sequence[int] | None) -> list[ColumnElement[bool]]:
@@ -108,6 +118,21 @@ async def set_state(conn: AsyncConnection, number: int, state: str, *, actor: st
     await audit.add(conn, [row])
 
 
+def _ahead(run: ResendRun) -> Select[tuple[int, int, int | None]]:
+    """Choose what a resend has still to take."""
+    again = exists().where(
+        attempt.c.batch_id == outbound.c.batch_id, attempt.c.id > int(run.chosen.get("tried", 0))
+    )
+    return select(outbound.c.id, outbound.c.serial, outbound.c.batch_id).where(
+        IN_INDEX,
+        status_is("dead"),
+        outbound.c.serial > run.after,
+        outbound.c.serial <= run.up_to,
+        *_about(run.wanted, run.ids),
+        *([~again] if "tried" in run.chosen else []),
+    )
+
+
 async def step(
     conn: AsyncConnection, number: int, limit: int, *, at: datetime, today: date
 ) -> tuple[ResendRun, int]:
@@ -117,20 +142,12 @@ async def step(
     run = await by_id(conn, number)
     if run.state != "running":
         return run, 0
-    query = (
-        select(outbound.c.id, outbound.c.serial)
-        .where(
-            IN_INDEX,
-            status_is("dead"),
-            outbound.c.serial > run.after,
-            outbound.c.serial <= run.up_to,
-            *_about(run.wanted, run.ids),
-        )
-        .order_by(outbound.c.serial)
-        .limit(limit)
-    )
-    rows = (await conn.execute(query)).all()
-    count = await dead.resend_dead(conn, [row.id for row in rows], at=at, today=today)
+    query = _ahead(run).order_by(outbound.c.serial)
+    rows = (await conn.execute(query.limit(limit))).all()
+    beside = {row.batch_id for row in rows if row.batch_id is not None}
+    together = (await conn.execute(query.where(outbound.c.batch_id.in_(beside)))).all() if beside else []
+    ids = {row.id for row in (*rows, *together)}
+    count = await dead.resend_dead(conn, sorted(ids), at=at, today=today)
     values: dict[str, Any] = {"count": run.count + count}
     if rows:
         values["after"] = rows[-1].serial

@@ -100,6 +100,25 @@ async def test_a_resend_is_paused_and_goes_on_where_it_was_and_takes_nothing_twi
         await desk.set_resend("paused", actor="sam")
 
 
+async def test_a_resend_at_a_pace_keeps_a_batch_together_and_takes_it_once(
+    desk: Desk, store: Store, clock: ManualClock
+) -> None:
+    await queue(store, "A", "B", "C")
+    way = Scripted(*[permanent("http_422")] * 5)
+    carrier = courier(store, way, clock, batch_size=2)
+    await carrier.deliver_waiting()
+    run = await desk.begin_resend(ALL, None, 60, actor="pat")
+    going = asyncio.create_task(desk.go_on_resending(run.id))
+    async with asyncio.timeout(BOUND):
+        while not going.done():
+            clock.advance(1)
+            await carrier.deliver_waiting()
+    assert (going.result().state, going.result().count) == ("done", 3)
+    # Each went once more, under its name, and died once more.
+    assert sorted(parcel.key for parcel in way.got) == sorted(2 * [each.key for each in way.got[:2]])
+    assert set((await statuses(store)).values()) == {"dead"}
+
+
 async def test_a_second_resend_of_the_same_does_nothing(desk: Desk, store: Store, clock: ManualClock) -> None:
     await dead(store, clock, 3)
     counts = []
