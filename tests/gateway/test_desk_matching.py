@@ -153,8 +153,8 @@ async def test_work_without_a_case_names_it_when_it_is_done(desk: Desk) -> None:
     with pytest.raises(Rejected, match="there is no such case"):
         await desk.complete_work(item.id, DAY, case_id="MN7")
     await desk.put_case("MN7", facts("responding"))
-    with pytest.raises(TransactionRejected, match="characters at most"):
-        await desk.complete_work(item.id, DAY, case_id="MN7", text="X" * 81)
+    with pytest.raises(TransactionRejected, match="no room in 5 lines"):
+        await desk.complete_work(item.id, DAY, case_id="MN7", text="X" * 401)
     done = await desk.complete_work(item.id, DAY, case_id="MN7", text="please send the order")
     assert (done.status, done.case_id) == ("completed", "MN7")
     (detail,) = [await desk.transaction("out-1")]

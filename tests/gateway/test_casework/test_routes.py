@@ -131,7 +131,7 @@ async def test_work_is_put_to_a_case_with_a_text(api: Any, desk: Any) -> None:
     said = {"on": "2026-11-24", "case_id": "MN1", "text": "please send the order"}
     assert (await api.post("/v1/work-items/12/complete", json=said)).status == 200
     assert desk.calls[0][1].items() >= {"case_id": "MN1", "text": "please send the order"}.items()
-    assert (await api.post("/v1/work-items/12/complete", json=said | {"text": "x" * 81})).status == 422
+    assert (await api.post("/v1/work-items/12/complete", json=said | {"text": "x" * 401})).status == 422
 
 
 async def test_a_refused_transaction_is_corrected(api: Any, desk: Any) -> None:
