@@ -211,7 +211,7 @@ async def test_enrolling_refuses_what_it_should_and_is_on_record(
 ) -> None:
     with pytest.raises(ParticipantError, match="no such case"):
         await enrolling.enrol("NONE", "ncp", actor="test")
-    with pytest.raises(ParticipantError, match=f"{enrolled.number} is the ncp"):
+    with pytest.raises(ParticipantError, match=f"participant ••••••{enrolled.number[-4:]} is the ncp"):
         await enrolling.enrol("MN1", "ncp", actor="test")
     with pytest.raises(ParticipantError, match="another part"):
         await enrolling.enrol("MN1", "cp", number=enrolled.number, actor="test")
