@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import tempfile
@@ -61,14 +62,17 @@ async def restore(
     keys: WrappingKeys,
     keyring: Keyring,
     told: Told = lambda done, total: None,
+    *,
+    anchors_file: Path | None = None,
 ) -> Proof:
     """Put a backup into a new folder, or a database without tables; nothing is left of a try that fails.
 
     Rows that come back otherwise end the try; what the proof names as problems was so before.  ``keys`` open
-    the backup, ``keyring`` what is sealed in it; a wrong key raises ``SealingError``.
+    the backup, ``keyring`` what is sealed in it; a wrong key raises ``SealingError``.  The anchors of the
+    audit come back beside a store in a folder, for a database into ``anchors_file``, unless there are some.
     """
     if isinstance(target, str):
-        return await _into(backup, target, None, keys, keyring, told)
+        return await _into(backup, target, anchors_file, keys, keyring, told)
     store = target / _STORE
     _make_room(store)
     draft = target / f".{_STORE}.restoring"
@@ -76,7 +80,7 @@ async def restore(
     _remove(draft, *beside)
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
-        proof = await _into(backup, draft, target, keys, keyring, told)
+        proof = await _into(backup, draft, target / ANCHORS, keys, keyring, told)
         await asyncio.to_thread(_settle, draft)
         draft.rename(store)
         sync_folder(target)
@@ -91,7 +95,7 @@ async def restore(
 async def _into(
     backup: Path,
     location: Path | str,
-    folder: Path | None,
+    marks_file: Path | None,
     keys: WrappingKeys,
     keyring: Keyring,
     told: Told,
@@ -114,7 +118,7 @@ async def _into(
                 sums = await back.end()
         finally:
             await store.close()
-    marks = _lay_anchors(back.files.get(ANCHORS), folder)
+    marks = _lay_anchors(back.files.get(ANCHORS), marks_file)
     return await _prove(location, header, sums, keyring, marks)
 
 
@@ -206,16 +210,19 @@ async def _set_sequences(conn: AsyncConnection) -> None:
             await conn.execute(text("SELECT setval(:sequence, :to)"), {"sequence": sequence, "to": highest})
 
 
-def _lay_anchors(data: bytes | None, folder: Path | None) -> list[Mark]:
-    """Read the anchors of the backup, and put them beside the store where it has a folder."""
+def _lay_anchors(data: bytes | None, kept: Path | None) -> list[Mark]:
+    """Read the anchors of the backup, and put them where they are kept unless others are there."""
     if data is None:
         return []
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / ANCHORS
         file.write_bytes(data)
         found = anchors.read(file)
-    if folder is not None:
-        (folder / ANCHORS).write_bytes(data)
+    if kept is not None:
+        with contextlib.suppress(FileExistsError):
+            number = os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640)
+            with os.fdopen(number, "wb") as target:
+                target.write(data)
     return found
 
 

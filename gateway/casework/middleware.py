@@ -23,11 +23,13 @@ from csenet.gateway.casework.problems import (
 )
 from csenet.gateway.console import pages
 from csenet.gateway.errors import GatewayError, SlowBody
+from csenet.gateway.people.cookies import FORMS
 from csenet.gateway.store.errors import is_away
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CORRELATION: Final = web.RequestKey("correlation", str)
+_LARGEST_FORM: Final = 256 * 1024
 _ACCEPTABLE_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PLAIN: Final = {
     401: "Please sign in: your sign-in has ended, or there was none.",
@@ -42,6 +44,9 @@ log = structlog.get_logger("csenet.gateway.http")
 @web.middleware
 async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its correlation ID, answer it and log it."""
+    if request.content_type in FORMS:
+        # Anybody may send a form, and it is read whole into memory.
+        request = request.clone(client_max_size=min(_LARGEST_FORM, request.client_max_size))
     correlation_id = _correlation_id(request)
     request[CORRELATION] = correlation_id
     started = time.perf_counter()

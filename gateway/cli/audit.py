@@ -66,6 +66,8 @@ def verify(config: Path, anchors: Path | None, as_json: bool) -> None:
         print_json({"records": count, "anchors": len(kept), "fault": fault})
     elif fault is None:
         click.echo(f"{count} records, {len(kept)} anchors: whole")
+        if count and not kept:
+            click.echo("without an anchor nobody can tell whether its end was cut off", err=True)
     if fault is not None:
         raise Refused(f"record {fault.record} {fault.what}")
 

@@ -153,7 +153,8 @@ def restore(
     settings = load_settings(config)
     target = folder or _place(settings)
     with progress("Putting it back") as bar:
-        proof = run(put_back(_there(file), target, _keys(settings, passphrase), keyring_of(settings), bar))
+        keys, kept = _keys(settings, passphrase), settings.audit_anchors
+        proof = run(put_back(_there(file), target, keys, keyring_of(settings), bar, anchors_file=kept))
     _tell(file, proof, as_json=as_json)
     if not as_json:
         where = "the database" if isinstance(target, str) else target / "gateway.db"

@@ -28,8 +28,10 @@ def serve(ctx: click.Context, config: Path) -> None:
 
     from csenet.gateway import log
     from csenet.gateway.errors import GatewayError, TaskCrashed
+    from csenet.gateway.private_memory import keep_private
     from csenet.gateway.settings.loading import load_settings
 
+    keep_private()
     settings = load_settings(config)
     log.configure(settings.log)
     from csenet.gateway.app import GatewayApp

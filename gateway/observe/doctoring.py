@@ -13,6 +13,7 @@ import msgspec
 
 from csenet.gateway.errors import GatewayError, SettingsError
 from csenet.gateway.observe import certificates, health, looking, machine
+from csenet.gateway.store.server_log import REMEDY, kept_in_log
 
 if TYPE_CHECKING:
     from csenet.gateway.desk import Desk
@@ -285,6 +286,10 @@ async def _opened(desk: Desk) -> AsyncIterator[Finding]:
         yield Finding(part="audit", state="bad", what="the audit trail takes no rows", do=do)
     async with desk.store.read() as conn:
         seen = await looking.look(conn, desk.clock.today())
+        kept = await kept_in_log(conn) if desk.store.shared else []
+    if kept:
+        what = f"the server's own log may keep {', '.join(kept)}, which no purge reaches"
+        yield Finding(part="store", state="look", what=what, do=REMEDY)
     if seen.destination.held_at is not None:
         yield Finding(part="exchange", state="look", what="on hold", do="csenet delivery release ends it.")
     elif seen.destination.state != "closed":

@@ -18,7 +18,7 @@ from csenet.gateway.settings.kinds import is_loopback
 FIELD: Final = "csrf"
 HEADER: Final = "X-CSRF-Token"
 _SAFE: Final = frozenset((hdrs.METH_GET, hdrs.METH_HEAD))
-_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _LONGEST: Final = 128
 
 
@@ -86,7 +86,7 @@ class Cookie:
         if not secret or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             return False
         shown = request.headers.get(HEADER, "")
-        if not shown and request.content_type in _FORMS:
+        if not shown and request.content_type in FORMS:
             field = (await request.post()).get(FIELD, "")
             shown = field if isinstance(field, str) else ""
         return hmac.compare_digest(shown.encode("utf-8", "replace"), token_of(secret).encode())

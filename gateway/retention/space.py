@@ -24,6 +24,7 @@ from csenet.gateway.retention.servers import files_of
 from csenet.gateway.retention.tracing import NotSearched, Searched, in_columns, in_files
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.every_table import every_table
+from csenet.gateway.store.server_log import kept_in_log
 
 _TRIES: Final = 50
 _PAUSE: Final = 0.1
@@ -179,7 +180,11 @@ async def _in_server_files(
 ) -> tuple[list[Searched], list[NotSearched]]:
     found = await files_of(conn)
     tables, log = "the server's files of this database", "the server's write-ahead log"
-    missing = [NotSearched(what="archived logs, standbys and backups", why="the server does not name them")]
+    kept = ", ".join(await kept_in_log(conn)) or "no values of ours"
+    missing = [
+        NotSearched(what="archived logs, standbys and backups", why="the server does not name them"),
+        NotSearched(what="the server's log of statements and errors", why=f"it is told to keep {kept}"),
+    ]
     if isinstance(found, str):
         return [], [NotSearched(what=tables, why=found), NotSearched(what=log, why=found), *missing]
     count = await asyncio.to_thread(in_files, found.data, heads)

@@ -39,6 +39,8 @@ _SESSION: Final = {
     "timezone": "UTC",
     # Our queries are short; compiling them takes longer than running them.
     "jit": "off",
+    # The one such setting that is a session's own; for the others see `csenet.gateway.store.server_log`.
+    "log_parameter_max_length_on_error": "0",
     "idle_in_transaction_session_timeout": "10s",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",

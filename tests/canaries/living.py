@@ -12,10 +12,15 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from marking import LETTERS, NUMBER, YEAR, People, traffic
 from sqlalchemy import insert
 
@@ -26,14 +31,22 @@ from csenet.gateway.demo import people as demo_people
 from csenet.gateway.demo.office import StoryError
 from csenet.gateway.demo.world import Site, World, opened
 from csenet.gateway.desk import settling
+from csenet.gateway.desk.results import WorkFilter
 from csenet.gateway.intake.http import PATH
+from csenet.gateway.jobs import Job, Jobs
+from csenet.gateway.notify import listing
+from csenet.gateway.notify.noticing import NAME, Noticing
+from csenet.gateway.notify.posting import Fate, Posted
 from csenet.gateway.people import tokens
 from csenet.gateway.settings.loading import LogSection
+from csenet.gateway.settings.notify import EmailSection
 from csenet.gateway.store.tables import api_token
 
 CSENET = Path(sys.executable).with_name("csenet")
 LOOKED_AT = 150
 """How many transactions and cases are opened one by one at most, on pages and over the API."""
+LISTED = 200
+"""How many pieces of work go into the list that leaves by e-mail."""
 HANDED_OVER = ("in", "out")
 """Folders of a gateway through which plain files change hands, as ops/security.md says."""
 
@@ -112,6 +125,7 @@ async def live(folder: Path, wanted: int) -> tuple[People, Kept]:
         await _arrivals(world, people, kept, wanted)
         await _trouble(world, people, kept)
         await _settled(world)
+        await _mails(world, kept, folder / "clerk.pem")
         await _looks(world, kept, min(LOOKED_AT, wanted // 10))
         await _commands(world, kept, _COMMANDS if wanted >= 1000 else _COMMANDS[:: len(_COMMANDS) // 4])
         return people, kept
@@ -238,6 +252,54 @@ async def _settled(world: World) -> None:
         before = now
         await asyncio.sleep(0.1)
     raise AssertionError(f"never settled: {before}")
+
+
+async def _mails(world: World, kept: Kept, certificate: Path) -> None:
+    """Have the list of work sent to somebody with a certificate; keep it as it leaves, and what is in it."""
+    desk = world.minnesota.app.desk
+    assert desk is not None
+    items = (await desk.list_work_items(WorkFilter(status="open", limit=LISTED))).items
+    for item in items:
+        await desk.assign_work(item.id, worker=None, office="CANARY", actor="canaries")
+    await asyncio.to_thread(certificate.write_bytes, _certificate())
+    told = EmailSection(
+        host="localhost",
+        sender="gateway@agency.example",
+        offices={"CANARY": "clerk@agency.example"},
+        certificates={"clerk@agency.example": certificate},
+    )
+    listed: list[str] = []
+
+    def table(*values: Any, **more: Any) -> str:
+        listed.append(listing_table(*values, **more))
+        return listed[-1]
+
+    class _Mailbox:
+        async def send(self, message: EmailMessage) -> Posted:
+            kept.keep("answers", message.as_bytes())
+            return Posted(Fate.SENT)
+
+    async def work(turn: Any) -> Any:
+        return await Noticing(turn, told, _Mailbox()).run()
+
+    listing_table, listing.table = listing.table, table
+    try:
+        await Jobs(desk, [Job(NAME, timedelta(minutes=1), work)], desk.log).run_now(NAME, actor="canaries")
+    finally:
+        listing.table = listing_table
+    assert len(listed) == 1
+    assert listed[0].count("\n") > min(len(items), 5)
+    kept.keep("answers", listed[0].encode())
+
+
+def _certificate() -> bytes:
+    """Make somebody's certificate, good for some days around today."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=400))
+    made = made.not_valid_after(now + timedelta(days=400))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 async def _token(site: Site, role: str) -> str:

@@ -83,14 +83,20 @@ async def test_a_store_in_a_file_may_be_put_back_into_a_server_and_goes_on_there
     desk: Desk, store: Store, tmp_path: Path, clock: ManualClock, databases: postgres.Databases
 ) -> None:
     await fill(desk)
-    file, expected = await made(store, tmp_path), await everything(store)
+    async with store.read() as conn:
+        anchors.write(tmp_path / "anchors", await records.head(conn), NOON)
+    file = await made(store, tmp_path, files={"audit.anchors": tmp_path / "anchors"})
+    expected = await everything(store)
     url = await databases.make()
     with pytest.raises(BackupError, match="has tables already"):
         await backup.restore(file, postgres.plain(url), HELD, ring())
     await postgres.execute(
         make_url(postgres.plain(url)), "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"
     )
-    assert (await backup.restore(file, postgres.plain(url), HELD, ring())).problems == []
+    kept = tmp_path / "kept.anchors"
+    proof = await backup.restore(file, postgres.plain(url), HELD, ring(), anchors_file=kept)
+    assert proof.problems == []
+    assert kept.read_bytes() == (tmp_path / "anchors").read_bytes()
     again = await open_store(postgres.plain(url), migrate=False, keyring=ring())
     assert await everything(again) == expected
     await fill(Desk(again, agency_of("27"), clock, QUIET), first=20)

@@ -116,6 +116,15 @@ async def test_a_body_without_end_is_cut_at_its_limit(tmp_path: Path) -> None:
         writer.close()
 
 
+async def test_a_form_that_anybody_may_send_is_cut_before_it_fills_the_memory(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, _):
+        kind = b"Content-Type: application/x-www-form-urlencoded\r\nCookie: csenet=made-up\r\n"
+        head = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000000\r\n" + kind
+        reader, writer = await sent(app.port, head + b"\r\n" + b"a" * 300_000)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413")
+        writer.close()
+
+
 async def test_there_are_only_so_many_connections(tmp_path: Path) -> None:
     ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     async with running(tmp_path, connections=2) as (app, _):

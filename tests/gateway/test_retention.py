@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
@@ -25,6 +25,7 @@ from csenet.gateway.store import audit, resealing, search
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.keyring import Keyring
+from csenet.gateway.store.server_log import kept_in_log
 from csenet.gateway.store.tables import data_key, inbound, outbound
 from csenet.gateway.store.tables_retention import purged
 from csenet.gateway.store.wrapping import HeldKeys
@@ -264,7 +265,20 @@ async def test_on_a_server_columns_and_its_own_files_are_searched_and_the_certif
     proof = certificate.check(done.certificate.read_bytes())["proof"]
     places = [each["what"] for each in proof["searched"]]
     assert [place.rpartition(" ")[2] for place in places] == ["bytes", "text", "database", "log"]
-    assert [each["what"] for each in proof["not_searched"]] == ["archived logs, standbys and backups"]
+    kept = proof["not_searched"]
+    what = ["archived logs, standbys and backups", "the server's log of statements and errors"]
+    assert [each["what"] for each in kept] == what
+    assert "log_error_verbosity" in kept[1]["why"]
+    quiet = ("log_error_verbosity = terse", "log_statement = 'all'", "log_parameter_max_length = 0")
+    async with store.apart() as conn:
+        assert await kept_in_log(conn) == ["keys of rows that break a constraint (log_error_verbosity)"]
+        for word in quiet[:2]:
+            await conn.execute(text(f"SET {word}"))
+        assert await kept_in_log(conn) == ["values of statements (log_parameter_max_length)"]
+        await conn.execute(text(f"SET {quiet[2]}"))
+        assert await kept_in_log(conn) == []
+        on_error = "SELECT setting FROM pg_settings WHERE name = 'log_parameter_max_length_on_error'"
+        assert (await conn.execute(text(on_error))).scalar_one() == "0"
 
 
 @pytest.mark.slow
