@@ -45,6 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None or "postgresql" in item.name)
 
 
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Leave to nobody the log that a command has set up: which tests a process runs before is chance."""
+    yield
+    if structlog.is_configured():
+        from csenet.gateway import log
+
+        log.reset()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def new_stores_from_a_stencil() -> Iterator[None]:
     """Give each new store the schema that the steps built in the first one of this process."""
