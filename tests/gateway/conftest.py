@@ -17,6 +17,7 @@ import pytest
 import structlog
 from sqlalchemy import Table, make_url, select
 
+from csenet.gateway import log
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.store import postgres as server_rules
@@ -39,6 +40,13 @@ QUIET = structlog.wrap_logger(
     structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
 )
 """A log that says nothing."""
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Undo what a command in this process set for its log: the next test would not see its own lines."""
+    yield
+    log.reset()
 
 
 @pytest.fixture
