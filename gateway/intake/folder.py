@@ -223,7 +223,9 @@ class FolderIntake:
         found = []
         for entry in self._path.iterdir():
             passed_over = entry.name.startswith(".") or entry.name.endswith(PASSED_OVER)
-            if passed_over or self._readiness.is_sidecar(entry.name) or not entry.is_file():
+            # Whoever may put a link here would have us read what we may and they may not, such as our keys.
+            plain = entry.is_file() and not entry.is_symlink()
+            if passed_over or self._readiness.is_sidecar(entry.name) or not plain:
                 continue
             found.append((entry.stat().st_mtime_ns, entry.name, entry))
         return [entry for _, _, entry in sorted(found)]

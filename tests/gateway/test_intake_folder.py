@@ -153,6 +153,15 @@ async def test_what_is_not_complete_is_left_alone(desk: Desk, folder: Path, cloc
     assert desk.accepted == []
 
 
+async def test_a_link_to_another_file_is_not_followed(desk: Desk, folder: Path, clock: ManualClock) -> None:
+    secret = folder.parent / "wrapping.key"
+    secret.write_bytes(b"secret\n")
+    (folder / "a.txt").symlink_to(secret)
+    assert await intake(desk, folder, clock).scan() == 0
+    assert desk.settled == []
+    assert secret.exists()
+
+
 async def test_the_same_bytes_again_are_archived_as_a_duplicate_beside_the_first(
     desk: Desk, folder: Path, clock: ManualClock
 ) -> None:
