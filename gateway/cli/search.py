@@ -155,7 +155,9 @@ def state(told: str | None) -> str | None:
     for fips, known in codes.jurisdictions().items():
         if told.strip().upper() in (fips, known.abbreviation.upper(), known.name.upper()):
             return fips
-    raise click.BadParameter("is no state that takes part; write KS, Kansas or 20", param_hint="--partner")
+    raise click.BadParameter(
+        f"{told} is no state that takes part; write KS, Kansas or 20", param_hint="state"
+    )
 
 
 def code(told: str | None) -> str | None:

@@ -226,9 +226,7 @@ async def everyday(stage: Stage) -> str:
     try:
         answer = await until("Minnesota answers", look)
     except StoryError:
-        return (
-            f"Kansas asked {asked['far']} {serial}; no answer yet: Today and Dead and parked say what waits"
-        )
+        return f"Kansas asked {asked['far']} {serial}; no answer yet: Dead and parked, here and at Kansas, say what waits"
     if not answer:
         return f"Kansas asked {asked['far']} {serial}; the exchange went away before the answer came"
     return (

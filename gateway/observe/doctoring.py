@@ -13,6 +13,7 @@ import msgspec
 
 from csenet.gateway.errors import GatewayError, SettingsError
 from csenet.gateway.observe import certificates, health, looking, machine
+from csenet.gateway.store.errors import StoreDamaged
 from csenet.gateway.store.server_log import REMEDY, kept_in_log
 
 if TYPE_CHECKING:
@@ -270,6 +271,9 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         async with open_desk(settings) as desk:
             async for finding in _opened(desk):
                 yield finding
+    except StoreDamaged as error:
+        do = "Set the file aside and put the newest backup back: csenet backup restore, ops/disaster.md."
+        yield Finding(part="store", state="bad", what=str(error), do=do)
     except GatewayError as error:
         do = "csenet db upgrade makes a store, or brings it up to date."
         yield Finding(part="store", state="bad", what=str(error), do=do)

@@ -18,13 +18,13 @@ from typing import Any
 
 from sqlalchemy import Connection, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from csenet.gateway.store import audit, embedded, postgres
 from csenet.gateway.store.committer import Committer, T, Work
 from csenet.gateway.store.embedded import Disk, InPlaceEngine
-from csenet.gateway.store.errors import StoreError
+from csenet.gateway.store.errors import StoreDamaged, StoreError
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.sealing import OPTION
 from csenet.gateway.store.sleepers import Watch
@@ -245,7 +245,8 @@ async def open_store(
     """Open the store at a path or database URL, created or brought up to date if ``migrate``.
 
     Raises ``StoreError`` when the schema is not the one this version works on and may not be changed, and for
-    a database server that cannot be reached or is set to lose what it confirmed; ``unsafe_server`` takes such
+    a database server that cannot be reached or is set to lose what it confirmed, and for a file that is
+    damaged; ``unsafe_server`` takes such
     a one all the same, for tests.  ``holder`` names this gateway among those that share the database; one
     that keeps its name takes its own leases again at once after a restart.  ``keyring`` seals content;
     without one content is written as it is, and a sealed store is refused with ``SealingError``.
@@ -267,7 +268,12 @@ async def open_store(
             found = version or "none"
             raise StoreError(f"the store has schema {found}, needed is {SCHEMA_HEAD}; run csenet db upgrade")
         await store.start_keys()
-    except BaseException:
+    except BaseException as error:
         await store.close()
+        # SQLite says so of a file that is none of its own, or damaged; what may pass by itself is another kind.
+        if type(error) is DatabaseError and store.dialect == "sqlite":
+            raise StoreDamaged(
+                f"{url.database}: is damaged, or no store at all; see ops/disaster.md"
+            ) from error
         raise
     return store

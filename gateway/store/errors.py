@@ -9,6 +9,10 @@ class StoreError(GatewayError):
     """Report a store that cannot be used as it is."""
 
 
+class StoreDamaged(StoreError):  # noqa: N818 - names what happened
+    """The store's file is damaged, or none of ours."""
+
+
 class SealingError(StoreError):
     """Report keys that are missing, wrong or not to be used as they are; says what to do."""
 

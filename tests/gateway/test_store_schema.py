@@ -101,6 +101,9 @@ async def test_a_store_is_opened_again_as_it_was_left(location: str | Path) -> N
 async def test_a_store_without_schema_is_refused_when_it_may_not_be_changed(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="csenet db upgrade"):
         await open_store(tmp_path / "gateway.db", migrate=False)
+    (tmp_path / "torn.db").write_bytes(b"no database " * 500)
+    with pytest.raises(StoreError, match="damaged, or no store at all"):
+        await open_store(tmp_path / "torn.db")
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x"])
