@@ -41,6 +41,7 @@ ROUTES: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console/cases", cases.get_list),
     ("GET", "/console/cases/{case_id}", cases.get_case),
     ("GET", "/console/work", work.get_work),
+    ("POST", "/console/work/assign", work.post_assign),
     ("POST", "/console/work/complete", work.post_complete),
     ("GET", "/console/duties", duties.get_duties),
     ("GET", "/console/dead", dead.get_dead),

@@ -25,6 +25,7 @@ _FILTERS: Final = {
     "kind": forms.word,
     "partner": forms.state,
     "case_id": forms.case_id,
+    "worker": forms.word,
     "after": forms.word,
 }
 
@@ -38,7 +39,7 @@ async def post_complete(request: web.Request) -> web.Response:
     """Complete the chosen items, each in a commit of its own, and tell what became of each."""
     asked = Asked(request)
     form = await request.post()
-    chosen = [int(str(each)) for each in form.getall("item", []) if str(each).isdigit()][:_MOST]
+    chosen = _chosen(form)
     outcome = "declined" if form.get("outcome") == "declined" else "done"
     try:
         on = date.fromisoformat(str(form.get("on", "")))
@@ -55,6 +56,29 @@ async def post_complete(request: web.Request) -> web.Response:
         except GatewayError as error:
             results.append((number, f"Work {number} was left as it is: {error}", False))
     return await _show(asked, results)
+
+
+async def post_assign(request: web.Request) -> web.Response:
+    """Give the chosen items to somebody, each in a commit of its own, and tell what became of each."""
+    asked = Asked(request)
+    form = await request.post()
+    worker = str(form.get("worker", "")).strip()
+    chosen = _chosen(form)
+    if not chosen:
+        return await _show(asked, [(0, "Nobody was given anything: choose at least one item.", False)])
+    results = []
+    for number in chosen:
+        try:
+            await asked.reader.must_see_work(asked.person, number, "work.assign")
+            item = await asked.desk.assign_work(number, worker=worker, office=None, actor=asked.person.name)
+            results.append((number, f"{item.title}: {item.worker or 'nobody'} has it", True))
+        except GatewayError as error:
+            results.append((number, f"Work {number} was left as it is: {error}", False))
+    return await _show(asked, results)
+
+
+def _chosen(form: Any) -> list[int]:
+    return [int(str(each)) for each in form.getall("item", []) if str(each).isdigit()][:_MOST]
 
 
 async def _show(asked: Asked, results: list[tuple[int, str, bool]]) -> web.Response:

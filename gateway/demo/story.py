@@ -226,7 +226,9 @@ async def everyday(stage: Stage) -> str:
     try:
         answer = await until("Minnesota answers", look)
     except StoryError:
-        return f"Kansas asked {asked['far']} {serial}; no answer yet: Dead and parked, here and at Kansas, say what waits"
+        return (
+            f"Kansas asked {asked['far']} {serial}; no answer yet: Dead and parked, of both states, say why"
+        )
     if not answer:
         return f"Kansas asked {asked['far']} {serial}; the exchange went away before the answer came"
     return (

@@ -168,11 +168,14 @@ async def work_queue(
     case_id: str | None = None,
     partner: str | None = None,
     due: str | None = None,
+    worker: str | None = None,
     offices: frozenset[str] | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Queue:
     """List work by due date; ``due`` is ``overdue``, ``today``, ``week`` or ``none`` for what has no date.
+
+    ``worker`` is whose it is, "-" for what nobody was given.
 
     ``offices`` leaves out what belongs to a case of any other office.
     """
@@ -185,6 +188,8 @@ async def work_queue(
         conditions.append(work_partner() == partner)
     if due is not None:
         conditions.append(_due(today, due))
+    if worker is not None:
+        conditions.append(work_item.c.worker.is_(None) if worker == "-" else work_item.c.worker == worker)
     total, overdue = (None, 0) if done else await _counted(conn, conditions, today)
     when: Any = work_item.c.completed_on if done else func.coalesce(work_item.c.due, _LATE)
     order = (when.desc(), work_item.c.id.desc()) if done else (when, work_item.c.id)

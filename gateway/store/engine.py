@@ -270,10 +270,9 @@ async def open_store(
         await store.start_keys()
     except BaseException as error:
         await store.close()
-        # SQLite says so of a file that is none of its own, or damaged; what may pass by itself is another kind.
+        # SQLite says so of a file that is damaged or none of its own; what may pass is another kind.
         if type(error) is DatabaseError and store.dialect == "sqlite":
-            raise StoreDamaged(
-                f"{url.database}: is damaged, or no store at all; see ops/disaster.md"
-            ) from error
+            told = f"{url.database}: is damaged, or no store at all; see ops/disaster.md"
+            raise StoreDamaged(told) from error
         raise
     return store
