@@ -1,8 +1,9 @@
 """Log one event name plus keys, and let no personal data through.
 
-Only keys on the list :data:`ALLOWED` carry values; any other key shows ``[redacted]``.  Texts of libraries
-and of exceptions that are not ours are withheld, because they may quote what they were given.  Everything,
-the standard library's loggers included, runs through the same processors.
+Only keys on the list :data:`ALLOWED` carry values; any other key shows ``[redacted]``, and so does what looks
+like a Social Security number in a name that somebody else gave, such as a file's.  Texts of libraries and
+of exceptions that are not ours are withheld, because they may quote what they were given.  Everything, the
+standard library's loggers included, runs through the same processors.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ ALLOWED = frozenset(
         *("path", "folder", "file", "url", "host", "port", "data_dir", "store"),
     }
 )
+# Names that come from elsewhere; all other values are ours.
+_GIVEN = frozenset({"path", "folder", "file", "url"})
+_SSN = re.compile(r"(?<!\d)\d{3}([-. _]?)\d{2}\1\d{4}(?!\d)")
 _EVENT = re.compile(r"(?=.{1,60}$)[a-z_]+(\.[a-z_]+)*")
 _FIRST = ("timestamp", "level", "event")
 _OF_EVENTS = ALLOWED - {"event", "failure"}
@@ -115,6 +119,8 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
             kind = type(value)
             short = kind is int or (kind is str and len(value) <= _LONGEST_TEXT)
             shown[key] = value if short else _plain(value)
+            if key in _GIVEN and isinstance(shown[key], str):
+                shown[key] = _SSN.sub(REDACTED, shown[key])
         elif key == "event":
             shown[key] = value if isinstance(value, str) and _is_event(value) else REDACTED
         elif key == "failure" or key.startswith("_"):

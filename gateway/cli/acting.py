@@ -91,11 +91,24 @@ async def _refusal(store: Store, clock: Clock, person: Person, words: list[str])
 
 async def note_out_of_scope(store: Store, clock: Clock, objects: Sequence[str]) -> None:
     """Write down that somebody tried what is another office's."""
-    from csenet.gateway.people.looks import OUT_OF_SCOPE, Look, row_of
+    from csenet.gateway.people.looks import OUT_OF_SCOPE
+
+    await _note(store, clock, objects, OUT_OF_SCOPE)
+
+
+async def note_shown(store: Store, clock: Clock, objects: Sequence[str]) -> None:
+    """Write down what the command that runs is about to show."""
+    from csenet.gateway.people.looks import SHOWN
+
+    await _note(store, clock, objects, SHOWN)
+
+
+async def _note(store: Store, clock: Clock, objects: Sequence[str], outcome: str) -> None:
+    from csenet.gateway.people.looks import Look, row_of
     from csenet.gateway.store import audit
 
     words = words_of(click.get_current_context(silent=True))
-    row = row_of(acting(), ".".join(words), objects, Look(channel="cli"), outcome=OUT_OF_SCOPE)
+    row = row_of(acting(), ".".join(words), objects, Look(channel="cli"), outcome=outcome)
     async with store.begin() as conn:
         await audit.add(conn, [{"at": clock.now(), **row}])
 

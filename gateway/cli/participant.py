@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from msgspec.structs import replace
 
 from csenet.gateway.cli.common import (
     Listing,
@@ -109,11 +110,19 @@ def revoke(number: str, case_id: str | None, config: Path) -> None:
 @config_option
 @json_option
 def list_(case_id: str | None, config: Path, as_json: bool) -> None:
-    """List participants with their cases; never a PIN."""
+    """List participants with their cases; never a PIN.
+
+    Of numbers only the last digits are shown.  With --case they are whole, for the other commands, and the
+    audit has who asked.
+    """
     from csenet.gateway.desk.names import case_key
 
     key = None if case_id is None else case_key(case_id)
-    found = run(_at(config, lambda each: each.list(key)))
+    found = run(_at(config, lambda each: each.list(key), about=key))
+    if key is None:
+        from csenet.gateway.participant.enrolling import masked
+
+        found = [replace(each, number=masked(each.number)) for each in found]
     if as_json:
         print_json(found)
         return
@@ -142,9 +151,12 @@ def _print(made: Enrolled, as_json: bool) -> None:
         click.echo(f"PIN                 {spaced(made.pin)}")
 
 
-async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
-    """Do something to the participants of a store; what it refuses is told and ends with 1."""
-    from csenet.gateway.cli.acting import acting, find_out, note_out_of_scope
+async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]], *, about: str | None = None) -> T:
+    """Do something to the participants of a store; what it refuses is told and ends with 1.
+
+    What is shown ``about`` a case is written down first.
+    """
+    from csenet.gateway.cli.acting import acting, find_out, note_out_of_scope, note_shown
     from csenet.gateway.clock import SystemClock
     from csenet.gateway.participant.enrolling import Enrolling, OutOfSight, ParticipantError
     from csenet.gateway.settings.loading import load_settings
@@ -155,7 +167,10 @@ async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]]) -> T:
     async with open_bare(settings) as store:
         await find_out(settings, store, clock)
         try:
-            return await work(Enrolling(store, clock, acting().scope))
+            done = await work(Enrolling(store, clock, acting().scope))
+            if about is not None:
+                await note_shown(store, clock, [f"case {about}"])
+            return done
         except OutOfSight as error:
             await note_out_of_scope(store, clock, error.objects)
             raise Refused(str(error)) from None

@@ -281,6 +281,12 @@ def test_a_pin_is_printed_once_and_what_cannot_be_ends_with_1(folder: Path) -> N
     listed = json.loads(invoke("participant", "list", "--json").stdout)
     assert [each["cases"] for each in listed] == [[{"case_id": "2701", "role": "cp"}]]
     assert pin.replace(" ", "") not in str(listed)
+    plain = number.replace(" ", "")
+    assert plain not in invoke("participant", "list").stdout
+    assert listed[0]["number"] == "•" * 6 + plain[-4:]
+    assert plain in invoke("participant", "list", "--case", "2701").stdout
+    looks = json.loads(invoke("audit", "list", "--action", "participant.list", "--json").stdout)
+    assert [each["object"] for each in looks] == ["case 2701"]
     told = json.loads(invoke("participant", "reset-pin", number, "--json").stdout)
     assert told["number"] == number.replace(" ", "")
     assert told["pin"] != pin.replace(" ", "")

@@ -65,6 +65,24 @@ def test_a_key_that_is_not_listed_loses_its_value(lines: io.StringIO, key: str) 
     assert MARK not in lines.getvalue()
 
 
+@pytest.mark.parametrize("number", ["912345678", "912-34-5678", "912 34 5678", "912_34_5678"])
+def test_a_number_of_a_person_in_the_name_of_a_file_is_withheld(lines: io.StringIO, number: str) -> None:
+    structlog.get_logger().info(
+        "intake.archived", file=f"case_{number}.txt", folder=Path(f"in/{number}"), file_id=912345678
+    )
+    (line,) = read(lines)
+    assert (line["file"], line["folder"], line["file_id"]) == (
+        "case_[redacted].txt",
+        "in/[redacted]",
+        912345678,
+    )
+
+
+def test_the_names_of_our_own_files_stay(lines: io.StringIO) -> None:
+    structlog.get_logger().info("intake.archived", file="CSENET-27-000000000001.20261122.txt")
+    assert read(lines)[0]["file"] == "CSENET-27-000000000001.20261122.txt"
+
+
 @pytest.mark.parametrize("event", [f"cannot read {SSN}", f"case.{MARK}", "Jane Doe", "read " + "x" * 80])
 def test_an_event_name_made_from_data_is_replaced(lines: io.StringIO, event: str) -> None:
     structlog.get_logger().info(event)
