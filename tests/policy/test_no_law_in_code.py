@@ -22,6 +22,7 @@ CONSTANTS = {
     ("_CENT", "0.01"): "a cent in dollars",
     ("_MILLIONTHS", 1_000_000): "places shown of an exact fraction",
     ("_REMEMBERED", 4096): "how many answers a cache holds",
+    ("_READABLE", 100): "how long a title may be to be read at a glance",
     ("_PRIORITIES", 4): "kinds of urgency that a person tells apart",
     ("_LONGEST", 365): "a bound for mistakes of typing",
     ("_NAME_LENGTH", 64): "room for a name in the store",
