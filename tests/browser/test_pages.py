@@ -82,9 +82,9 @@ def test_somebody_signs_in_reads_and_signs_out(visitor: Any, running: Any) -> No
     page.get_by_label("Password").fill(running.world.minnesota.password)
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"^[^?]*/console/cases$"))
-    assert page.locator("nav[aria-label=Pages] a").count() == 9
+    assert page.locator("nav[aria-label=Pages] a").count() == 10
     page.goto(running.url + "/no/such/page")
-    assert page.locator("nav[aria-label=Pages] a").count() == 9
+    assert page.locator("nav[aria-label=Pages] a").count() == 10
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(re.compile("/sign-in"))
     page.goto(running.url + "/console/cases")
