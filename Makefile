@@ -4,8 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SECONDS ?= 600
 PEOPLE ?= 10000
-# One more than processors: some tests wait for a clock, a disk or a browser.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+WORKERS ?= auto
 # What a test starts is compiled once, not by each of the hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 

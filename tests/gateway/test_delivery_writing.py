@@ -80,11 +80,11 @@ async def test_what_is_taken_arrives_whole_and_with_its_length(data: bytes) -> N
 async def test_the_wait_for_the_answer_is_not_the_writings() -> None:
     async def late(request: web.Request) -> web.Response:
         await request.read()
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(3.2)
         return web.Response(status=422)
 
     async with serving(late) as url:
-        transport = HttpTransport(url, write_seconds=1.0)
+        transport = HttpTransport(url, write_seconds=3.0)
         outcome = await transport.deliver(parcel(LARGE[: 65_536 * 4]), spooled)
         await transport.close()
     assert outcome == permanent("http_422")
