@@ -154,7 +154,7 @@ def _print(made: Enrolled, as_json: bool) -> None:
 async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]], *, about: str | None = None) -> T:
     """Do something to the participants of a store; what it refuses is told and ends with 1.
 
-    What is shown ``about`` a case is written down first.
+    What is shown ``about`` a case, if anything, is written down first.
     """
     from csenet.gateway.cli.acting import acting, find_out, note_out_of_scope, note_shown
     from csenet.gateway.clock import SystemClock
@@ -168,7 +168,7 @@ async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]], *, about:
         await find_out(settings, store, clock)
         try:
             done = await work(Enrolling(store, clock, acting().scope))
-            if about is not None:
+            if about is not None and done:
                 await note_shown(store, clock, [f"case {about}"])
             return done
         except OutOfSight as error:

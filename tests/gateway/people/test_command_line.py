@@ -166,8 +166,11 @@ def test_participants_of_another_office_are_not_there_and_the_try_is_recorded(pl
     assert invoke("participant", "list").exit_code == 2, "nobody signed in"
     assert signed_in().exit_code == 0
     assert numbered("enrol", "--case", "MN1", "--role", "ncp")
+    of_mine = ("participant", "list", "--case", "MN1", "--json")
     listed = json.loads(invoke("participant", "list", "--json").stdout)
-    assert both in [each["number"] for each in listed]
+    assert both in [each["number"] for each in json.loads(invoke(*of_mine).stdout)]
+    assert both not in [each["number"] for each in listed]
+    assert json.loads(invoke("participant", "list", "--case", "MN2", "--json").stdout) == []
     assert {one["case_id"] for each in listed for one in each["cases"]} == {"MN1"}
     tries = [
         ("enrol", "--case", "MN2", "--role", "ncp"),
@@ -192,13 +195,13 @@ def test_participants_of_another_office_are_not_there_and_the_try_is_recorded(pl
     assert sorted(kept) == sorted(f"participant.{words[0]}" for words in tries)
     assert signed_in("sue").exit_code == 0
     assert invoke("participant", "unlock", both).exit_code == 0
-    assert {one["case_id"] for one in numbered_cases(both)} == {"MN2"}
+    assert {one["case_id"] for one in cases_beside("MN2", both)} == {"MN2"}
     assert numbered("reset-pin", both) == both
     assert invoke("participant", "revoke", both).exit_code == 0
 
 
-def numbered_cases(number: str) -> list[dict[str, Any]]:
-    listed = json.loads(invoke("participant", "list", "--json").stdout)
+def cases_beside(case_id: str, number: str) -> list[dict[str, Any]]:
+    listed = json.loads(invoke("participant", "list", "--case", case_id, "--json").stdout)
     return [one for each in listed if each["number"] == number for one in each["cases"]]
 
 
