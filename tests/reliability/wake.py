@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import messages
+from aiohttp import web
 from harness import BOUND, CSENET, DRAIN_SECONDS, Feed, Gateway, Outcome, prove, wait_until
 from postgres_pair import DISORDER, LEASE, OF_WORK, on_a_database, pair_in, postgres
 from receiver import Receiver
@@ -27,7 +28,7 @@ from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.wiring import holder_of
 
 FILE_SIZE = 10
-LOOKS = 100
+LOOKS = 15
 AT_WORK = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -47,12 +48,33 @@ def busy(pair: list[Gateway], feed: Feed) -> Gateway:
         feed.allowed = min(feed.allowed + 2, len(feed.files))
         for (holder,) in pair[0].ask("SELECT holder FROM lease WHERE kind = 'batch' AND until IS NOT NULL"):
             return names[holder]
-        if feed.done:
+        if feed.done and pair[0].on_the_way() == 0:
             raise SystemExit("everything was fed in and nothing under way: hand in more")
 
 
-def stopped(pair: list[Gateway], feed: Feed) -> Gateway:
+class Gate:
+    """Answer deliveries after a while, and while shut not at all: whoever has a batch under way keeps it."""
+
+    shut = False
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse | None:
+        """Wait."""
+        await slowly(request)
+        while self.shut:  # noqa: ASYNC110 - another thread opens it
+            await asyncio.sleep(0.02)
+        return None
+
+
+def stopped(pair: list[Gateway], feed: Feed, gate: Gate) -> Gateway:
     """Stop one of the two that waits for the answer to a batch, in no transaction, and say which."""
+    gate.shut = True
+    try:
+        return _stopped(pair, feed)
+    finally:
+        gate.shut = False
+
+
+def _stopped(pair: list[Gateway], feed: Feed) -> Gateway:
     while True:
         victim = busy(pair, feed)
         assert victim.process is not None
@@ -96,7 +118,7 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
     chance.shuffle(requests)
     feed = Feed(messages.packed(requests, FILE_SIZE))
     with Receiver() as receiver:
-        receiver.after = slowly
+        gate = receiver.after = Gate()
         program = (sys.executable, Path(__file__).with_name("unlimited.py")) if asked.unlimited else (CSENET,)
         pair = pair_in(folder, url, receiver.url, delivery={"batch_size": 5}, program=program)
         pair[0].prepare(messages.cases(cases))
@@ -108,7 +130,7 @@ def run_on(url: str, asked: argparse.Namespace, folder: Path) -> Outcome:
             took = []
             for _ in range(asked.stops):
                 time.sleep(chance.uniform(0.0, 0.5))
-                victim = stopped(pair, feed)
+                victim = stopped(pair, feed, gate)
                 took.append(sleep_through(victim, pair[1 - pair.index(victim)], bool(asked.hurry)))
             feed.allowed = len(feed.files)
             wait_until(lambda: feed.done and pair[0].on_the_way() == 0, DRAIN_SECONDS, "everything to leave")
