@@ -109,6 +109,15 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -
             await asyncio.sleep(0)
 
 
+async def ticking(clock: ManualClock, task: asyncio.Task[Any]) -> None:
+    """Move the clock on whenever somebody sleeps, a second at a time, until the task is done."""
+    async with asyncio.timeout(BOUND):
+        while not task.done():
+            if clock.sleeping:
+                clock.advance(1)
+            await asyncio.sleep(0)
+
+
 async def resend(store: Store, ids: list[int] | None = None) -> int:
     async with store.begin() as conn:
         return await dead.resend_dead(conn, ids, at=NOW, today=date(2026, 11, 21))
