@@ -6,16 +6,19 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from csenet.gateway.delivery.patience import class_of
 from csenet.gateway.delivery.retry import Verdict, permanent
+from csenet.gateway.delivery.transports import http
 from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.http import HttpTransport
-from csenet.gateway.delivery.transports.http_writing import WriteTimeoutError
+from csenet.gateway.delivery.transports.http_writing import Upload, WriteTimeoutError
 
+from .couriers import until
 from .patience import BOUND
 
 # More than the buffers of both ends hold.
@@ -77,14 +80,22 @@ async def test_what_is_taken_arrives_whole_and_with_its_length(data: bytes) -> N
     assert seen == [(len(data), True)]
 
 
-async def test_the_wait_for_the_answer_is_not_the_writings() -> None:
+async def test_the_wait_for_the_answer_is_not_the_writings(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads: list[Upload] = []
+
+    class Seen(Upload):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            uploads.append(self)
+
     async def late(request: web.Request) -> web.Response:
         await request.read()
-        await asyncio.sleep(3.2)
+        await until(lambda: uploads[0]._limit is None)
         return web.Response(status=422)
 
+    monkeypatch.setattr(http, "Upload", Seen)
     async with serving(late) as url:
-        transport = HttpTransport(url, write_seconds=3.0)
+        transport = HttpTransport(url, write_seconds=BOUND)
         outcome = await transport.deliver(parcel(LARGE[: 65_536 * 4]), spooled)
         await transport.close()
-    assert outcome == permanent("http_422")
+    assert (outcome, len(uploads)) == (permanent("http_422"), 1)

@@ -13,6 +13,7 @@ from csenet.gateway.observe import looking
 from csenet.gateway.store.engine import Store
 
 from .conftest import LEDGER, NOON, arriving, case_block, facts, lines
+from .planned import Planned
 
 TODAY = date(2026, 11, 20)
 NORTH = frozenset(("NORTH",))
@@ -139,27 +140,10 @@ async def test_the_record_is_found_by_each_filter(world: Desk, store: Store) -> 
         ]
 
 
-class Planned:
-    """Have SQLite say how it goes about each query, and note where it reads a whole table."""
-
-    def __init__(self, conn: Any) -> None:
-        self._conn, self.read = conn, list[str]()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._conn, name)
-
-    async def execute(self, query: Any) -> Any:
-        sql = query.compile(dialect=self._conn.dialect, compile_kwargs={"literal_binds": True})
-        plan = (await self._conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")).all()
-        whole = ("SCAN inbound", "SCAN outbound", "SCAN work_item", "SCAN duty", "SCAN case_file")
-        self.read += [row[-1] for row in plan if row[-1].split(" USING")[0] in whole]
-        return await self._conn.execute(query)
-
-
 @pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 async def test_what_is_over_long_ago_is_not_read_again(world: Desk, store: Store) -> None:
     async with store.read() as real:
-        conn: Any = Planned(real)
+        conn: Any = Planned(real, "inbound", "outbound", "work_item", "duty", "case_file")
         await views_today.today(conn, NOON, TODAY)
         await looking.look(conn, TODAY)
         await views_queues.partner_traffic(conn, NOON)

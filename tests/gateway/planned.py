@@ -1,0 +1,22 @@
+"""Ask the embedded store how it goes about a query: what a test can say of speed without a clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Planned:
+    """Stand for a connection, and note each query that reads the whole of one of these tables."""
+
+    def __init__(self, conn: Any, *tables: str) -> None:
+        self._conn, self._whole = conn, {f"SCAN {table}" for table in tables}
+        self.read: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conn, name)
+
+    async def execute(self, query: Any) -> Any:
+        sql = query.compile(dialect=self._conn.dialect, compile_kwargs={"literal_binds": True})
+        plan = (await self._conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")).all()
+        self.read += [row[-1] for row in plan if row[-1].split(" USING")[0] in self._whole]
+        return await self._conn.execute(query)
