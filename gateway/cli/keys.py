@@ -154,7 +154,7 @@ async def _status(config: Path) -> dict[str, Any]:
     from sqlalchemy import select
 
     from csenet.gateway.store import resealing
-    from csenet.gateway.store.tables import data_key
+    from csenet.gateway.store.tables_sealing import data_key
 
     async with _opened(config) as (_, store), store.read() as conn:
         rows = (await conn.execute(select(data_key).order_by(data_key.c.number))).mappings().all()

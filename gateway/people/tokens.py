@@ -24,7 +24,7 @@ from csenet.gateway.errors import GatewayError
 from csenet.gateway.people.rights import FORMER, Role, table
 from csenet.gateway.store.prepared import Prepared
 from csenet.gateway.store.sealing import Row
-from csenet.gateway.store.tables import api_token
+from csenet.gateway.store.tables_people import api_token
 
 PREFIX: Final = "csn_"
 """Lets secret scanners find a token that strayed into a repository or a log."""

@@ -22,7 +22,6 @@ from csenet.gateway.store.tables import (
     inbound,
     inbound_problem,
     outbound,
-    search_case,
     timeline,
     transaction_key,
     work_item,
@@ -32,6 +31,7 @@ from csenet.gateway.store.tables_corrections import correction
 from csenet.gateway.store.tables_duties import duty
 from csenet.gateway.store.tables_participants import participant_case
 from csenet.gateway.store.tables_release import release
+from csenet.gateway.store.tables_search import search_case
 from csenet.gateway.store.tables_work import work_change
 
 TREATMENT: Final[Mapping[str, str]] = {

@@ -25,7 +25,6 @@ from csenet.gateway.store import aliases, audit, holds, resealing
 from csenet.gateway.store.keyring import FILES, SEARCH
 from csenet.gateway.store.sealing import keys_of
 from csenet.gateway.store.tables import (
-    data_key,
     delivery_batch,
     idempotency,
     inbound,
@@ -34,6 +33,7 @@ from csenet.gateway.store.tables import (
     work_item,
 )
 from csenet.gateway.store.tables_retention import purged
+from csenet.gateway.store.tables_sealing import data_key
 from csenet.gateway.store.tables_work import work_change
 
 if TYPE_CHECKING:

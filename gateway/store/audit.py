@@ -20,8 +20,7 @@ from csenet.gateway.store.chain import START, Checker, Fault, Mark, chained
 from csenet.gateway.store.errors import SealBroken, StoreError
 from csenet.gateway.store.prepared import Prepared, adding
 from csenet.gateway.store.sealing import opened
-from csenet.gateway.store.tables import audit
-from csenet.gateway.store.tables_audit import audit_case, audit_head
+from csenet.gateway.store.tables_audit import audit, audit_case, audit_head
 
 _WAITING: Final = "csenet_audit"
 _STEP: Final = 2_000

@@ -17,16 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import aliases
 from csenet.gateway.store.sealing import opened
-from csenet.gateway.store.tables import (
+from csenet.gateway.store.tables import inbound, outbound
+from csenet.gateway.store.tables_audit import (
     BESIDE_TRAFFIC,
     BY_OTHERS,
     TRAFFIC,
     TRAFFIC_ACTOR,
     audit,
-    inbound,
-    outbound,
+    audit_case,
 )
-from csenet.gateway.store.tables_audit import audit_case
 
 _ASTRAY: Final = timedelta(days=1)
 """How far a clock may have been wrong for its records to be found by their day all the same."""

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit, outbox, work
 from csenet.gateway.store.prepared import Prepared
-from csenet.gateway.store.tables import destination, outbound, work_item
+from csenet.gateway.store.tables import outbound, work_item
+from csenet.gateway.store.tables_delivery import destination
 
 EXCHANGE: Final = "exchange"
 """A gateway has one way out; the name stays when its address changes, and so does an operator's hold."""

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.store.errors import SealingError
 from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.sealing import Ring, content_tables
-from csenet.gateway.store.tables import data_key, sealing_progress
+from csenet.gateway.store.tables_sealing import data_key, sealing_progress
 from csenet.gateway.store.wrapping import Wrapped, WrappingKeys
 
 SEARCH: Final = "search"

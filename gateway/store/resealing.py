@@ -27,7 +27,7 @@ from csenet.gateway.store.sealing import (
     seal_row,
     shape_of,
 )
-from csenet.gateway.store.tables import data_key, sealing_progress
+from csenet.gateway.store.tables_sealing import data_key, sealing_progress
 
 Hold = Callable[[AsyncConnection], Awaitable[None]]
 Index = Callable[[AsyncConnection, Table, Sequence[dict[str, Any]]], Awaitable[None]]

@@ -25,7 +25,8 @@ from csenet.codecs import transaction as codec
 from csenet.codecs.transaction import Direction
 from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.sealing import keys_of, opened
-from csenet.gateway.store.tables import case_file, inbound, outbound, search_case, search_key
+from csenet.gateway.store.tables import case_file, inbound, outbound
+from csenet.gateway.store.tables_search import search_case, search_key
 
 Kind = Literal["ssn", "case_id", "name", "birth"]
 """What may be searched for: ``birth`` is a name with a birth date (``birth_word``), known of cases only."""

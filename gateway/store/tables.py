@@ -10,19 +10,16 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Date,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
-    false,
     text,
 )
 
@@ -33,7 +30,6 @@ OUTBOUND_STATUSES = ("held", "queued", "sending", "delivered", "refused", "dead"
 BATCH_STATES = ("composed", "spooled", "delivered", "dead")
 FILE_STATES = ("received", "settled")
 FILE_KINDS = ("transactions", "errors")
-BREAKER_STATES = ("closed", "open", "half-open")
 WORK_STATUSES = ("open", "completed")
 
 metadata = MetaData()
@@ -323,62 +319,11 @@ Index(
     postgresql_where=_is_done,
 )
 
-# Written through store.audit only: numbered and chained without gaps, and never changed.
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", ROW_ID, primary_key=True, autoincrement=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(64), nullable=False),
-    Column("action", String(64), nullable=False),
-    Column("object", String(128), nullable=False),
-    Column("detail", Sealed("json")),
-    Column("hash", String(64), nullable=False),
-    info=content("audit", "id"),
-)
-
-# Who did what, and about what, is looked for among what is not in the nature of every transaction: that would
-# be most of the index, and each part of the record is full of it.
-TRAFFIC: Final = ("transaction.decided", "transaction.queued")
-TRAFFIC_ACTOR: Final = "exchange"
-BESIDE_TRAFFIC: Final = text("action NOT IN ('transaction.decided', 'transaction.queued')")
-BY_OTHERS: Final = text("actor <> 'exchange'")
-for _column, _chosen in (("action", BESIDE_TRAFFIC), ("actor", BY_OTHERS), ("object", BESIDE_TRAFFIC)):
-    Index(
-        f"audit_{_column}",
-        audit.c[_column],
-        audit.c.id,
-        sqlite_where=_chosen,
-        postgresql_where=_chosen,
-    )
-# Word for word the condition of the query, or SQLite would not use it.
-_is_about_tax = text("action IN ('tax.received', 'tax.accessed', 'tax.disclosed', 'tax.destroyed')")
-Index("audit_tax", audit.c.id, sqlite_where=_is_about_tax, postgresql_where=_is_about_tax)
-
 serial_counter = Table(
     "serial_counter",
     metadata,
     Column("jurisdiction", String(2), primary_key=True),
     Column("next", BigInteger, nullable=False),
-)
-
-# How a destination fares, for all gateways that share the store, and what an operator ordered about it.
-destination = Table(
-    "destination",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("changed_at", UtcDateTime, nullable=False),
-    # Not before then is a try made while the breaker is not closed.
-    Column("probe_at", UtcDateTime),
-    Column("last_error", Text),
-    Column("held_at", UtcDateTime),
-    Column("held_reason", Text),
-    Column("released_at", UtcDateTime),
-    # What is queued up to this serial number leaves without waiting for a window.
-    Column("flush_serial", BigInteger),
-    one_of("state", BREAKER_STATES, "destination_state"),
 )
 
 # Who of several gateways does what; a row stays, so that its fencing token only ever grows.
@@ -392,19 +337,6 @@ lease = Table(
     Column("until", UtcDateTime),
 )
 
-api_token = Table(
-    "api_token",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("name", String(64), nullable=False),
-    # One role, or several with blanks between them.
-    Column("role", String(64), nullable=False),
-    # Only the digest: the token itself is shown once and kept nowhere.
-    Column("sha256", String(64), nullable=False, unique=True),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("revoked_at", UtcDateTime),
-)
-
 idempotency = Table(
     "idempotency",
     metadata,
@@ -414,53 +346,3 @@ idempotency = Table(
     Column("created_at", UtcDateTime, nullable=False),
     info=content("request", "key", "request_sha256"),
 )
-
-# The keys that seal content, themselves sealed by a key that is kept elsewhere: one a kind and month.
-data_key = Table(
-    "data_key",
-    metadata,
-    # Stands in each value that was sealed with it.
-    Column("number", Integer, primary_key=True),
-    Column("kind", String(16), nullable=False),
-    # Year and month in which it began to seal; empty for the key of the search words.
-    Column("period", String(7), nullable=False),
-    Column("generation", Integer, nullable=False),
-    Column("wrapped", LargeBinary, nullable=False),
-    Column("wrapped_by", String(64), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    # Since when a later generation has taken its place everywhere.
-    Column("retired_at", UtcDateTime),
-    UniqueConstraint("kind", "period", "generation", name="data_key_period"),
-)
-
-# How far a table's content has been sealed, or sealed anew; a table without its row has yet to be looked at.
-sealing_progress = Table(
-    "sealing_progress",
-    metadata,
-    Column("table", String(64), primary_key=True),
-    # The key of the last row done, as JSON.
-    Column("after", Text),
-    Column("rows", BigInteger, nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
-    Column("finished_at", UtcDateTime),
-)
-
-# What is searched for, as keyed digests that say nothing without the key: SSN, case ID, names.
-search_key = Table(
-    "search_key",
-    metadata,
-    Column("digest", BigInteger, primary_key=True, autoincrement=False),
-    # Twice the number of what came or went, and one more for what went.
-    Column("subject", BigInteger, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
-)
-search_case = Table(
-    "search_case",
-    metadata,
-    Column("case_id", String(15), primary_key=True),
-    Column("digest", BigInteger, primary_key=True, autoincrement=False),
-    # The case has the word no more; transactions on it may.
-    Column("former", Boolean, nullable=False, server_default=false()),
-    sqlite_with_rowid=False,
-)
-Index("search_case_digest", search_case.c.digest)

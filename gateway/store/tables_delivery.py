@@ -1,4 +1,4 @@
-"""The tables of what is known about delivery besides the batches: partners on hold, receipts."""
+"""The tables of what is known about delivery besides the batches: destinations, holds, receipts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,28 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 from csenet.gateway.store.columns import ROW_ID, Json, UtcDateTime, one_of
 from csenet.gateway.store.tables import metadata
 
+BREAKER_STATES = ("closed", "open", "half-open")
 RECEIPT_STATES = ("good", "late", "repeated", "contradicting")
 RECEIPT_OUTCOMES = ("accepted", "duplicate", "refused")
+
+# How a destination fares, for all gateways that share the store, and what an operator ordered about it.
+destination = Table(
+    "destination",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    # Not before then is a try made while the breaker is not closed.
+    Column("probe_at", UtcDateTime),
+    Column("last_error", Text),
+    Column("held_at", UtcDateTime),
+    Column("held_reason", Text),
+    Column("released_at", UtcDateTime),
+    # What is queued up to this serial number leaves without waiting for a window.
+    Column("flush_serial", BigInteger),
+    one_of("state", BREAKER_STATES, "destination_state"),
+)
 
 # What goes to these states waits; all else leaves.
 partner_hold = Table(

@@ -1,4 +1,4 @@
-"""The tables of people: their accounts, and the sign-ins that are valid."""
+"""The tables of people and programs: accounts, the sign-ins that are valid, and tokens of the API."""
 
 from __future__ import annotations
 
@@ -50,3 +50,16 @@ sign_in = Table(
     one_of("stage", STAGES, "sign_in_stage"),
 )
 Index("sign_in_account", sign_in.c.account_id, sign_in.c.id)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("name", String(64), nullable=False),
+    # One role, or several with blanks between them.
+    Column("role", String(64), nullable=False),
+    # Only the digest: the token itself is shown once and kept nowhere.
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import audit as records
 from csenet.gateway.store.sealing import opened
-from csenet.gateway.store.tables import audit
+from csenet.gateway.store.tables_audit import audit
 from csenet.gateway.store.tables_tax import tax_mark
 from csenet.handlers.policy.disclosure_review import may_hold_tax_information
 

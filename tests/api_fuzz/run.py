@@ -39,7 +39,7 @@ from csenet.gateway.people import tokens
 from csenet.gateway.settings.model import LogSection
 from csenet.gateway.store.engine import open_store
 from csenet.gateway.store.keyring import Keyring
-from csenet.gateway.store.tables import api_token
+from csenet.gateway.store.tables_people import api_token
 from csenet.gateway.store.wrapping import KeyFile
 
 MASKED = ("viewer", "operator", "supervisor")

@@ -21,7 +21,7 @@ from csenet.gateway.demo.report import play
 from csenet.gateway.demo.world import World, opened
 from csenet.gateway.people import tokens
 from csenet.gateway.people.rights import table
-from csenet.gateway.store.tables import api_token
+from csenet.gateway.store.tables_people import api_token
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -40,7 +40,7 @@ from csenet.gateway.notify.posting import Fate, Posted
 from csenet.gateway.people import tokens
 from csenet.gateway.settings.loading import LogSection
 from csenet.gateway.settings.notify import EmailSection
-from csenet.gateway.store.tables import api_token
+from csenet.gateway.store.tables_people import api_token
 
 CSENET = Path(sys.executable).with_name("csenet")
 LOOKED_AT = 150

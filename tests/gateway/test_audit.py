@@ -18,7 +18,7 @@ from csenet.gateway.store.chain import Fault, Mark
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.errors import StoreError
 from csenet.gateway.store.keyring import Keyring
-from csenet.gateway.store.tables import audit as table
+from csenet.gateway.store.tables_audit import audit as table
 from csenet.gateway.store.tables_audit import audit_head
 from csenet.gateway.store.wrapping import HeldKeys
 

@@ -15,7 +15,7 @@ from csenet.gateway.store.engine import open_store
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.migrate import upgrade
 from csenet.gateway.store.sealing import is_sealed
-from csenet.gateway.store.tables import audit as table
+from csenet.gateway.store.tables_audit import audit as table
 from csenet.gateway.store.wrapping import HeldKeys
 
 from .conftest import KEYS, NOON, tamper

@@ -17,7 +17,8 @@ from csenet.gateway.delivery.retry import Outcome, mistaken, permanent, transien
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.store import destinations
 from csenet.gateway.store.engine import Store, open_store
-from csenet.gateway.store.tables import attempt, audit, outbound, work_item
+from csenet.gateway.store.tables import attempt, outbound, work_item
+from csenet.gateway.store.tables_audit import audit
 
 from .couriers import NOW, Scripted, forbidding, queue, resend, statuses, table
 

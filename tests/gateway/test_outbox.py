@@ -11,7 +11,8 @@ from sqlalchemy import insert, select, update
 from csenet.gateway.store import claims, dead, outbox, outcomes
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.sealing import sealed
-from csenet.gateway.store.tables import audit, case_file, outbound, timeline, work_item
+from csenet.gateway.store.tables import case_file, outbound, timeline, work_item
+from csenet.gateway.store.tables_audit import audit
 
 from .conftest import contents
 

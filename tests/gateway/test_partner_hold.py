@@ -15,7 +15,8 @@ from csenet.gateway.desk import Desk
 from csenet.gateway.errors import NotFound
 from csenet.gateway.store import ledger
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tables import audit, outbound, serial_counter
+from csenet.gateway.store.tables import outbound, serial_counter
+from csenet.gateway.store.tables_audit import audit
 
 from .conftest import facts
 from .couriers import Scripted, courier, queue, statuses, table, until

@@ -18,7 +18,8 @@ from csenet.gateway.store import ledger
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.recalls import INSTEAD
-from csenet.gateway.store.tables import audit, delivery_batch, outbound, serial_counter, work_item
+from csenet.gateway.store.tables import delivery_batch, outbound, serial_counter, work_item
+from csenet.gateway.store.tables_audit import audit
 from csenet.gateway.store.wrapping import HeldKeys
 
 from .conftest import KEYS, NOON, QUIET, agency_of

@@ -14,7 +14,8 @@ from csenet.gateway.store import resealing, sealing, search
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.errors import SealBroken
 from csenet.gateway.store.keyring import Keyring
-from csenet.gateway.store.tables import case_file, data_key, inbound, timeline
+from csenet.gateway.store.tables import case_file, inbound, timeline
+from csenet.gateway.store.tables_sealing import data_key
 from csenet.gateway.store.wrapping import HeldKeys, KeyFile
 
 from .conftest import LEDGER, QUIET, arriving, contents, facts, lines, tamper

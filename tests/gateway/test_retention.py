@@ -26,8 +26,9 @@ from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.keyring import Keyring
 from csenet.gateway.store.server_log import kept_in_log
-from csenet.gateway.store.tables import data_key, inbound, outbound
+from csenet.gateway.store.tables import inbound, outbound
 from csenet.gateway.store.tables_retention import purged
+from csenet.gateway.store.tables_sealing import data_key
 from csenet.gateway.store.wrapping import HeldKeys
 
 from .conftest import KEYS, LEDGER, QUIET, arriving, contents, facts, lines, tamper

@@ -15,7 +15,8 @@ from csenet.gateway.store.columns import Closed
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.errors import SealBroken, SealingError
 from csenet.gateway.store.keyring import LOOK_AGAIN, Keyring
-from csenet.gateway.store.tables import case_file, data_key, inbound, metadata, outbound
+from csenet.gateway.store.tables import case_file, inbound, metadata, outbound
+from csenet.gateway.store.tables_sealing import data_key
 from csenet.gateway.store.wrapping import Credential, HeldKeys, KeyFile, new_line
 
 from .conftest import KEYS, LEDGER, NOON, QUIET, arriving, contents, facts, lines, tamper

@@ -11,7 +11,8 @@ from csenet.gateway.desk.indexing import index
 from csenet.gateway.store import search
 from csenet.gateway.store.engine import Store
 from csenet.gateway.store.search import normal
-from csenet.gateway.store.tables import inbound, search_case, search_key
+from csenet.gateway.store.tables import inbound
+from csenet.gateway.store.tables_search import search_case, search_key
 
 from .conftest import LEDGER, arriving, contents, facts, lines
 

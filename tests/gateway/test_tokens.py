@@ -13,7 +13,7 @@ from sqlalchemy import select
 from csenet.gateway.people import tokens
 from csenet.gateway.people.rights import Role
 from csenet.gateway.store.engine import Store
-from csenet.gateway.store.tables import api_token
+from csenet.gateway.store.tables_people import api_token
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 

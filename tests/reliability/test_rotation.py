@@ -19,7 +19,8 @@ from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.store import resealing
 from csenet.gateway.store.engine import open_store
 from csenet.gateway.store.keyring import Keyring
-from csenet.gateway.store.tables import data_key, inbound
+from csenet.gateway.store.tables import inbound
+from csenet.gateway.store.tables_sealing import data_key
 from csenet.gateway.store.wrapping import KeyFile
 
 CSENET = Path(sys.executable).with_name("csenet")

@@ -21,7 +21,9 @@ from csenet.gateway.people import tokens
 from csenet.gateway.people.reading import Reader
 from csenet.gateway.people.rights import Right, Role, table
 from csenet.gateway.store import audit as records
-from csenet.gateway.store.tables import api_token, audit, outbound
+from csenet.gateway.store.tables import outbound
+from csenet.gateway.store.tables_audit import audit
+from csenet.gateway.store.tables_people import api_token
 
 from ..conftest import LEDGER, arriving, case_block, facts, lines
 
