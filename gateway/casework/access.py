@@ -22,6 +22,7 @@ from csenet.gateway.people.rights import OPEN, Right, Role, Route, allows, table
 from csenet.gateway.people.signing import FULL
 from csenet.gateway.people.tokens import Token
 from csenet.gateway.store.engine import Store
+from csenet.gateway.store.errors import is_away
 
 
 def _needs() -> Mapping[Route, str]:
@@ -71,12 +72,11 @@ async def authorize(request: web.Request) -> None:
     if route is None:
         if _is_page(request):
             # So that the page that says so has the menu.
-            await _signed_in(request)
+            await _named(request)
         return
     needed = NEEDS.get(route)
     if needed == OPEN:
-        # Only so that the page can say who is signed in.
-        await _signed_in(request)
+        await _named(request)
         return
     person = await _person(request)
     if not lets_in(route, person):
@@ -103,6 +103,15 @@ async def _person(request: web.Request) -> Person:
     token = await _token(request)
     request[TOKEN] = token
     return machine(token.name, token.roles, request, f"token {token.id}")
+
+
+async def _named(request: web.Request) -> None:
+    """Find out who is signed in, only so that a page can say so: it opens too while nobody can be asked."""
+    try:
+        await _signed_in(request)
+    except Exception as error:
+        if not is_away(error):
+            raise
 
 
 async def _signed_in(request: web.Request) -> Person | None:

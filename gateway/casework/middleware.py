@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 from aiohttp import hdrs, web
 
+from csenet.gateway.away import COME_AGAIN, may_pass
 from csenet.gateway.casework import access
 from csenet.gateway.casework.problems import (
-    COME_AGAIN,
     ApiProblem,
     Kind,
     from_gateway_error,
@@ -24,7 +24,6 @@ from csenet.gateway.casework.problems import (
 from csenet.gateway.console import pages
 from csenet.gateway.errors import GatewayError, SlowBody
 from csenet.gateway.people.cookies import FORMS
-from csenet.gateway.store.errors import is_away
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,7 +76,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
             return web.Response(status=error.status, headers=error.headers)
         return _told(request, from_http_exception(error))
     except Exception as error:
-        return _problem_of(error).response(request[CORRELATION])
+        return _told(request, _problem_of(error))
 
 
 def _told(request: web.Request, problem: ApiProblem) -> web.Response:
@@ -87,7 +86,9 @@ def _told(request: web.Request, problem: ApiProblem) -> web.Response:
         return problem.response(request[CORRELATION])
     detail = _PLAIN.get(problem.status, problem.detail)
     context = {"title": problem.kind.title, "detail": detail, "instance": request[CORRELATION]}
-    return pages.render(request, "error.html", context, status=problem.status)
+    response = pages.failed(request, problem.status, context)
+    response.headers.update(problem.headers)
+    return response
 
 
 def _problem_of(error: Exception) -> ApiProblem:
@@ -95,18 +96,16 @@ def _problem_of(error: Exception) -> ApiProblem:
 
     Its text may hold values of a case: the answer never gets it, and the log keeps type and places only.
     """
-    if isinstance(error, GatewayError):
-        known = from_gateway_error(error)
-        if known is not None:
-            return known
-    elif isinstance(error, ValueError) and hasattr(error, "problems"):
+    known = from_gateway_error(error) if isinstance(error, GatewayError) else None
+    if known is not None:
+        return known
+    if isinstance(error, ValueError) and hasattr(error, "problems"):
         return rejected(wrongs(error))
-    elif isinstance(error, web.RequestPayloadError):
+    if isinstance(error, web.RequestPayloadError):
         return ApiProblem(Kind.MALFORMED, "The body breaks off or is not packed as its headers say.")
-    elif isinstance(error, SlowBody):
+    if isinstance(error, SlowBody):
         return ApiProblem(Kind.HTTP, "The body came too slowly; see limits.body_seconds.", status=408)
-    elif is_away(error):
-        log.warning("http.store_away", error_type=type(error).__name__)
+    if may_pass(error):
         detail = "The database is out of reach. Send the same again: what was kept before is known again."
         return ApiProblem(Kind.UNAVAILABLE, detail, headers=COME_AGAIN)
     log.error("http.failed", exc_info=error)

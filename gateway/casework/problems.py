@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from csenet.codecs.layout import python_name
+from csenet.gateway.away import COME_AGAIN
 from csenet.gateway.desk.results import Conflict, TransactionRejected
 from csenet.gateway.errors import GatewayError, NotFound, Rejected
 from csenet.gateway.people.looks import ReadRefused, Unrecorded
@@ -22,8 +23,6 @@ from csenet.handlers.facts import BLOCKS, REPEATED
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:csenet:problem:"
-COME_AGAIN = {"Retry-After": "5"}
-"""Goes with what may go well in a few seconds, as when a database is restarted."""
 
 
 class Kind(Enum):
@@ -153,7 +152,9 @@ def from_gateway_error(error: GatewayError) -> ApiProblem | None:
     if isinstance(error, Rejected):
         return rejected(wrongs(error), work_of(error))
     if isinstance(error, ReadRefused):
-        return ApiProblem(Kind.UNAVAILABLE if isinstance(error, Unrecorded) else Kind.FORBIDDEN, str(error))
+        if isinstance(error, Unrecorded):
+            return ApiProblem(Kind.UNAVAILABLE, str(error), headers=COME_AGAIN)
+        return ApiProblem(Kind.FORBIDDEN, str(error))
     return None
 
 

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy import text
 
+from csenet.gateway.away import COME_AGAIN
 from csenet.gateway.casework import answers, openapi
 from csenet.gateway.casework.access import STORE
 from csenet.gateway.casework.ports import HEALTH, JURISDICTION
@@ -45,7 +46,7 @@ async def get_readiness(request: web.Request) -> web.Response:
             await conn.execute(text("SELECT 1"))
     except Exception as error:
         log.warning("http.not_ready", exc_info=error)
-        raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.") from None
+        raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.", headers=COME_AGAIN) from None
     return reply(answers.Health(status="ready", notes=[] if book is None else book.notes()))
 
 
@@ -53,7 +54,7 @@ def _demand(problems: list[str], event: str) -> None:
     """Raise the problem 503 if there are any; they name parts and settings, never a case."""
     if problems:
         log.warning(event, problems=problems)
-        raise ApiProblem(Kind.UNAVAILABLE, f"Not now: {'; '.join(problems)}.")
+        raise ApiProblem(Kind.UNAVAILABLE, f"Not now: {'; '.join(problems)}.", headers=COME_AGAIN)
 
 
 VIEWS: Final[Mapping[str, View]] = {

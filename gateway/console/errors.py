@@ -9,11 +9,11 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from csenet.gateway.away import COME_AGAIN, may_pass
 from csenet.gateway.console import pages
 from csenet.gateway.desk.results import Conflict
-from csenet.gateway.errors import NotFound, Rejected
-from csenet.gateway.people.looks import ReadRefused
-from csenet.gateway.store.errors import is_away
+from csenet.gateway.errors import NotFound, Rejected, SlowBody
+from csenet.gateway.people.looks import ReadRefused, Unrecorded
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,6 +35,9 @@ def as_page(view: View) -> View:
     async def answered(request: web.Request) -> web.StreamResponse:
         try:
             return await view(request)
+        except Unrecorded as error:
+            may_pass(error)
+            return _later(request, str(error))
         except ReadRefused as error:
             return page(request, 403, "This is not for you", str(error))
         except (NotFound, web.HTTPNotFound):
@@ -43,17 +46,23 @@ def as_page(view: View) -> View:
             return page(request, 409, "Somebody was quicker", str(error))
         except Rejected as error:
             return page(request, 422, "That cannot be done", str(error))
-        except web.HTTPException:
+        except (web.HTTPException, web.RequestPayloadError, SlowBody):
             raise
         except Exception as error:
-            if is_away(error):
-                log.warning("http.store_away", error_type=type(error).__name__)
-                return page(request, 503, "The database is out of reach", "Try again in a minute.")
+            if may_pass(error):
+                return _later(request, "The database is out of reach.")
             log.error("http.failed", exc_info=error)
             detail = "Nothing was changed. Try again; if it stays, tell the operator the name below."
             return page(request, 500, "Something went wrong inside the gateway", detail)
 
     return answered
+
+
+def _later(request: web.Request, reason: str) -> web.Response:
+    """Say what may be otherwise soon."""
+    answer = page(request, 503, "This cannot be shown at the moment", f"{reason} Try again in a minute.")
+    answer.headers.update(COME_AGAIN)
+    return answer
 
 
 def _absent(request: web.Request) -> web.Response:
@@ -68,4 +77,4 @@ def _absent(request: web.Request) -> web.Response:
 
 def page(request: web.Request, status: int, title: str, detail: str, **more: tuple[str, str]) -> web.Response:
     """Write the page of one failure; ``onward`` is where to look next."""
-    return pages.render(request, "error.html", {"title": title, "detail": detail, **more}, status=status)
+    return pages.failed(request, status, {"title": title, "detail": detail, **more})

@@ -64,6 +64,14 @@ def is_part(request: web.Request) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+def failed(request: web.Request, status: int, context: dict[str, Any]) -> web.Response:
+    """Answer with the page of a failure, or with its text alone where a part of a page was asked for."""
+    part = is_part(request)
+    return render(
+        request, "error_part.html" if part else "error.html", {"part": part, **context}, status=status
+    )
+
+
 def render(request: web.Request, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
     """Answer with a page; the whole of it is in the answer whether scripts run or not."""
     response = aiohttp_jinja2.render_template(

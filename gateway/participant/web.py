@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from csenet.gateway.away import COME_AGAIN, may_pass
 from csenet.gateway.console import assets
 from csenet.gateway.console.sign_in import paragraphs
 from csenet.gateway.errors import SlowBody
@@ -89,9 +90,14 @@ def _as_page(view: View) -> View:
             return await view(request)
         except web.HTTPNotFound:
             return _message(request, 404, "There is nothing here", "The address may be misspelt.")
-        except (web.HTTPException, SlowBody):
+        except (web.HTTPException, web.RequestPayloadError, SlowBody):
             raise
         except Exception as error:
+            if may_pass(error):
+                later = "Your information is not lost. Please try again in a few minutes."
+                answer = _message(request, 503, "This cannot be shown at the moment", later)
+                answer.headers.update(COME_AGAIN)
+                return answer
             log.error("http.failed", exc_info=error)
             return _message(
                 request, 500, "Something went wrong", "Please try again later, or call your office."

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
+from typing import Final
+
 from csenet.gateway.errors import GatewayError
+
+_DRIVERS: Final = ("asyncpg", "sqlite3", "aiosqlite")
 
 
 class StoreError(GatewayError):
@@ -25,8 +30,7 @@ def out_of_reach(error: BaseException) -> bool:
     """Say whether an error is the database's or the disk's, which may mend by itself, and not the code's."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    drivers = type(error).__module__.partition(".")[0] in ("asyncpg", "sqlite3", "aiosqlite")
-    return drivers or isinstance(error, OSError | SQLAlchemyError)
+    return _is_drivers(error) or isinstance(error, OSError | SQLAlchemyError)
 
 
 def is_away(error: BaseException) -> bool:
@@ -36,6 +40,16 @@ def is_away(error: BaseException) -> bool:
     ours = exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError
     if isinstance(error, exc.DBAPIError | exc.TimeoutError):
         return not isinstance(error, ours)
-    # What the driver raises while it connects comes as it is.
-    drivers = type(error).__module__.partition(".")[0] in ("asyncpg", "sqlite3", "aiosqlite")
-    return drivers or isinstance(error, ConnectionError | TimeoutError)
+    # What the driver raises while it connects comes as it is: a name nobody knows, a socket that is gone.
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    return _is_drivers(error) or (isinstance(error, OSError) and _came_through_driver(error))
+
+
+def _is_drivers(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in _DRIVERS
+
+
+def _came_through_driver(error: BaseException) -> bool:
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(str(frame.f_globals.get("__name__")).partition(".")[0] in _DRIVERS for frame in frames)

@@ -210,7 +210,7 @@ async def test_each_look_is_on_record_and_without_a_record_nothing_is_shown(
 
     monkeypatch.setattr(store, "together", broken)
     answer = await browser.get("/participant/cases")
-    assert answer.status == 500
+    assert answer.status == 503
     text = await text_of(answer)
     assert "MN1" not in text
     assert "disk full" not in text
