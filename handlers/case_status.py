@@ -12,7 +12,7 @@ import msgspec
 from csenet.codecs.codes import FarCode
 from csenet.codecs.transaction import Transaction
 from csenet.handlers.checks import record_of
-from csenet.handlers.context import Context
+from csenet.handlers.context import Context, law
 from csenet.handlers.decision import Decision, merge
 from csenet.handlers.facts import CaseFacts
 from csenet.handlers.locate import as_asked, for_asker
@@ -29,10 +29,6 @@ def requested(tx: Transaction, context: Context, task: Task) -> Decision:
 
     Any state may ask, also about a case it has no part in, or one that is closed.
     """
-    if tx.header.case_id is None and context.record is None:
-        title = f"{title_of(tx.far)}: our case ID is blank, so tell the asker otherwise that nothing is known"
-        why = reason("case_status.id_blank")
-        return decide(item(tx, context, task.kind, title, why, duty=task.duty))
     due, timing = due_by(task.duty, context, context.received_on)
     answer = Answer(
         code=FSINF,
@@ -42,11 +38,19 @@ def requested(tx: Transaction, context: Context, task: Task) -> Decision:
         details={"asked_by": about(tx)["serial"]},
     )
     if context.record is None:
-        found = Decision(reasons=(reason("case_status.case_unknown"), *timing))
-        unknown = msgspec.structs.replace(answer, code=FUINF)
-        return merge(found, reply_or_work(unknown, as_asked(tx, context), context))
+        return merge(Decision(reasons=timing), _unknown(tx, context, answer))
     found = Decision(reasons=(reason("case_status.told"), *timing))
     return merge(found, reply_or_work(answer, for_asker(context.record, tx), context))
+
+
+def _unknown(tx: Transaction, context: Context, answer: Answer) -> Decision:
+    """Answer that there is no information: under the ID asked for, or what stands for no case."""
+    blank = tx.header.case_id is None
+    why = reason("case_status.id_blank" if blank else "case_status.case_unknown")
+    nameless = law("case_id_of_no_case", context)
+    unknown = msgspec.structs.replace(answer, code=FUINF, named=nameless.value if blank else "")
+    reasons = (why, nameless) if blank else (why,)
+    return merge(Decision(reasons=reasons), reply_or_work(unknown, as_asked(tx, context), context))
 
 
 _COMPARED = ("ncp_identification", "ncp_locate", "case")

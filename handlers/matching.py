@@ -25,6 +25,8 @@ def identify(tx: Transaction, context: Context) -> Context:
     """Give the context with the one candidate that fits as its case, or with the IDs of all that fit."""
     if context.record is not None or not context.candidates or tx.far.function == "LO1":
         return context
+    if asks_by_id_alone(tx):
+        return context
     for rule, fitting in _rules(tx, context):
         fits = tuple(fitting)
         if len(fits) == 1:
@@ -33,6 +35,11 @@ def identify(tx: Transaction, context: Context) -> Context:
             ids = tuple(sorted(each.case_id for each in fits))
             return msgspec.structs.replace(context, fits=ids, matched_by=reason("match.several"))
     return _related(tx, context)
+
+
+def asks_by_id_alone(tx: Transaction) -> bool:
+    """Tell whether case information is asked for with our case ID blank: no other ID may stand for it."""
+    return tx.far.function == "CSI" and tx.far.action == "R" and tx.header.case_id is None
 
 
 def _rules(tx: Transaction, context: Context) -> Iterator[tuple[str, Iterable[CaseRecord]]]:

@@ -33,12 +33,16 @@ _ANY_SERIAL = "000000000001"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold what one answer of ours says, and by when and for what duty it is owed."""
+    """Hold what one answer of ours says, and by when and for what duty it is owed.
+
+    `named` stands in the place of our case ID where there is none.
+    """
 
     code: FarCode
     action_resolution_date: date | None = None
     information: Information | None = None
     other_case_id: str | None = None
+    named: str = ""
     due: date | None = None
     duty: str | None = None
     details: dict[str, str] = msgspec.field(default_factory=dict)
@@ -206,6 +210,7 @@ def reply_or_work(answer: Answer, record: CaseRecord, context: Context) -> Decis
             action_resolution_date=answer.action_resolution_date,
             information=answer.information,
             other_case_id=answer.other_case_id,
+            named=answer.named,
         )
     except ComposeError as lacking:
         missing = elements_of(lacking.problems)

@@ -17,7 +17,16 @@ from csenet.codecs.transaction import Transaction
 from csenet.gateway.desk.indexing import record_of
 from csenet.gateway.store import cases, search
 from csenet.handlers.context import CaseRecord
-from csenet.handlers.matching import REQUESTS, bare, is_ours, is_theirs, other_ids, same_person, variants
+from csenet.handlers.matching import (
+    REQUESTS,
+    asks_by_id_alone,
+    bare,
+    is_ours,
+    is_theirs,
+    other_ids,
+    same_person,
+    variants,
+)
 
 _LONGEST = 15
 _STAMPS = frozenset(
@@ -66,7 +75,7 @@ def _asks_where(tx: Transaction) -> bool:
 
 def _words(tx: Transaction) -> set[search.Word]:
     """List what a case that is meant has: the other state's case ID, or the parent of a new request."""
-    if not tx.header.other_fips_state or tx.far.function == "LO1":
+    if not tx.header.other_fips_state or tx.far.function == "LO1" or asks_by_id_alone(tx):
         return set()
     other = tx.header.other_case_id
     named: set[search.Word] = {("case_id", other)} if other is not None else set()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from csenet.gateway.desk import Desk, TransactionFilter, WorkFilter
+from csenet.gateway.store.duties import DutyFilter
 
 from .conftest import arriving, case_block, facts, lines
 
@@ -23,6 +24,20 @@ async def test_a_request_for_an_unknown_case_is_answered_that_nothing_is_known(d
     await settle(desk, arriving("CSI R FRINF", 1, "NOSUCH", "KS9"))
     (answer,) = await sent(desk)
     assert (answer.far, answer.case_id) == ("CSI P FUINF", "NOSUCH")
+
+
+async def test_a_request_without_our_case_id_is_answered_at_once_and_owes_nothing_after(desk: Desk) -> None:
+    await desk.put_case("MN1", facts("responding") | {"other_case_id": "KS9"})
+    await settle(desk, arriving("CSI R FRINF", 1, "", "KS9"))
+    (answer,) = await sent(desk)
+    assert (answer.far, answer.case_id) == ("CSI P FUINF", None)
+    shown = await desk.transaction(answer.id)
+    assert shown is not None
+    assert shown.transaction is not None
+    assert shown.transaction["header"]["case_id"] == "NONE"
+    (duty,) = (await desk.list_duties(DutyFilter(kind="CSI1", open_only=False))).duties
+    assert (duty.outcome, duty.closed_by) == ("answered", "CSI P FUINF")
+    assert (await desk.ledger_check()).balanced
 
 
 async def test_a_locate_by_name_alone_is_answered_without_a_case_of_ours(desk: Desk) -> None:
