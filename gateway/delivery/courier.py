@@ -162,7 +162,8 @@ class Courier:
                 self._ready.clear()
                 self._raise_failure()
                 held_up = await self._set_out()
-                if not self._flights and not held_up:
+                # What landed while we looked may have let something go that we saw waiting.
+                if not (self._flights or held_up or self._ready.is_set()):
                     break
                 await self._something_happens(held_up)
             if self._flights:

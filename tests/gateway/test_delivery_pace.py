@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.pace import Pace
@@ -55,6 +57,29 @@ async def test_as_many_batches_are_under_way_as_allowed_and_no_case_is_in_two(
     assert set((await statuses(store)).values()) == {"delivered"}
     order = [parcel.payload for parcel in destination.got]
     assert order.index(b"transaction 1\n") < order.index(b"transaction 2\n")
+
+
+@pytest.mark.parametrize("location", ["postgresql"], indirect=True)
+async def test_what_a_landing_lets_go_while_others_are_looked_for_leaves_too(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "A", "A")
+    destination, ready = Held(), asyncio.Event()
+    carrier = courier(store, destination, clock, batch_size=1, parallel=2, ready=ready)
+    board = carrier._board
+
+    async def slowly(conn: AsyncConnection) -> Any:
+        found = await board(conn)
+        if destination.now:
+            destination.go.set()
+            await until(lambda: not carrier._flights)
+        return found
+
+    monkeypatch.setattr(carrier, "_board", slowly)
+    task = asyncio.create_task(carrier.deliver_waiting())
+    await until(lambda: destination.now == 1)
+    ready.set()
+    assert await task == 2
 
 
 async def test_what_gathered_leaves_at_the_rate_that_is_set(store: Store, clock: ManualClock) -> None:
