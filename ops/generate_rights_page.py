@@ -17,7 +17,8 @@ HEAD = """# Who may do what
 Written by `ops/generate_rights_page.py` from `gateway/people/rights.toml`. A ✓ means that the role opens it,
 "all" that nobody's name is needed. A role without `offices.all` sees the cases of its own offices and those
 of the agency as a whole; any other case is *not found*. Personal fields are masked for people; seeing them
-in clear takes the right `content.unmask` and a reason each time.
+in clear takes the right `content.unmask` and a reason each time. `GET /` says to everybody
+whether the gateway serves, and no more; with `figures.read` it is the page Today.
 
 """
 

@@ -114,6 +114,18 @@ async def _named(request: web.Request) -> None:
             raise
 
 
+async def visitor(request: web.Request) -> Person | None:
+    """Find who looks at what is open to everybody; who shows something that does not hold is nobody."""
+    if PERSON not in request and hdrs.AUTHORIZATION in request.headers:
+        try:
+            request[PERSON] = await _person(request)
+        except Exception as error:
+            if not (isinstance(error, ApiProblem) or is_away(error)):
+                raise
+    found: Person | None = request.get(PERSON)
+    return found
+
+
 async def _signed_in(request: web.Request) -> Person | None:
     """Find who is signed in, past the last step, and put them on the request."""
     entry = await entry_of(request)

@@ -377,7 +377,7 @@ OPERATIONS: Final = (
         method="GET",
         path="/",
         tag="Service",
-        summary="Look at how things stand today: numbers only",
+        summary="Look whether the gateway serves; with the right figures.read, at the numbers of today",
         answers={200: Answer(description="A page for people.", schema="Page", media=HTML)},
     ),
 )

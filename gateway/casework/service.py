@@ -41,13 +41,25 @@ async def get_readiness(request: web.Request) -> web.Response:
     """Say whether the store answers and takes commits, the disk has its reserve, and the keys are there."""
     book = request.app.get(HEALTH)
     _demand([] if book is None else book.not_ready(), "http.not_ready")
+    if not await _store_answers(request.app):
+        raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.", headers=COME_AGAIN)
+    return reply(answers.Health(status="ready", notes=[] if book is None else book.notes()))
+
+
+async def serves(app: web.Application) -> bool:
+    """Say whether the gateway is ready, without saying what it lacks."""
+    book = app.get(HEALTH)
+    return not (book and book.not_ready()) and await _store_answers(app)
+
+
+async def _store_answers(app: web.Application) -> bool:
     try:
-        async with request.app[STORE].read() as conn:
+        async with app[STORE].read() as conn:
             await conn.execute(text("SELECT 1"))
     except Exception as error:
         log.warning("http.not_ready", exc_info=error)
-        raise ApiProblem(Kind.UNAVAILABLE, "The store does not answer.", headers=COME_AGAIN) from None
-    return reply(answers.Health(status="ready", notes=[] if book is None else book.notes()))
+        return False
+    return True
 
 
 def _demand(problems: list[str], event: str) -> None:

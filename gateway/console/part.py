@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from csenet.gateway.clock import Clock
-from csenet.gateway.console import assets, pages, routes, today
+from csenet.gateway.console import assets, front, pages, routes
 from csenet.gateway.console.health import own_health
 from csenet.gateway.console.sources import SOURCES, Sources
 from csenet.gateway.console.today import FIGURES, Figures, FiguresDesk
@@ -22,10 +22,10 @@ def add_console(
     jurisdiction_name: str,
     windows: Windows | None = None,
 ) -> None:
-    """Add Today and the files; ``windows`` says when batches leave, which is always if left out."""
+    """Add the first page and the files; ``windows`` says when batches leave, which is always if left out."""
     pages.set_up(app, clock=clock, jurisdiction_name=jurisdiction_name)
     app[FIGURES] = Figures(desk, clock, windows, partial(own_health, app))
-    app.router.add_get("/", today.get_today)
+    app.router.add_get("/", front.get_front)
     app.router.add_get(assets.ROUTE, assets.get_asset)
 
 

@@ -20,7 +20,7 @@ from csenet.gateway.desk.views_today import Flow, Today, summed
 from csenet.gateway.wording import count
 
 COUNTED_EVERY: Final = timedelta(seconds=5)
-"""Anybody may look at the page, so looking at it again and again must not keep the store busy."""
+"""Each open page asks again and again, and that must not keep the store busy."""
 
 PROVED_EVERY: Final = timedelta(minutes=1)
 """The ledger is proved over the whole store, which costs more than counting."""

@@ -75,3 +75,7 @@ async def test_people_who_signed_in_are_let_in_alike(browser: Client, accounts: 
     for path, right in SAMPLE.items():
         answer = await browser.get(path)
         assert answer.status == (200 if person(Role(role)).may(right) else 403), path
+    front = await (await browser.get("/")).text()
+    figures = person(Role(role)).may(Right.FIGURES_READ)
+    assert ("Came today" in front, "is for other roles" in front) == (figures, not figures)
+    assert '<a href="/sign-in">' not in front

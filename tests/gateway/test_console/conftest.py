@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient
 from csenet.gateway.casework import build_app
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
+from csenet.gateway.people import tokens
 from csenet.gateway.store.engine import Store
 
 VOID = {"meta", "link", "br", "input", "hr", "img", "col"}
@@ -57,8 +58,11 @@ def location(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def browser(aiohttp_client: Any, desk: Desk, store: Store, clock: ManualClock) -> TestClient[Any, Any]:
+    async with store.begin() as conn:
+        shown = await tokens.create(conn, "looker", "operator", clock.now())
     client: TestClient[Any, Any] = await aiohttp_client(
-        build_app(desk, store, clock=clock, jurisdiction_name="Minnesota")
+        build_app(desk, store, clock=clock, jurisdiction_name="Minnesota"),
+        headers={"Authorization": f"Bearer {shown}"},
     )
     return client
 

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import insert
 
+from csenet.gateway.casework import build_app
 from csenet.gateway.casework.ports import HEALTH
 from csenet.gateway.console import words
 from csenet.gateway.console.health import own_health
@@ -211,16 +212,23 @@ async def test_a_ledger_that_does_not_add_up_comes_first(counting: Any, clock: A
     assert first.what == "The ledger does not add up."
 
 
+class Lacking:
+    """Tell what a gateway lacks to be ready, and what else somebody should look at."""
+
+    def __init__(self, *lacking: str, note: str = "") -> None:
+        self.lacking, self.note = list(lacking), note
+
+    def not_ready(self) -> list[str]:
+        return self.lacking
+
+    def notes(self) -> list[str]:
+        return [self.note] if self.note else []
+
+
 async def test_the_gateway_s_own_health_comes_before_all_else(counting: Any, clock: Any) -> None:
-    class Book:
-        def not_ready(self) -> list[str]:
-            return ["the disk has less left than its reserve"]
-
-        def notes(self) -> list[str]:
-            return ["A commit takes 3.5 s: the disk is slow. See what else keeps it busy."]
-
     app = web.Application()
-    app[HEALTH] = Book()  # type: ignore[assignment]
+    note = "A commit takes 3.5 s: the disk is slow. See what else keeps it busy."
+    app[HEALTH] = Lacking("the disk has less left than its reserve", note=note)  # type: ignore[assignment]
     summary = await Figures(counting, clock, health=partial(own_health, app)).summary()
     assert [(each.what, each.do, each.urgent) for each in summary.concerns] == [
         (
@@ -230,6 +238,31 @@ async def test_the_gateway_s_own_health_comes_before_all_else(counting: Any, clo
         ),
         ("A commit takes 3.5 s: the disk is slow.", "See what else keeps it busy.", False),
     ]
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer csn_of-nobody", "Basic YTpi"])
+@pytest.mark.parametrize("part", [False, True])
+async def test_a_stranger_sees_only_whether_it_serves(
+    aiohttp_client: Any, desk: Any, store: Any, clock: Any, shown: str, part: bool
+) -> None:
+    await add_waiting(store, clock, ("dead", timedelta(minutes=5)))
+    health = Lacking()
+    app = build_app(desk, store, clock=clock, jurisdiction_name="Minnesota")
+    app[HEALTH] = health  # type: ignore[assignment]
+    asked = {"Authorization": shown} if shown else {}
+    if part:
+        asked["HX-Request"] = "true"
+    client = await aiohttp_client(app, headers=asked)
+    for told, lacking in (("Serving.", []), ("Not ready.", ["the disk has less left than its reserve"])):
+        health.lacking = lacking
+        answer = await client.get("/")
+        html = await answer.text()
+        assert (answer.status, answer.headers.get("Retry-After")) == ((503, "5") if lacking else (200, None))
+        assert told in html
+        assert '<a href="/sign-in">' in html
+        assert ("Minnesota" in html) is not part
+        for figure in ("Kansas", "dead", "deliver", "Came today", "Ledger", "disk", "attention"):
+            assert figure not in html
 
 
 async def test_a_hold_is_told_and_ends(look: Any, store: Any, clock: Any) -> None:
