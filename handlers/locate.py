@@ -1,7 +1,7 @@
 """Answer quick locate requests from the facts of a case, and leave the search in other sources to a person.
 
-Only an exact match names a person: the same social security number, or the same name and birth date. What is
-told follows a ladder, the surest information first.
+Only an exact match names a person, a parent or a custodial party: the same social security number, or the
+same name and birth date. What is told follows a ladder, the surest information first.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from csenet.handlers.decision import Decision, WorkItem, merge
 from csenet.handlers.disclosing import replaced
 from csenet.handlers.facts import CaseFacts, Role
 from csenet.handlers.filling import reviewed
-from csenet.handlers.matching import same_person
 from csenet.handlers.policy.rules import Stated, Why, reason, value_on
 from csenet.handlers.replies import Answer, disclosure_reasons, reply_or_work
+from csenet.handlers.sought import views_of
 from csenet.handlers.work import LINE_WIDTH, Task, about, decide, due_by, item, sender_fips, title_of
 
 _CONFIRMED = "Y"
@@ -60,14 +60,17 @@ def requested(tx: Transaction, context: Context, task: Task) -> Decision:
         may_tell = reviewed(FarCode.parse(said), theirs, context.today)
         if replaced(may_tell, said) is not None:
             return _nothing(tx, context, task, *disclosure_reasons(may_tell, theirs))
-    return _told(said, for_asker(record, tx), tx, context, task)
+    told = _told(said, for_asker(record, tx), tx, context, task)
+    if any(record is each for each in (context.record, *context.candidates)):
+        return told
+    return merge(Decision(reasons=(reason("locate.custodial_party"),)), told)
 
 
 def _cases_of(asked: NcpIdentification, context: Context) -> list[CaseRecord]:
-    """Give the case that was named if its parent is exactly the person asked for, and all others found so."""
+    """Give the case that was named if it is about exactly the person asked for, and all others found so."""
     named = () if context.record is None else (context.record,)
     others = (each for each in context.candidates if each not in named)
-    return [each for each in (*named, *others) if same_person(asked, each.facts.ncp_identification)]
+    return [view for each in (*named, *others) for view in views_of(asked, each)]
 
 
 def _says(record: CaseRecord, today: date) -> str | None:

@@ -16,7 +16,8 @@ from csenet.handlers.checks import record_of
 from csenet.handlers.context import Context, Offset, law
 from csenet.handlers.decision import CaseChange, Decision, WorkItem, merge
 from csenet.handlers.policy.rules import Why, reason
-from csenet.handlers.progress import day_of, reached
+from csenet.handlers.progress import advanced, day_of, reached
+from csenet.handlers.sought import is_answer_about_custodial_party
 from csenet.handlers.work import Task, decide, item, sender_fips, title_of
 
 _FROM_TAX_REFUND = ("I", None)
@@ -26,6 +27,25 @@ _FROM_TAX_REFUND = ("I", None)
 def update_case(tx: Transaction, context: Context, task: Task) -> Decision:
     """Have the case system take over what was told; all such work of a case is one group."""
     return decide(_update(tx, context, task, reason("news.for_the_case")))
+
+
+def located(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Have the case system take over what our locate found; of a custodial party nothing more follows."""
+    if is_answer_about_custodial_party(tx, record_of(context)):
+        return _of_custodial_party(tx, context)
+    return update_case(tx, context, task)
+
+
+def died(tx: Transaction, context: Context, task: Task) -> Decision:
+    """Note that the parent we looked for has died; of a custodial party the case system has to know."""
+    if is_answer_about_custodial_party(tx, record_of(context)):
+        return _of_custodial_party(tx, context)
+    return advanced(tx, context, task)
+
+
+def _of_custodial_party(tx: Transaction, context: Context) -> Decision:
+    """Open the work without the duties that finding a parent, or not finding him, begins."""
+    return decide(_update(tx, context, Task("update_case"), reason("locate.custodial_party")))
 
 
 def _update(tx: Transaction, context: Context, task: Task, *whys: Why | str) -> WorkItem:

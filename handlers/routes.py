@@ -74,11 +74,11 @@ def _limited_services() -> tuple[Route, ...]:
 
 TABLE: tuple[Route, ...] = (
     Route("LO1 R *", locate.requested, LOCATE, ANY_STATE),
-    Route("LO1 P LUAPD", progress.advanced),
-    Route("LO1 P LUALL", news.update_case, Task("locate_again", "LO2")),
-    Route("LO1 P LSALL", news.update_case, Task(UPDATE, "IW1")),
-    Route("LO1 P LSEMP", news.update_case, Task(UPDATE, "IW1")),
-    Route("LO1 P *", news.update_case, Task(UPDATE)),
+    Route("LO1 P LUAPD", news.died),
+    Route("LO1 P LUALL", news.located, Task("locate_again", "LO2")),
+    Route("LO1 P LSALL", news.located, Task(UPDATE, "IW1")),
+    Route("LO1 P LSEMP", news.located, Task(UPDATE, "IW1")),
+    Route("LO1 P *", news.located, Task(UPDATE)),
     Route("CSI R *", case_status.requested, Task("answer_case_information", "CSI1"), ANY_STATE),
     Route(
         "CSI P FSINF",

@@ -128,14 +128,23 @@ class DutyBook:
                 held.case_id = case_id
 
     def received(
-        self, far: str, case_id: str | None, partner: str, on: date, cause: Cause, *, rejected: bool = False
+        self,
+        far: str,
+        case_id: str | None,
+        partner: str,
+        on: date,
+        cause: Cause,
+        *,
+        rejected: bool = False,
+        of_parent: bool = True,
     ) -> None:
         """Close what a transaction answers that came on a day, and open what it starts.
 
-        One that we send back opens nothing.
+        One that we send back opens nothing. What is told of somebody else than the parent is an answer only:
+        nothing of the parent's begins or ends by it.
         """
-        self._closes("received", far, case_id, partner, cause, None)
-        if not rejected:
+        self._closes("received", far, case_id, partner, cause, None, lapses=of_parent)
+        if of_parent and not rejected:
             self._opens("received", far, case_id, partner, on, cause, None)
 
     def sent(self, queued: Queued) -> None:
@@ -201,7 +210,15 @@ class DutyBook:
         return [held for held in self._held if held.closing is None]
 
     def _closes(
-        self, way: Way, far: str, case_id: str | None, partner: str, cause: Cause, queued: Queued | None
+        self,
+        way: Way,
+        far: str,
+        case_id: str | None,
+        partner: str,
+        cause: Cause,
+        queued: Queued | None,
+        *,
+        lapses: bool = True,
     ) -> None:
         for held in self._by_partner[partner]:
             if held.closing is not None or not _same_matter(held, case_id, cause, queued):
@@ -209,7 +226,7 @@ class DutyBook:
             outcome = held.rule.outcome(held.opener, way, far)
             if outcome == "answered" and not _answers(held, far, cause):
                 continue
-            if outcome is not None:
+            if outcome is not None and (lapses or outcome != "lapsed"):
                 held.closing = Closing(self.today, far, outcome, queued)
 
     def _opens(

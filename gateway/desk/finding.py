@@ -27,6 +27,7 @@ from csenet.handlers.matching import (
     same_person,
     variants,
 )
+from csenet.handlers.sought import views_of
 
 _LONGEST = 15
 _STAMPS = frozenset(
@@ -101,9 +102,9 @@ async def _fitting(
 def _may_fit(tx: Transaction, record: CaseRecord) -> bool:
     """Tell whether a case found by its words fits exactly; a new request is about cases with its sender."""
     asked = tx.ncp_identification
-    of_person = asked is not None and same_person(asked, record.facts.ncp_identification)
     if _asks_where(tx):
-        return of_person
+        return asked is not None and any(views_of(asked, record))
+    of_person = asked is not None and same_person(asked, record.facts.ncp_identification)
     with_sender = record.facts.other_state == tx.header.other_fips_state
     if tx.header.case_id is not None:
         return is_ours(record, tx.header.case_id) or (with_sender and is_theirs(tx, record))

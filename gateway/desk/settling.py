@@ -29,6 +29,7 @@ from csenet.handlers.context import Context, EarlierRequest, SentTransaction
 from csenet.handlers.decision import WorkItem
 from csenet.handlers.matching import identify
 from csenet.handlers.policy.kept_duties import is_rejection
+from csenet.handlers.sought import is_answer_about_custodial_party
 
 EXCHANGE = "exchange"
 MALFORMED_WORK = "malformed"
@@ -187,6 +188,7 @@ class Settler:
             context.received_on,
             arrival.cause,
             rejected=any(is_rejection(queued.far) for queued in plan.queued),
+            of_parent=not is_answer_about_custodial_party(transaction, context.record),
         )
 
     def _sent(self, transaction: Transaction) -> SentTransaction | None:

@@ -47,6 +47,31 @@ async def test_a_locate_by_name_alone_is_answered_without_a_case_of_ours(desk: D
     assert [(each.far, each.case_id) for each in answers] == [("LO1 P LUALL", None)] * 2
 
 
+async def test_a_custodial_party_is_found_and_news_of_one_begins_nothing_of_the_parents(
+    desk: Desk,
+) -> None:
+    wren = {"name_last": "SAMPLEDOTTIR", "name_first": "WREN", "date_of_birth": "1986-07-04"}
+    lives = {
+        "participant_address_line_1": "3 NOWHERE LANE",
+        "participant_city": "DULUTH",
+        "participant_state": "MN",
+        "participant_zip_1": "55802",
+        "address_confirmed": "Y",
+        "date_address_confirmed": "2026-03-01",
+    }
+    await desk.put_case("MN1", facts(participants=[wren | lives | {"relationship": "C"}]))
+    person = f"{'SAMPLEDOTTIR':21}{'WREN':16}{'':28}19860704".ljust(181)
+    body = case_block(case_status="O") + person
+    asked = arriving("LO1 R BLANK", 1, "", "KS9", sender="19", blocks="1100000", body=body)
+    told = arriving("LO1 P LUALL", 2, blocks="1100000", body=body)
+    await settle(desk, asked, told)
+    (answer,) = await sent(desk)
+    assert (answer.far, answer.case_id) == ("LO1 P LSADR", "MN1")
+    (work,) = (await desk.list_work_items(WorkFilter(status="open"))).items
+    assert (work.kind, work.duty) == ("update_case", None)
+    assert (await desk.list_duties(DutyFilter())).duties == []
+
+
 async def test_after_a_new_case_id_our_own_messages_name_it(desk: Desk) -> None:
     await desk.put_case("MN1", facts("responding"))
     body = case_block(case_status="O") + "OKS2".ljust(416)
