@@ -28,6 +28,19 @@ def test_a_port_at_which_somebody_listens_is_passed_over(monkeypatch: pytest.Mon
 
     first = asked_again()
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", first))
         taken.listen()
         assert asked_again() != first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port cannot be held for somebody else")
+def test_a_chosen_port_is_given_to_nobody_else_while_its_owner_is_away() -> None:
+    chosen = ports.free_port()
+    asking = "import itertools\nfrom csenet.gateway import ports\n"
+    asking += f"ports._FIRST, ports._BLOCK, ports._chosen = {chosen}, 0, itertools.count()\n"
+    asking += "print(ports.free_port())"
+    told = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True)
+    assert chosen < int(told.stdout)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", chosen))

@@ -20,6 +20,7 @@ from csenet.gateway.delivery.transports.base import Parcel
 from csenet.gateway.delivery.transports.sftp import SftpPlace, SftpTransport
 from csenet.gateway.errors import NotFound
 from csenet.gateway.intake.sftp import SftpIntake
+from csenet.gateway.ports import free_port
 
 from .patience import BOUND
 
@@ -82,7 +83,7 @@ class Server:
 
         self.listener = await asyncssh.listen(
             "127.0.0.1",
-            0,
+            free_port(),  # nobody takes it while this one is away
             server_host_keys=[self.host_key],
             authorized_client_keys=str(self.folder / "authorized"),
             sftp_factory=Files,
