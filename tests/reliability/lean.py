@@ -80,6 +80,9 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._load.lost(self)
+
     def post(self, number: int, request: bytes, due: float) -> None:
         self.number, self._due = number, due
         self.transport.write(request)
@@ -162,6 +165,16 @@ class _Load:
                 self._refused.append(number)
         elif time.perf_counter() < self._until:
             self._go_on(connection, next(self._fresh, None) if number is None else number)
+        if not self._waiting:
+            self._all_here.set()
+
+    def lost(self, connection: _Connection) -> None:
+        """Post again, by another one, what went out while the server gave up a connection unused for long."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+            return
+        self._refused.append(connection.number - self._first)
+        self._waiting -= 1
         if not self._waiting:
             self._all_here.set()
 

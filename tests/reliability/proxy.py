@@ -70,7 +70,7 @@ class Proxy(Aside):
         ways: dict[str, Way] = {
             "refused": self._refuse,
             "lied to": self._lie,
-            "cut on the way there": lambda r, w: self._forward(r, w, there=chance.randrange(2000)),
+            "cut on the way there": self._cut_there,
         }
         if self.passing:
             ways |= {
@@ -92,33 +92,43 @@ class Proxy(Aside):
         )
 
     async def _lie(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line[15:]) for line in head.splitlines() if line.lower().startswith(b"content-length:")
-        )
-        await reader.readexactly(length)
+        await _request(reader)
         writer.write(self._chance.choice(LIES))
         await writer.drain()
+
+    async def _cut_there(self, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        # Of a request however short, the last byte does not arrive.
+        whole = await _request(reader)
+        _, theirs = await asyncio.open_connection("127.0.0.1", self._behind)
+        theirs.write(whole[: self._chance.randrange(min(len(whole), 2000))])
+        await theirs.drain()
+        theirs.close()
 
     async def _forward(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         *,
-        there: int | None = None,
         back: int | None = None,
         delay: float = 0.0,
     ) -> None:
-        """Pass bytes on, in either direction up to so many, each piece after a delay in seconds."""
+        """Pass bytes on, back only so many if that is given, each piece after a delay in seconds."""
         their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._behind)
         pumps = {
-            asyncio.create_task(_pump(reader, their_writer, there, delay)),
+            asyncio.create_task(_pump(reader, their_writer, None, delay)),
             asyncio.create_task(_pump(their_reader, writer, back, delay)),
         }
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for pump in pumps:
             pump.cancel()
         their_writer.close()
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    """Read one whole request."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    told = (line[15:] for line in head.splitlines() if line.lower().startswith(b"content-length:"))
+    return head + await reader.readexactly(int(next(told, b"0")))
 
 
 async def _pump(
