@@ -23,10 +23,11 @@ from csenet.gateway.people import tokens
 from csenet.gateway.people.rights import table
 from csenet.gateway.store.tables_people import api_token
 
+from ..gateway.patience import BOUND
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM = os.environ.get("CSENET_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-PATIENCE = 90.0
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Running:
 
     def do(self, work: Any) -> Any:
         """Run a coroutine where the gateway runs."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(BOUND)
 
 
 async def _keys(world: World) -> dict[str, str]:
@@ -74,10 +75,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
     thread = threading.Thread(target=lambda: asyncio.run(live()), daemon=True)
     thread.start()
-    assert ready.wait(PATIENCE), "the demo's story did not come to its end"
+    # Each step of the story has a limit of its own.
+    while not ready.wait(1.0):
+        assert thread.is_alive(), "the demo's story did not come to its end"
     yield held[0]
     done.set()
-    thread.join(PATIENCE)
+    thread.join(BOUND)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip("no chromium on this machine: make browser-test installs one")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=PATIENCE * 1000)
+        browser = run.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=BOUND * 1000)
         yield browser
         browser.close()
 
@@ -100,7 +103,7 @@ def visitor(chromium: Any) -> Iterator[Callable[..., Any]]:
 
     def made(**options: Any) -> Any:
         come.append(chromium.new_context(**options))
-        come[-1].set_default_timeout(PATIENCE * 1000)
+        come[-1].set_default_timeout(BOUND * 1000)
         return come[-1]
 
     yield made

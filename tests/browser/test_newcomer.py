@@ -21,10 +21,13 @@ from typing import Any
 
 import pytest
 
+from ..gateway.patience import BOUND
+
 pytestmark = pytest.mark.slow
 
 CSENET = Path(sys.executable).with_name("csenet")
-PATIENCE = 90.0
+STORY = 5 * BOUND
+"""What begins with a whole story, or ends with twenty tries in vain, may take longer than one step."""
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Started:
 
 def until(what: str, look: Callable[[], Any]) -> Any:
     """Look again and again until there is something to see."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + STORY
     while time.monotonic() < end:
         if seen := look():
             return seen
@@ -66,7 +69,7 @@ def demo(tmp_path: Path) -> Iterator[Started]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE)
+        process.wait(BOUND)
 
 
 def metrics(url: str) -> dict[str, float]:
@@ -143,5 +146,5 @@ def test_a_newcomer_finds_reads_breaks_mends_and_resends(demo: Started, visitor:
     context.close()
 
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(PATIENCE) == 0
+    assert demo.process.wait(BOUND) == 0
     assert "The ledgers balance." in demo.shown.read_text()
