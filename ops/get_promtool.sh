@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 if command -v promtool; then exit; fi
 mkdir -p build/tools
+# Of several who ask at once, one unpacks and the others wait.
+exec 9>build/tools/.unpacking
+flock 9
 if [ ! -x build/tools/usr/bin/promtool ]; then
     cd build/tools
     if ! apt-get download -qq prometheus 2>/dev/null; then

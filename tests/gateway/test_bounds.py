@@ -84,7 +84,7 @@ async def test_a_head_that_does_not_come_ends_the_connection(tmp_path: Path) -> 
                 line = await reader.readline()
         assert line.startswith(b"HTTP/1.1 200")
         writer.write(b"GET /hea")
-        assert b"\r\n\r\n" in await rest((reader, writer))
+        await rest((reader, writer))
 
 
 async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:

@@ -106,6 +106,11 @@ class Scene:
         self.clock.advance(1)
         return bool((await scrape(self.app))["csenet_delivery_breaker_open"])
 
+    async def comes(self, name: str) -> bool:
+        """Let time pass until who looks every second has looked, and a metric is above 0."""
+        self.clock.advance(2)
+        return await self.counts(name)
+
     async def counts(self, name: str) -> bool:
         """Say whether a metric is above 0."""
         return (await scrape(self.app)).get(name, 0) > 0

@@ -146,8 +146,7 @@ async def intake_failing(scene: Scene) -> None:
 
     scene.patch.setattr(scene.desk, "accept", fail)
     (scene.folder / "in" / "a.txt").write_bytes(lines(arriving("MSC R GRINT", 1)))
-    scene.clock.advance(2)
-    await scene.until(lambda: scene.counts("csenet_intake_failures_total"))
+    await scene.until(lambda: scene.comes("csenet_intake_failures_total"))
 
 
 @fault()
@@ -204,8 +203,7 @@ async def certificate_expiring(scene: Scene) -> None:
 @fault()
 async def partners_refused(scene: Scene) -> None:
     (scene.folder / "partners.toml").write_text("version = 2\nissued = yesterday\n")
-    scene.clock.advance(2)
-    await scene.until(lambda: scene.counts("csenet_partners_refused_total"))
+    await scene.until(lambda: scene.comes("csenet_partners_refused_total"))
 
 
 @fault()

@@ -130,16 +130,18 @@ class Wire:
     """Stand between a gateway and its database, and cut them off from one another."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._to, self._open = (host, port), True
+        self._to, self._open = (host, port), False
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: list[asyncio.Task[None]] = []
         # The gateway knocks there also while nobody listens.
         self.port = free_port()
 
     async def start(self) -> None:
+        self._open = True
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
+        self._open = False
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
@@ -147,6 +149,11 @@ class Wire:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs, ours = await asyncio.open_connection(*self._to)
+        if not self._open:
+            # Whoever knocked just before the cut is cut off as well.
+            writer.transport.abort()
+            ours.transport.abort()
+            return
         self._writers += [writer, ours]
         self._tasks += [asyncio.create_task(_pump(reader, ours)), asyncio.create_task(_pump(theirs, writer))]
 
