@@ -57,6 +57,7 @@ ALLOWED = frozenset(
             "job",
             "signal",
             "reason",
+            "waits_for",
             "step",
             "action",
             "method",

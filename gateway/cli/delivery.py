@@ -185,6 +185,7 @@ def receipts(state: str | None, limit: int, config: Path, as_json: bool) -> None
 
 async def _status(config: Path, desk: Desk) -> dict[str, Any]:
     """Put together what an operator asks first."""
+    from csenet.gateway.delivery.gate import next_try
     from csenet.gateway.links import windows_of
     from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.store import destinations, outbox, partner_holds, receipts
@@ -199,6 +200,8 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
         unusual = await receipts.counts(conn, now)
     waiting = {name: counts.get(name, 0) for name in ("queued", "sending", "held", "dead")}
     following = windows.next_window(now)
+    due = None if batch is None else batch.next_attempt_at
+    again = None if due is None else next_try(known, windows, max(due, now))
     return {
         "breaker": known.state,
         "failures_in_a_row": known.failures,
@@ -211,7 +214,8 @@ async def _status(config: Path, desk: Desk) -> dict[str, Any]:
         "next_window": None if following is None else following.astimezone(windows.zone),
         "batch_under_way": None if batch is None else batch.name,
         "attempts": 0 if batch is None else batch.attempts,
-        "next_attempt": None if batch is None else batch.next_attempt_at,
+        "next_attempt": None if again is None else again.at,
+        "next_attempt_waits_for": None if again is None else again.waits_for,
         **waiting,
         "receipts": unusual,
     }

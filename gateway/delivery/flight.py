@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePath
+from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from csenet.gateway.clock import Clock
 from csenet.gateway.delivery.compose import Refusals, withdraw
-from csenet.gateway.delivery.gate import Gate, Shut
+from csenet.gateway.delivery.gate import Gate, NextTry, Shut
 from csenet.gateway.delivery.pace import Pace
 from csenet.gateway.delivery.retry import NO_RECEIPT, Outcome, Schedule, Verdict, transient
 from csenet.gateway.delivery.told import tell
@@ -187,10 +188,18 @@ class Flight:
             )
             await self._crew.gate.note(conn, outcome, self._ticket)
             meaning = await self._note_receipt(conn, outcome)
+            following = await self._crew.gate.next_try(conn, due)
         self._tell_receipt(meaning)
-        self._log.warning(
-            "delivery.failed", attempt=number, delay_seconds=round(wait, 3), error_type=outcome.error
-        )
+        self._tell_failed(number, outcome.error, following)
+
+    def _tell_failed(self, number: int, error: str, following: NextTry) -> None:
+        """Log a failed try with the delay that really comes next, which the gate may make longer."""
+        told: dict[str, Any] = {}
+        if following.at is not None:
+            told["delay_seconds"] = round((following.at - self._crew.clock.now()).total_seconds(), 3)
+        if following.waits_for is not None:
+            told["waits_for"] = following.waits_for
+        self._log.warning("delivery.failed", attempt=number, error_type=error, **told)
 
     async def settle_delivered(self, outcome: Outcome) -> None:
         """Write down that the batch has arrived, and what its receipt means."""

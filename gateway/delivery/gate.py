@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.typing import FilteringBoundLogger
@@ -11,6 +14,7 @@ from csenet.gateway.delivery import patience
 from csenet.gateway.delivery.retry import Outcome
 from csenet.gateway.delivery.windows import Windows
 from csenet.gateway.store import destinations
+from csenet.gateway.store.destinations import Destination
 
 
 class Shut(Exception):  # noqa: N818 - an answer, not an error
@@ -22,6 +26,30 @@ class Passage(msgspec.Struct, frozen=True):
 
     up_to: int | None = None
     probing: bool = False
+
+
+class NextTry(msgspec.Struct, frozen=True):
+    """Say when the next try can be made at the earliest, None if only an order of a person lets it.
+
+    ``waits_for`` says what it waits for besides its own delay: a window, the breaker's probe, or the end of a
+    hold and the order to leave, which are by hand.
+    """
+
+    at: datetime | None
+    waits_for: Literal["probe", "window", "release", "flush"] | None = None
+
+
+def next_try(known: Destination, windows: Windows, due: datetime) -> NextTry:
+    """Work out when a batch whose own delay ends at ``due`` can be tried, as things stand."""
+    if known.held_at is not None:
+        return NextTry(None, "release")
+    found = NextTry(due)
+    if known.state != "closed" and known.probe_at is not None and known.probe_at > due:
+        found = NextTry(known.probe_at, "probe")
+    if known.flush_serial is not None or windows.is_open(found.at or due):
+        return found
+    opening = windows.next_window(found.at or due)
+    return NextTry(opening, "window") if opening is not None else NextTry(None, "flush")
 
 
 class Gate:
@@ -55,6 +83,10 @@ class Gate:
         if self._windows.is_open(now):
             return Passage(probing=probing)
         return None if known.flush_serial is None else Passage(known.flush_serial, probing)
+
+    async def next_try(self, conn: AsyncConnection, due: datetime) -> NextTry:
+        """Say when a batch that has just failed can be tried again; its own delay ends at ``due``."""
+        return next_try(await destinations.load(conn), self._windows, due)
 
     async def emptied(self, conn: AsyncConnection, passage: Passage) -> None:
         """Note that nothing more can leave; what was let out by hand is then through."""

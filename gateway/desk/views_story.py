@@ -16,7 +16,7 @@ from csenet.codecs.codes import FarCode
 from csenet.gateway.delivery.patience import meaning_of
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
-from csenet.gateway.store import audit_finding
+from csenet.gateway.store import audit_finding, destinations
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound, work_item
 
 _MOST = 50
@@ -136,7 +136,8 @@ async def _of_outbound(conn: AsyncConnection, detail: TransactionDetail, number:
     answered = detail.in_reply_to
     pairs = [(0, int(answered.partition("-")[2]))] if answered else []
     reasons = await _reasons_of(conn, answered, state) if answered else ()
-    departed = list(_departure(row, detail, reasons, tries[-1]["at"] if tries else None))
+    known = await destinations.load(conn)
+    departed = list(_departure(row, detail, reasons, tries[-1]["at"] if tries else None, known))
     if detail.status == "cancelled":
         departed[-1] = await _taken_back(conn, number, departed[-1])
     # Made and sealed, then tried, then what came of it.
@@ -237,21 +238,25 @@ async def _reasons_of(conn: AsyncConnection, answered: str, state: str) -> tuple
 
 
 def _departure(
-    row: RowMapping | None, detail: TransactionDetail, reasons: tuple[str, ...], tried: datetime | None
+    row: RowMapping | None,
+    detail: TransactionDetail,
+    reasons: tuple[str, ...],
+    tried: datetime | None,
+    known: destinations.Destination,
 ) -> Iterator[Moment]:
     if row is None:
         return
     why = (f"It answers {detail.in_reply_to}.", *reasons) if detail.in_reply_to else ()
     yield Moment(
         at=row["created_at"],
-        what=f"Made with number {row['serial']} and queued",
+        what=f"Made with number {row['serial']:012d} and queued",
         why=why,
         link=detail.in_reply_to or "",
     )
     if row["sealed_at"] is not None:
         yield Moment(at=row["sealed_at"], what=f"Sealed into batch {row['name']}")
     if row["next_attempt_at"] is not None and row["state"] in ("composed", "spooled"):
-        yield Moment(at=row["next_attempt_at"], what="Next try is due", mood="wait")
+        yield _following(row["next_attempt_at"], known)
     if detail.status == "delivered" and detail.settled_at is not None:
         yield Moment(at=detail.settled_at, what="Taken by the exchange, receipt kept", mood="good")
     elif detail.settled_at is not None:
@@ -266,6 +271,15 @@ def _departure(
             why=_told(detail.reason),
             mood="bad",
         )
+
+
+def _following(due: datetime, known: destinations.Destination) -> Moment:
+    """Say when a batch that failed is tried again; a closed window may make it later still."""
+    if known.held_at is not None:
+        return Moment(at=due, what="Tried again when delivery is released", mood="wait")
+    if known.state != "closed" and known.probe_at is not None and known.probe_at > due:
+        return Moment(at=known.probe_at, what="Tried again, not before the breaker's probe", mood="wait")
+    return Moment(at=due, what="Tried again, not before this", mood="wait")
 
 
 async def _taken_back(conn: AsyncConnection, number: int, moment: Moment) -> Moment:

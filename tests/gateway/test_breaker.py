@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import structlog
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.delivery.courier import Courier, CourierSettings
+from csenet.gateway.delivery.gate import NextTry, next_try
 from csenet.gateway.delivery.patience import Patience
 from csenet.gateway.delivery.retry import Outcome, mistaken, permanent, transient
 from csenet.gateway.delivery.windows import Windows
@@ -66,10 +68,18 @@ async def test_failures_in_a_row_open_the_breaker_and_no_more_tries_are_made(
 ) -> None:
     await queue(store, "A", "B")
     to = Scripted(*[DOWN] * 50)
-    carrier = courier(store, to, clock, breaker_after=3)
-    for _ in range(4):
-        await carrier.deliver_waiting()
+    with capture_logs() as logs:
+        carrier = courier(store, to, clock, breaker_after=3)
+        for _ in range(4):
+            await carrier.deliver_waiting()
     assert len(to.got) == 3
+    told = [each for each in logs if each["event"] == "delivery.failed"]
+    # The last names what really comes next, which is not the batch's own delay.
+    assert [(each["delay_seconds"], each.get("waits_for")) for each in told] == [
+        (0.0, None),
+        (0.0, None),
+        (60.0, "probe"),
+    ]
     known = await standing(store)
     assert (known.state, known.failures, known.last_error) == ("open", 3, "http_500")
     assert known.probe_at == NOW + timedelta(seconds=60)
@@ -259,6 +269,7 @@ async def test_a_hold_stops_the_tries_of_a_batch_under_way(store: Store, clock: 
 
 
 # NOW is noon in Greenwich.
+LATER = NOW + timedelta(minutes=1)
 EVENING = Windows(zone=UTC, spans=((time(18), time(19)),))
 
 
@@ -282,6 +293,25 @@ async def test_what_failed_in_its_window_waits_for_the_next(store: Store, clock:
     assert len(to.got) == 1
     clock.set(datetime(2026, 11, 22, 18, 0, tzinfo=UTC))
     assert await carrier.deliver_waiting() == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "windows", "expected"),
+    [
+        ({}, Windows(), NextTry(NOW)),
+        ({"state": "open", "probe_at": NOW}, Windows(), NextTry(NOW)),
+        ({"state": "open", "probe_at": LATER}, Windows(), NextTry(LATER, "probe")),
+        ({"state": "closed", "probe_at": LATER}, Windows(), NextTry(NOW)),
+        ({"state": "open", "probe_at": LATER}, EVENING, NextTry(NOW.replace(hour=18), "window")),
+        ({"state": "open", "probe_at": LATER, "flush_serial": 7}, EVENING, NextTry(LATER, "probe")),
+        ({}, Windows(by_hand=True), NextTry(None, "flush")),
+        ({"state": "open", "probe_at": LATER, "held_at": NOW}, Windows(), NextTry(None, "release")),
+    ],
+)
+def test_what_is_told_of_the_next_try_is_what_the_gate_allows(
+    known: dict[str, Any], windows: Windows, expected: NextTry
+) -> None:
+    assert next_try(destinations.Destination(**known), windows, NOW) == expected
 
 
 @pytest.mark.parametrize("windows", [EVENING, Windows(by_hand=True)])
