@@ -63,17 +63,18 @@ def _wanted(given: dict[str, Any]) -> DeadFilter:
 @json_option
 def list_(config: Path, as_json: bool, **given: Any) -> None:
     """List transactions that were refused or given up, in order of their serial numbers."""
+    import msgspec
+
     from csenet.gateway.cli.store import call, own
 
     wanted = _wanted(given)
     found = run(call(config, lambda desk: desk.dead_list(own(wanted))))
+    lines = [msgspec.structs.asdict(each) | {"serial": f"{each.serial:012d}"} for each in found]
     if as_json:
-        print_json(found)
+        print_json(lines)
         return
-    rows = [
-        (f"out-{each.id}", each.serial, each.far, each.partner, each.attempts, each.reason, each.created_at)
-        for each in found
-    ]
+    fields = ("serial", "far", "partner", "attempts", "reason", "created_at")
+    rows = [[f"out-{line['id']}", *(line[field] for field in fields)] for line in lines]
     columns = ["id", "serial", "code", "to", "tries", "reason", "since"]
     print_table("Dead transactions", columns, rows)
 

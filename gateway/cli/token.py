@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -29,6 +29,14 @@ _ROLES = ("exchange", "casesystem", "operator", "administrator")
 _FORMER = ("caseworker", "admin")
 
 
+class _Role(click.Choice[str]):
+    """Take a role by its former name too, and offer the names of today only."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the name as it was typed; raises BadParameter for one that never was a role's."""
+        return str(value) if value in _FORMER else super().convert(value, param, ctx)
+
+
 @click.group(cls=Listing)
 def token() -> None:
     """Make, list and revoke the bearer tokens of the API."""
@@ -41,8 +49,7 @@ def token() -> None:
 @click.option(
     "--role",
     "roles",
-    type=click.Choice([*_ROLES, *_FORMER]),
-    metavar=f"[{'|'.join(_ROLES)}]",
+    type=_Role(_ROLES),
     required=True,
     multiple=True,
     help="What the token may be used for; may be given more than once.",

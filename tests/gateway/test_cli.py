@@ -195,6 +195,12 @@ class TestTokens:
         assert invoke("token", "revoke", "a").exit_code == 0
         assert invoke("token", "revoke", "a").exit_code == 2
 
+    def test_a_wrong_role_is_offered_the_names_of_today(self, folder: Path) -> None:
+        result = invoke("token", "create", "--role", "clerk")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "'casesystem', 'operator', 'administrator'." in result.stderr
+        assert "caseworker" not in result.stderr
+
     def test_a_name_in_use_is_refused_with_a_reason(self, folder: Path) -> None:
         invoke("token", "create", "--role", "admin", "--name", "a")
         result = invoke("token", "create", "--role", "admin", "--name", "a")
