@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ class Clock(Protocol):
         """Return the date in the jurisdiction's zone."""
         ...
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Return when ``seconds`` have passed on this clock."""
         ...
 
@@ -76,15 +77,18 @@ class ManualClock:
         """Return how many sleepers wait, so that a test can see a loop come to rest."""
         return sum(1 for _, _, future in self._sleepers if not future.done())
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has been moved past ``seconds`` from its present moment."""
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait until the clock has been moved past ``seconds`` from its present moment.
+
+        That is the moment of the call, whenever it is awaited: whoever waits for several things at once
+        begins to a turn of the event loop later, and the clock may have been moved by then.
+        """
         if seconds <= 0:
-            await asyncio.sleep(0)
-            return
+            return asyncio.sleep(0)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         due = self._now + timedelta(seconds=seconds)
         heapq.heappush(self._sleepers, (due, next(self._order), future))
-        await future
+        return future
 
     def advance(self, seconds: float = 0.0, *, days: int = 0) -> None:
         """Move the clock forward and wake who is due, in order of their moments."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 
 class Sleeper(Protocol):
     """The one part of a clock that waiting needs."""
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait ``seconds`` of this clock's time."""
         ...
 
@@ -19,7 +19,7 @@ class Stopped(Exception):  # noqa: N818 - an order that was followed, not an err
     """Report that a wait was given up because the service is stopping."""
 
 
-async def first_of(*waits: Coroutine[Any, Any, Any]) -> None:
+async def first_of(*waits: Awaitable[Any]) -> None:
     """Return when the first of the waits ends; the others are cancelled and gone by then."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

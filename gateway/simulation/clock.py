@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -27,9 +28,9 @@ class ZoneClock:
         """Return the date that moment has in the zone."""
         return self._shared.now().astimezone(self._zone).date()
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait on the shared clock."""
-        await self._shared.sleep(seconds)
+        return self._shared.sleep(seconds)
 
 
 def noon(day: date) -> datetime:

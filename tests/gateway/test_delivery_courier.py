@@ -357,7 +357,10 @@ async def test_a_stop_ends_the_longest_wait_at_once_and_leaves_the_batch_open(
     assert await statuses(store) == {1: "sending"}
 
 
-async def test_a_stop_lets_the_try_in_flight_finish(store: Store, clock: ManualClock) -> None:
+async def test_a_stop_lets_the_try_in_flight_finish(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csenet.gateway.delivery.courier._GRACE", BOUND)
     await queue(store, "A", "B")
     stop, started, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
 

@@ -105,7 +105,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 def courier(store: Store, url: str, **more: object) -> Courier:
     settings = CourierSettings(jurisdiction="27", first_delay_seconds=0.0, **more)  # type: ignore[arg-type]
-    transport = HttpTransport(url, "secret", timeout_seconds=5.0)
+    transport = HttpTransport(url, "secret", timeout_seconds=BOUND)
     return Courier(store, transport, ManualClock(NOW), settings, structlog.get_logger())
 
 

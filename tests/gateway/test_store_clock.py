@@ -48,8 +48,8 @@ async def test_sleepers_wake_when_their_moment_is_reached_and_not_before() -> No
 
 async def test_a_sleeper_that_was_cancelled_disturbs_nobody() -> None:
     clock = ManualClock(EVENING)
-    task = asyncio.create_task(clock.sleep(5))
-    await asyncio.sleep(0)
+    task = asyncio.ensure_future(clock.sleep(5))
+    assert clock.sleeping == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     clock.advance(10)

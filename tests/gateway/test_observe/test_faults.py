@@ -77,9 +77,10 @@ async def nothing_received(scene: Scene) -> None:
 @fault(more=_WINDOW)
 async def window_missed(scene: Scene) -> None:
     await scene.submit()
-    scene.transport.outcomes = [transient("http_503")]
+    # The courier may have looked just before the window opened, and looks again after two seconds.
+    scene.transport.outcomes = [transient("http_503", retry_after=6 * 3600)]
     await scene.advance(timedelta(hours=6, minutes=1))
-    await scene.until(scene.was_tried)
+    await scene.until(lambda: scene.comes('csenet_delivery_attempts_total{outcome="failed"}'))
     await scene.advance(timedelta(hours=2))
 
 
