@@ -23,6 +23,7 @@ from csenet.gateway.retention.choosing import UNDECIDED, UNDELIVERED, Rules, can
 from csenet.gateway.retention.destroying import Gone
 from csenet.gateway.store import aliases, audit, holds, resealing
 from csenet.gateway.store.keyring import FILES, SEARCH
+from csenet.gateway.store.rows import add_row
 from csenet.gateway.store.sealing import keys_of
 from csenet.gateway.store.tables import (
     delivery_batch,
@@ -244,8 +245,7 @@ class Purge:
             known = {"at": now, "kind": FORMER, "subject": each, "records": {}}
             await conn.execute(insert(purged).values(**known))
         values = {"at": now, "kind": kind, "subject": step.subject, "records": records}
-        made = await conn.execute(insert(purged).values(**values).returning(purged.c.id))
-        about = f"purged {int(made.scalar_one())}"
+        about = f"purged {await add_row(conn, purged, values)}"
         line = {"at": now, "actor": self._actor, "action": "purge.step", "object": about}
         await audit.add(conn, [{**line, "detail": {"kind": kind, "records": records}}])
 

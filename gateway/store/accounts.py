@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, insert, null, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.rows import add_row, change_row
 from csenet.gateway.store.sealing import opened_one, sealed_one
 from csenet.gateway.store.tables_people import account, sign_in
 
 
 async def add(conn: AsyncConnection, values: dict[str, Any]) -> int:
     """Make an account and return its number."""
-    made = await conn.execute(insert(account).values(failures=0, **values).returning(account.c.id))
-    return int(made.scalar_one())
+    return await add_row(conn, account, {"failures": 0, **values})
 
 
 async def by_name(conn: AsyncConnection, name: str) -> dict[str, Any] | None:
@@ -52,7 +52,7 @@ async def keep_code_secret(conn: AsyncConnection, name: str, secret: str) -> Non
 
 async def change(conn: AsyncConnection, number: int, **values: Any) -> None:
     """Change columns of an account, of those that are not sealed."""
-    await conn.execute(update(account).where(account.c.id == number).values(**values))
+    await change_row(conn, account, number, values)
 
 
 async def count_try(conn: AsyncConnection, number: int, now: datetime) -> int | None:
@@ -84,8 +84,7 @@ async def use_code(conn: AsyncConnection, number: int, period: int) -> bool:
 
 async def begin(conn: AsyncConnection, values: dict[str, Any]) -> int:
     """Keep a sign-in and return its number."""
-    made = await conn.execute(insert(sign_in).values(**values).returning(sign_in.c.id))
-    return int(made.scalar_one())
+    return await add_row(conn, sign_in, values)
 
 
 async def signed_in(conn: AsyncConnection, sha256: str) -> RowMapping | None:
@@ -110,7 +109,7 @@ async def open_sign_ins(conn: AsyncConnection, account_id: int | None = None) ->
 
 async def change_sign_in(conn: AsyncConnection, number: int, **values: Any) -> None:
     """Change columns of a sign-in."""
-    await conn.execute(update(sign_in).where(sign_in.c.id == number).values(**values))
+    await change_row(conn, sign_in, number, values)
 
 
 async def end(

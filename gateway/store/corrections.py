@@ -6,10 +6,11 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import work
+from csenet.gateway.store.rows import change_row
 from csenet.gateway.store.sealing import Row, opened_one, sealed_one
 from csenet.gateway.store.tables import outbound, work_item
 from csenet.gateway.store.tables_corrections import correction
@@ -40,7 +41,7 @@ async def send_again(
     fresh: dict[str, Any] = dict.fromkeys(("batch_id", "reason", "refused_at", "delivered_at"))
     fresh |= {"raw": raw, "status": "queued", "transaction_date": day, "attempts": 0}
     values = sealed_one(conn, outbound, {**fresh, "serial": row["serial"]})
-    await conn.execute(update(outbound).where(outbound.c.id == row["id"]).values(**values))
+    await change_row(conn, outbound, row["id"], values)
     about = work_item.c.outbound_id == row["id"], work_item.c.kind == REFUSED_WORK
     await work.complete_where(conn, *about, on=day, at=at, actor=actor)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, or_, select, update
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import aliases
+from csenet.gateway.store.rows import add_row, change_row
 from csenet.gateway.store.sealing import opened, opened_one, sealed_one
 from csenet.gateway.store.tables_retention import legal_hold
 
@@ -18,15 +19,14 @@ _IN_FORCE = legal_hold.c.released_at.is_(None)
 async def add(conn: AsyncConnection, case_id: str, reason: str, *, by: str, at: datetime) -> int:
     """Hold a case that is not held; return the number of the hold."""
     row = sealed_one(conn, legal_hold, {"case_id": case_id, "reason": reason, "held_by": by, "held_at": at})
-    made = await conn.execute(insert(legal_hold).values(**row).returning(legal_hold.c.id))
-    return int(made.scalar_one())
+    return await add_row(conn, legal_hold, row)
 
 
 async def release(conn: AsyncConnection, hold: dict[str, Any], reason: str, *, by: str, at: datetime) -> None:
     """End a hold; what it was stays written down."""
     row = sealed_one(conn, legal_hold, {**hold, "release_reason": reason})
     values = {"released_by": by, "released_at": at, "release_reason": row["release_reason"]}
-    await conn.execute(update(legal_hold).where(legal_hold.c.id == hold["id"]).values(**values))
+    await change_row(conn, legal_hold, hold["id"], values)
 
 
 async def of_case(conn: AsyncConnection, case_id: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, text, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.prepared import Prepared, add_numbered, adding, among, pair_among
+from csenet.gateway.store.rows import change_row
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import (
     PARKED,
@@ -226,7 +227,7 @@ async def parked(
 async def decide_parked(conn: AsyncConnection, inbound_id: int, values: Mapping[str, Any]) -> None:
     """Write down what became of a parked transaction; ``values`` name its correlation."""
     row = sealed_one(conn, inbound, values)
-    await conn.execute(update(inbound).where(inbound.c.id == inbound_id).values(**row))
+    await change_row(conn, inbound, inbound_id, row)
 
 
 async def count_replies(conn: AsyncConnection, inbound_id: int, count: int) -> None:

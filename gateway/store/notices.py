@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.rows import add_row, change_row
 from csenet.gateway.store.tables import work_item
 from csenet.gateway.store.tables_notices import notice
 
@@ -68,8 +69,7 @@ async def newest_of(conn: AsyncConnection, kind: Kind, name: str) -> RowMapping 
 
 async def add(conn: AsyncConnection, values: dict[str, Any]) -> int:
     """Keep a notice that is to leave and return its number."""
-    row = {"state": "waiting", "attempts": 0, **values}
-    return int((await conn.execute(insert(notice).values(**row).returning(notice.c.id))).scalar_one())
+    return await add_row(conn, notice, {"state": "waiting", "attempts": 0, **values})
 
 
 async def due(conn: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ async def due(conn: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
 
 async def change(conn: AsyncConnection, number: int, **values: Any) -> None:
     """Change columns of a notice."""
-    await conn.execute(update(notice).where(notice.c.id == number).values(**values))
+    await change_row(conn, notice, number, values)
 
 
 async def give_up_interrupted(conn: AsyncConnection) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.cases import in_scope
+from csenet.gateway.store.rows import add_row, change_row
 from csenet.gateway.store.sealing import opened, opened_one, sealed_one
 from csenet.gateway.store.tables_participants import participant, participant_case, participant_session
 
@@ -20,9 +21,7 @@ _AT_ONCE: Final = 500
 async def add(conn: AsyncConnection, values: Values) -> int:
     """Make a participant and return its row number."""
     row = sealed_one(conn, participant, {"failures": 0, **values})
-    return int(
-        (await conn.execute(insert(participant).values(**row).returning(participant.c.id))).scalar_one()
-    )
+    return await add_row(conn, participant, row)
 
 
 async def by_number(conn: AsyncConnection, number: str) -> Values | None:
@@ -68,13 +67,13 @@ async def page(
 
 async def change(conn: AsyncConnection, row_id: int, **values: Any) -> None:
     """Change columns of a participant, but not the PIN."""
-    await conn.execute(update(participant).where(participant.c.id == row_id).values(**values))
+    await change_row(conn, participant, row_id, values)
 
 
 async def change_pin(conn: AsyncConnection, row: Values, pin: bytes) -> None:
     """Keep another PIN's hash."""
     kept = sealed_one(conn, participant, {"number": row["number"], "pin": pin})
-    await conn.execute(update(participant).where(participant.c.id == row["id"]).values(pin=kept["pin"]))
+    await change_row(conn, participant, row["id"], {"pin": kept["pin"]})
 
 
 async def cases_of(conn: AsyncConnection, row_id: int) -> list[Values]:
@@ -124,8 +123,7 @@ async def take_case(conn: AsyncConnection, row_id: int, case_id: str) -> bool:
 
 async def begin(conn: AsyncConnection, values: Values) -> int:
     """Keep a sign-in and return its number."""
-    query = insert(participant_session).values(**values).returning(participant_session.c.id)
-    return int((await conn.execute(query)).scalar_one())
+    return await add_row(conn, participant_session, values)
 
 
 async def signed_in(conn: AsyncConnection, sha256: str) -> Values | None:
@@ -143,7 +141,7 @@ async def signed_in(conn: AsyncConnection, sha256: str) -> Values | None:
 
 async def change_session(conn: AsyncConnection, number: int, **values: Any) -> None:
     """Change columns of a sign-in."""
-    await conn.execute(update(participant_session).where(participant_session.c.id == number).values(**values))
+    await change_row(conn, participant_session, number, values)
 
 
 async def end(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csenet.gateway.store.rows import add_row
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables_release import release
 from csenet.handlers.policy.disclosure_review import Release
@@ -16,8 +17,7 @@ from csenet.handlers.policy.disclosure_review import Release
 async def add(conn: AsyncConnection, values: dict[str, Any]) -> int:
     """Keep a release that is asked for and return its number."""
     row = sealed_one(conn, release, {**values, "state": "asked"})
-    made = await conn.execute(insert(release).values(**row).returning(release.c.id))
-    return int(made.scalar_one())
+    return await add_row(conn, release, row)
 
 
 async def by_id(conn: AsyncConnection, number: int) -> dict[str, Any] | None:

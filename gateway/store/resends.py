@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csenet.gateway.store import audit, dead
 from csenet.gateway.store.dead import DeadFilter
 from csenet.gateway.store.outbox import IN_INDEX, status_is
+from csenet.gateway.store.rows import change_row
 from csenet.gateway.store.tables import attempt, outbound
 from csenet.gateway.store.tables_delivery import resend_run
 
@@ -153,5 +154,5 @@ async def step(
         values["after"] = rows[-1].serial
     if len(rows) < limit:
         values |= {"state": "done", "ended_at": at}
-    await conn.execute(update(resend_run).where(resend_run.c.id == number).values(**values))
+    await change_row(conn, resend_run, number, values)
     return msgspec.structs.replace(run, **values), count

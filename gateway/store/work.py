@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import postgres
 from csenet.gateway.store.prepared import Prepared, add_numbered, adding, among
+from csenet.gateway.store.rows import change_row
 from csenet.gateway.store.sealing import Row, opened, opened_one, sealed_one
 from csenet.gateway.store.tables import work_item
 from csenet.gateway.store.tables_work import work_change
@@ -150,7 +151,7 @@ async def put_to_case(conn: AsyncConnection, item_id: int, case_id: str) -> None
     # The case is a part of the name under which the content is sealed.
     row = sealed_one(conn, work_item, {**item, "case_id": case_id})
     moved = {name: row[name] for name in ("case_id", "reasons", "details")}
-    await conn.execute(update(work_item).where(work_item.c.id == item_id).values(**moved))
+    await change_row(conn, work_item, item_id, moved)
 
 
 async def complete_of(conn: AsyncConnection, inbound_id: int, kind: str, on: date, at: datetime) -> None:
@@ -204,7 +205,7 @@ async def change(
 ) -> None:
     """Set columns of an item and say what happened to it."""
     if set_:
-        await conn.execute(update(work_item).where(work_item.c.id == item_id).values(**set_))
+        await change_row(conn, work_item, item_id, set_)
     await tell(conn, [{"item_id": item_id, "at": at, "actor": actor, "change": what, "text": text}])
 
 
