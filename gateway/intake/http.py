@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -66,56 +67,70 @@ def add_exchange_routes(
     message is answered for the state ``own`` (two digits), with the time of ``now``.
     """
 
-    async def receive(request: web.Request) -> web.Response:
-        if authorise is not None:
-            await authorise(request)
-        caller = _caller(request, trust)
-        raw = await read_limited(request, largest)
-        opened = await _open(request, raw, trust, caller)
+    ways = _WaysIn(desk, authorise, largest, trust, keys, take_receipt, own, now)
+    app.router.add_post(PATH, ways.receive)
+    if take_receipt is not None:
+        app.router.add_post(RECEIPTS, ways.receive_receipt)
+    app.router.add_get(PATH, ways.answer_probe)
+
+
+@dataclass(frozen=True)
+class _WaysIn:
+    """Answer what the exchange sends; what each part is for stands at ``add_exchange_routes``."""
+
+    desk: IntakeDesk
+    authorise: Authorise | None
+    largest: int
+    trust: Trust | None
+    keys: KeyBook | None
+    take_receipt: TakeReceipt | None
+    own: str
+    now: Callable[[], datetime]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Keep a batch and give its receipt."""
+        caller = await self._caller(request)
+        raw = await read_limited(request, self.largest)
+        opened = await _open(request, raw, self.trust, caller)
         if not opened.content.strip():
             raise web.HTTPBadRequest(text="The batch is empty.")
-        if keys is not None and (key := _key(request)) and not await keys.claim(key, opened.sha256):
+        key = _key(request)
+        if self.keys is not None and key and not await self.keys.claim(key, opened.sha256):
             raise web.HTTPUnprocessableEntity(text="This Idempotency-Key came with another batch before.")
         # The journal keeps who proved to have sent it.
         source = "http" if opened.sender is None else f"http:{opened.sender}"
-        receipt = await desk.accept(opened.content, source=source, name=_key(request) or "batch")
-        desk.arrived.set()
+        receipt = await self.desk.accept(opened.content, source=source, name=key or "batch")
+        self.desk.arrived.set()
         status = 200 if receipt.duplicate else 202
-        body = msgspec.json.encode(_told(request, receipt, opened, trust))
+        body = msgspec.json.encode(_told(key, receipt, opened, self.trust))
         return web.Response(body=body, status=status, content_type="application/json")
 
-    async def answer_probe(request: web.Request) -> web.Response:
-        if authorise is not None:
-            await authorise(request)
-        caller = _caller(request, trust)
+    async def answer_probe(self, request: web.Request) -> web.Response:
+        """Give the word of a test message back."""
+        caller = await self._caller(request)
         word, partner = probe.asked(request)
         # Behind us there is nobody but ourselves.
-        known = None if partner is None or not own else partner == own
-        return probe.answer(word, now(), caller=caller, partner=partner, known=known)
+        known = None if partner is None or not self.own else partner == self.own
+        return probe.answer(word, self.now(), caller=caller, partner=partner, known=known)
 
-    async def receive_receipt(request: web.Request) -> web.Response:
-        if authorise is not None:
-            await authorise(request)
-        _caller(request, trust)
+    async def receive_receipt(self, request: web.Request) -> web.Response:
+        """Keep a receipt for a batch of ours and say what it means."""
+        await self._caller(request)
         raw = await read_limited(request, LONGEST_RECEIPT)
-        assert take_receipt is not None  # noqa: S101 - the route is there only then
-        came = await take_receipt(raw, way="message")
+        assert self.take_receipt is not None  # noqa: S101 - the route is there only then
+        came = await self.take_receipt(raw, way="message")
         return web.Response(body=msgspec.json.encode(came), status=202, content_type="application/json")
 
-    app.router.add_post(PATH, receive)
-    if take_receipt is not None:
-        app.router.add_post(RECEIPTS, receive_receipt)
-    app.router.add_get(PATH, answer_probe)
-
-
-def _caller(request: web.Request, trust: Trust | None) -> str | None:
-    """Say whose certificate the caller showed; refuses before the body is read."""
-    if trust is None:
-        return None
-    try:
-        return trust.caller(peer_fingerprint(request.transport))
-    except Refusal as refusal:
-        raise web.HTTPForbidden(text=str(refusal)) from None
+    async def _caller(self, request: web.Request) -> str | None:
+        """Say whose certificate the caller showed; refuses before the body is read."""
+        if self.authorise is not None:
+            await self.authorise(request)
+        if self.trust is None:
+            return None
+        try:
+            return self.trust.caller(peer_fingerprint(request.transport))
+        except Refusal as refusal:
+            raise web.HTTPForbidden(text=str(refusal)) from None
 
 
 async def _open(request: web.Request, raw: bytes, trust: Trust | None, caller: str | None) -> Opened:
@@ -138,9 +153,8 @@ async def _open(request: web.Request, raw: bytes, trust: Trust | None, caller: s
         raise web.HTTPUnprocessableEntity(text=str(refusal)) from None
 
 
-def _told(request: web.Request, receipt: Any, opened: Opened, trust: Trust | None) -> Any:
+def _told(key: str, receipt: Any, opened: Opened, trust: Trust | None) -> Any:
     """Give the receipt, with a signed one beside it where an envelope came under a key."""
-    key = _key(request)
     if trust is None or not opened.enveloped or not key:
         return receipt
     signed = trust.receipt(key, opened.sha256, duplicate=bool(receipt.duplicate))
