@@ -1,4 +1,7 @@
-"""Write JSON schemas of the data blocks from the federal layouts, so no list of fields is typed twice."""
+"""Write JSON schemas of the data blocks from the federal layouts, so no list of fields is typed twice.
+
+The forms that other schemas are made of stand here, too.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +27,34 @@ REPEATED: Final = {"participants", "orders", "collections"}
 MONEY: Final[Schema] = {"type": "string", "pattern": r"^-?\d{1,10}\.\d{2}$", "examples": ["1234.56"]}
 DATE: Final[Schema] = {"type": "string", "format": "date", "examples": ["2026-11-20"]}
 TIME: Final[Schema] = {"type": "string", "pattern": r"^\d{2}:\d{2}:\d{2}$", "examples": ["14:25:30"]}
+CASE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 15}
+TEMPLATE: Final = "#/components/schemas/{name}"
 
 _CHARACTERS: Final = {"digits": r"^\d+$", "number": r"^\d+$"}
+
+
+def reference(name: str) -> Schema:
+    """Point to a component."""
+    return {"$ref": TEMPLATE.format(name=name)}
+
+
+def closed_object(description: str, properties: Schema, *, required: list[str]) -> Schema:
+    """Describe an object that takes no other members."""
+    return {
+        "type": "object",
+        "description": description,
+        "additionalProperties": False,
+        "properties": properties,
+        "required": required,
+    }
 
 
 def transaction_properties() -> Schema:
     """Give the members of a transaction in its JSON form, as references to the blocks' schemas."""
     members: Schema = {}
     for name, (component, _) in COMPONENTS.items():
-        reference: Schema = {"$ref": f"#/components/schemas/{component}"}
-        members[name] = (
-            {"type": "array", "maxItems": 9, "items": reference} if name in REPEATED else reference
-        )
+        block = reference(component)
+        members[name] = {"type": "array", "maxItems": 9, "items": block} if name in REPEATED else block
     return members
 
 

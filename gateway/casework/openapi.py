@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 
 from csenet.gateway.casework import examples, schemas
 from csenet.gateway.casework.access import ACCESS, PUBLIC
+from csenet.gateway.casework.block_schemas import reference
 from csenet.gateway.casework.operations import JSON, OPERATIONS, Answer, Operation
 from csenet.gateway.casework.problems import MEDIA_TYPE, Kind
 
@@ -116,7 +117,7 @@ def _roles_sentence(roles: frozenset[Any]) -> str:
 
 def _body(operation: Operation, component: str) -> Schema:
     """Describe a request's body."""
-    content: Schema = {"schema": schemas.reference(component)}
+    content: Schema = {"schema": reference(component)}
     if operation.body_examples:
         content["examples"] = {name: {"value": value} for name, value in operation.body_examples.items()}
     return {
@@ -137,7 +138,7 @@ def _answer(answer: Answer) -> Schema:
     """Describe one success."""
     headers = {"X-Correlation-ID": {"$ref": "#/components/headers/X-Correlation-ID"}}
     told: Schema = {"description": answer.description, "headers": headers}
-    content: Schema = {"schema": schemas.reference(answer.schema)} if answer.schema else {}
+    content: Schema = {"schema": reference(answer.schema)} if answer.schema else {}
     if answer.example is not None:
         content["example"] = answer.example
     return told | {"content": {answer.media: content}} if content else told
@@ -166,7 +167,7 @@ def _problem_responses() -> Schema:
         titles.setdefault(kind.status, kind.title)
     written: Schema = {}
     for status, title in titles.items():
-        content: Schema = {"schema": schemas.reference("ProblemDocument")}
+        content: Schema = {"schema": reference("ProblemDocument")}
         if status == examples.PROBLEM["status"]:
             content["example"] = examples.PROBLEM
         described: Schema = {
