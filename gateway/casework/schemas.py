@@ -63,12 +63,14 @@ _ANSWERS: Final = (
     Problem,
     Why,
 )
-_RENAMED: Final = {"TransactionView": "TransactionLine"}
+_RENAMED: Final = {"TransactionView": "TransactionLine", "CorrectionView": "CorrectionMade"}
 
 
 def components() -> dict[str, Schema]:
     """Give every schema of the document by name."""
-    found = block_schemas.components() | _answers() | body_schemas.components()
+    parts = (block_schemas.components(), _answers(), body_schemas.components())
+    found = {name: schema for part in parts for name, schema in part.items()}
+    assert len(found) == sum(map(len, parts))  # noqa: S101 - no name stands for two things
     found["OpenApi"] = {"type": "object", "description": "An OpenAPI 3.1 document."}
     found["Page"] = {"type": "string", "description": "Text, such as HTML."}
     return dict(sorted(found.items()))

@@ -197,6 +197,15 @@ async def test_no_example_holds_a_social_security_number_that_was_ever_given_out
         assert number.startswith(("9", "666", "000"))
 
 
+def test_what_is_corrected_and_what_was_corrected_have_schemas_of_their_own() -> None:
+    from csenet.gateway.casework.schemas import components
+
+    found = components()
+    told = found["TransactionDetail"]["properties"]["corrections"]["items"]["$ref"].rpartition("/")[2]
+    assert {"at", "actor", "fields"} <= found[told]["properties"].keys()
+    assert found["Correction"]["properties"].keys() == {"changes"}
+
+
 def test_every_code_of_the_valid_table_matches_the_pattern_of_a_code() -> None:
     from csenet.gateway.casework.schemas import components
 
