@@ -56,45 +56,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[int, ...] = ()
 
 
-ID_FORM: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 1}
-
-CASE_ID: Final = Parameter(
-    name="case_id",
-    place="path",
-    description="The agency's own case ID, 1 to 15 characters; never blank, all zeros, `*` or `\\`.",
-    form={"type": "string", "minLength": 1, "maxLength": 15, "pattern": r"^[^ *\\][^*\\]*$"},
-    required=True,
-)
-OUTBOUND_ID: Final = Parameter(
-    name="transaction_id",
-    place="path",
-    description="`out-` and a number.",
-    form={"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"},
-    required=True,
-)
-PURPOSE: Final = Parameter(
-    name="X-Purpose",
-    place="header",
-    description="Why a person wants to see personal fields in clear; they are masked without it. It is kept "
-    "in the record. Programs that own the content get it in clear.",
-    form={"type": "string", "minLength": 8, "maxLength": 200},
-)
-
-
-IDEMPOTENCY_KEY: Final = Parameter(
-    name="Idempotency-Key",
-    place="header",
-    description="1 to 64 printable characters. Key and body repeated give the first answer; "
-    "the same key with another body is a conflict.",
-    form={"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
-)
+def path_part(name: str, description: str, form: Schema) -> Parameter:
+    """Describe a part of the path."""
+    return Parameter(name=name, place="path", description=description, form=form, required=True)
 
 
 def path_id(name: str, what: str) -> Parameter:
     """Describe a numeric identifier in the path."""
-    return Parameter(
-        name=name, place="path", description=f"Identifier of the {what}.", form=ID_FORM, required=True
-    )
+    return path_part(name, f"Identifier of the {what}.", ID_FORM)
 
 
 def query_filter(name: str, description: str, form: Schema) -> Parameter:
@@ -107,6 +76,48 @@ def query_choice(name: str, description: str, words: tuple[str, ...]) -> Paramet
     return query_filter(name, description, {"type": "string", "enum": list(words)})
 
 
+def query_flag(name: str, description: str) -> Parameter:
+    """Describe a query parameter that says yes or no."""
+    return query_choice(name, description, ("true", "false"))
+
+
 def query_needed(name: str, description: str, form: Schema) -> Parameter:
     """Describe a query parameter that must be given."""
     return Parameter(name=name, place="query", description=description, form=form, required=True)
+
+
+def query_after(form: Schema) -> Parameter:
+    """Describe the query parameter that asks for the next page."""
+    return query_filter("after", "Go on after an earlier page: pass its `next`.", form)
+
+
+ID_FORM: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 1}
+WORD_FORM: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 64}
+DAY_FORM: Final[Schema] = {"type": "string", "format": "date"}
+STATE_FORM: Final[Schema] = {"type": "string", "pattern": r"^\d{2}$"}
+
+CASE_ID: Final = path_part(
+    "case_id",
+    "The agency's own case ID, 1 to 15 characters; never blank, all zeros, `*` or `\\`.",
+    {"type": "string", "minLength": 1, "maxLength": 15, "pattern": r"^[^ *\\][^*\\]*$"},
+)
+OUTBOUND_ID: Final = path_part(
+    "transaction_id", "`out-` and a number.", {"type": "string", "pattern": r"^out-[1-9][0-9]{0,17}$"}
+)
+OF_CASE: Final = query_filter("case_id", "Of this case of ours.", CASE_ID.form)
+WITH_PARTNER: Final = query_filter("partner", "With this state, by its two-digit FIPS code.", STATE_FORM)
+LIMIT: Final = query_filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1})
+PURPOSE: Final = Parameter(
+    name="X-Purpose",
+    place="header",
+    description="Why a person wants to see personal fields in clear; they are masked without it. It is kept "
+    "in the record. Programs that own the content get it in clear.",
+    form={"type": "string", "minLength": 8, "maxLength": 200},
+)
+IDEMPOTENCY_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    place="header",
+    description="1 to 64 printable characters. Key and body repeated give the first answer; "
+    "the same key with another body is a conflict.",
+    form={"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+)

@@ -12,27 +12,33 @@ from csenet.gateway.casework import (
     operations_events,
     operations_holds,
     operations_participants,
+    operations_policy,
     operations_releases,
     operations_work,
 )
 from csenet.gateway.casework.operation import (
     CASE_ID,
     CMS,
+    DAY_FORM,
     FLAT,
     HTML,
     IDEMPOTENCY_KEY,
     JSON,
+    LIMIT,
+    OF_CASE,
     PURPOSE,
     TEXT,
+    WITH_PARTNER,
+    WORD_FORM,
     XML,
     Answer,
     Operation,
     Parameter,
-    Schema,
     path_id,
+    path_part,
+    query_after,
     query_choice,
     query_filter,
-    query_needed,
 )
 from csenet.gateway.store.tables import INBOUND_STATUSES, OUTBOUND_STATUSES
 
@@ -52,24 +58,7 @@ __all__ = [
 OUTCOMES: Final = ("done", "declined")
 STATUSES: Final = (*INBOUND_STATUSES, *OUTBOUND_STATUSES)
 
-_TEXT: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 64}
-_DAY: Final[Schema] = {"type": "string", "format": "date"}
-_STATE: Final[Schema] = {"type": "string", "pattern": r"^\d{2}$"}
-
-_ON: Final = query_needed("on", "The day asked about.", _DAY)
-_STATE_ASKED: Final = query_filter(
-    "state",
-    "Whose profile and working days count, by abbreviation or two-digit FIPS code; our own if left out.",
-    {"type": "string", "pattern": r"^([A-Za-z]{2}|\d{2})$"},
-)
-_PAGE: Final = (
-    query_filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
-    query_filter(
-        "after",
-        "Go on after an earlier page: pass its `next`.",
-        {"type": "string", "minLength": 1, "maxLength": 64},
-    ),
-)
+_PAGE: Final = (LIMIT, query_after(WORD_FORM))
 
 OPERATIONS: Final = (
     Operation(
@@ -141,9 +130,9 @@ OPERATIONS: Final = (
         parameters=(
             query_choice("direction", "Received or sent.", ("inbound", "outbound")),
             query_choice("status", "In this status.", STATUSES),
-            query_filter("case_id", "Of this case of ours.", CASE_ID.form),
-            query_filter("far", "With this code, such as `MSC P GSC17`.", _TEXT),
-            query_filter("partner", "With this state, by its two-digit FIPS code.", _STATE),
+            OF_CASE,
+            query_filter("far", "With this code, such as `MSC P GSC17`.", WORD_FORM),
+            WITH_PARTNER,
             query_filter("serial", "With this serial number.", {"type": "string", "pattern": r"^\d{1,12}$"}),
             *_PAGE,
         ),
@@ -158,12 +147,10 @@ OPERATIONS: Final = (
         tag="Transactions",
         summary="Read a transaction with its content and what was decided about it",
         parameters=(
-            Parameter(
-                name="transaction_id",
-                place="path",
-                description="`in-` or `out-` and a number.",
-                form={"type": "string", "pattern": r"^(in|out)-[1-9][0-9]{0,17}$"},
-                required=True,
+            path_part(
+                "transaction_id",
+                "`in-` or `out-` and a number.",
+                {"type": "string", "pattern": r"^(in|out)-[1-9][0-9]{0,17}$"},
             ),
             PURPOSE,
         ),
@@ -183,12 +170,12 @@ OPERATIONS: Final = (
         summary="List what people or the case system have to do, oldest first",
         parameters=(
             query_choice("status", "Open or completed.", ("open", "completed")),
-            query_filter("case_id", "Of this case of ours.", CASE_ID.form),
-            query_filter("kind", "Of this kind.", _TEXT),
-            query_filter("group", "Of this group, such as `GSC17`.", _TEXT),
-            query_filter("due_before", "Due earlier than this day.", _DAY),
-            query_filter("worker", "Assigned to this worker.", _TEXT),
-            query_filter("office", "Assigned to this office.", _TEXT),
+            OF_CASE,
+            query_filter("kind", "Of this kind.", WORD_FORM),
+            query_filter("group", "Of this group, such as `GSC17`.", WORD_FORM),
+            query_filter("due_before", "Due earlier than this day.", DAY_FORM),
+            query_filter("worker", "Assigned to this worker.", WORD_FORM),
+            query_filter("office", "Assigned to this office.", WORD_FORM),
             query_filter(
                 "since",
                 "Follow changes: 0, or the `next` of an earlier answer. Each item that changed after it "
@@ -232,64 +219,7 @@ OPERATIONS: Final = (
     *operations_releases.OPERATIONS,
     *operations_holds.OPERATIONS,
     *operations_participants.OPERATIONS,
-    Operation(
-        id="listPolicyRules",
-        method="GET",
-        path="/v1/policy/rules",
-        tag="Policy",
-        summary="List what law, profile and agreements state on a day",
-        description="What nobody states has no version in force; that is never a no.",
-        parameters=(_ON, _STATE_ASKED),
-        answers={200: Answer(description="All of it.", schema="RuleList")},
-    ),
-    Operation(
-        id="getPolicyRule",
-        method="GET",
-        path="/v1/policy/rules/{rule}",
-        tag="Policy",
-        summary="Read a rule, duty, closing ground or question with all its dated versions",
-        parameters=(
-            Parameter(
-                name="rule",
-                place="path",
-                description="What a reason names (`RS7`), a code (`GSC17`), a place in the questionnaire "
-                "(`N1`) or a paragraph (`303.7(d)(9)`).",
-                form=_TEXT,
-                required=True,
-            ),
-            _ON,
-            _STATE_ASKED,
-        ),
-        answers={200: Answer(description="What bears the name.", schema="RuleHistory")},
-    ),
-    Operation(
-        id="getPolicyDeadlines",
-        method="GET",
-        path="/v1/policy/deadlines",
-        tag="Policy",
-        summary="Ask which duties a received transaction opens, and by when they are due",
-        parameters=(
-            query_needed("for", "The transaction, such as `MSC P GSC17`.", _TEXT),
-            query_needed("received", "The day of receipt.", _DAY),
-            _STATE_ASKED,
-        ),
-        answers={
-            200: Answer(description="The duties.", schema="OpenedDuties", example=examples.OPENED_DUTIES)
-        },
-    ),
-    Operation(
-        id="getPolicyDiff",
-        method="GET",
-        path="/v1/policy/diff",
-        tag="Policy",
-        summary="List what states something else on one day than on another",
-        parameters=(
-            query_needed("from", "The earlier day.", _DAY),
-            query_needed("to", "The later day.", _DAY),
-            _STATE_ASKED,
-        ),
-        answers={200: Answer(description="The changes.", schema="PolicyChanges")},
-    ),
+    *operations_policy.OPERATIONS,
     Operation(
         id="checkLedger",
         method="GET",

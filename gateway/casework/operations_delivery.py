@@ -6,22 +6,22 @@ from typing import Final
 
 from csenet.gateway.casework.operation import (
     FLAT,
+    LIMIT,
     OUTBOUND_ID,
+    STATE_FORM,
     Answer,
     Operation,
-    Parameter,
+    path_part,
     query_choice,
     query_filter,
     query_needed,
 )
 from csenet.gateway.store.receipts import STATES
 
-_PARTNER: Final = Parameter(
-    name="partner",
-    place="path",
-    description="`exchange`, or the two-digit FIPS code of a state behind it.",
-    form={"type": "string", "pattern": r"^(exchange|\d{2})$"},
-    required=True,
+_PARTNER: Final = path_part(
+    "partner",
+    "`exchange`, or the two-digit FIPS code of a state behind it.",
+    {"type": "string", "pattern": r"^(exchange|\d{2})$"},
 )
 _REPORT: Final = {
     "partner": "20",
@@ -76,7 +76,7 @@ OPERATIONS: Final = (
         ),
         parameters=(
             query_choice("state", "In this state.", STATES),
-            query_filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
+            LIMIT,
         ),
         answers={
             200: Answer(description="The receipts.", schema="ReceiptList", example={"receipts": [_LINE]})
@@ -191,7 +191,7 @@ EXCHANGE: Final = (
             query_filter(
                 "partner",
                 "A state, by its two-digit FIPS code, to which there may be a way behind us.",
-                {"type": "string", "pattern": r"^\d{2}$"},
+                STATE_FORM,
             ),
         ),
         answers={200: Answer(description="The word.", schema="ProbeAnswer", example=_PROBED)},

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from csenet.gateway.casework.operation import CASE_ID, Answer, Operation, Parameter
+from csenet.gateway.casework.operation import (
+    LIMIT,
+    OF_CASE,
+    WITH_PARTNER,
+    WORD_FORM,
+    Answer,
+    Operation,
+    query_after,
+    query_choice,
+    query_filter,
+    query_flag,
+    query_needed,
+)
 
 _DUTY: Final[dict[str, Any]] = {
     "id": 31,
@@ -36,18 +48,7 @@ _KEPT: Final[dict[str, Any]] = _DUTY | {
     "outcome": "answered",
     "in_time": True,
 }
-_SIDE: Final = Parameter(
-    name="side",
-    place="query",
-    description="What we owe, or what is owed to us.",
-    form={"type": "string", "enum": ["we-owe", "they-owe"]},
-)
-
-
-def _query(name: str, description: str, **form: Any) -> Parameter:
-    """Describe a query parameter."""
-    return Parameter(name=name, place="query", description=description, form=form)
-
+_SIDE: Final = query_choice("side", "What we owe, or what is owed to us.", ("we-owe", "they-owe"))
 
 OPERATIONS: Final = (
     Operation(
@@ -60,19 +61,19 @@ OPERATIONS: Final = (
         "`all` is true.",
         parameters=(
             _SIDE,
-            _query("duty", "Of this kind, such as `RS7`.", type="string", minLength=1, maxLength=64),
-            Parameter(name="case_id", place="query", description="Of this case of ours.", form=CASE_ID.form),
-            _query(
-                "partner", "With this state, by its two-digit FIPS code.", type="string", pattern=r"^\d{2}$"
+            query_filter("duty", "Of this kind, such as `RS7`.", WORD_FORM),
+            OF_CASE,
+            WITH_PARTNER,
+            query_filter("office", "That this office answers for.", WORD_FORM),
+            query_filter(
+                "due_within",
+                "Due within so many calendar days.",
+                {"type": "integer", "minimum": 0, "maximum": 3660},
             ),
-            _query("office", "That this office answers for.", type="string", minLength=1, maxLength=64),
-            _query(
-                "due_within", "Due within so many calendar days.", type="integer", minimum=0, maximum=3660
-            ),
-            _query("overdue", "Only what is overdue.", type="string", enum=["true", "false"]),
-            _query("all", "Closed ones too.", type="string", enum=["true", "false"]),
-            _query("limit", "How many to list at most.", type="integer", minimum=1),
-            _query("after", "Go on after an earlier page: pass its `next`.", type="integer", minimum=1),
+            query_flag("overdue", "Only what is overdue."),
+            query_flag("all", "Closed ones too."),
+            LIMIT,
+            query_after({"type": "integer", "minimum": 1}),
         ),
         answers={
             200: Answer(description="One page.", schema="DutyPage", example={"duties": [_DUTY], "next": None})
@@ -87,12 +88,10 @@ OPERATIONS: Final = (
         description="Each duty counts once: in the month in which it was fulfilled in time, or in which its "
         "time ran out. What lapsed, was declined or sent back does not count.",
         parameters=(
-            Parameter(
-                name="month",
-                place="query",
-                description="The month, such as `2026-10`.",
-                form={"type": "string", "pattern": r"^\d{4}-(0[1-9]|1[0-2])$"},
-                required=True,
+            query_needed(
+                "month",
+                "The month, such as `2026-10`.",
+                {"type": "string", "pattern": r"^\d{4}-(0[1-9]|1[0-2])$"},
             ),
             _SIDE,
         ),

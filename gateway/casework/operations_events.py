@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from csenet.gateway.casework import examples
-from csenet.gateway.casework.operation import CASE_ID, Answer, Operation, query_choice
+from csenet.gateway.casework.operation import CASE_ID, Answer, Operation, query_flag
 
 _ADDRESS: Final[dict[str, Any]] = {
     "id": "2026-11-20-000017",
@@ -63,11 +63,7 @@ OPERATIONS: Final = (
         ),
         parameters=(
             CASE_ID,
-            query_choice(
-                "dry_run",
-                "With `true` nothing is kept or sent: the answer says what would be.",
-                ("true", "false"),
-            ),
+            query_flag("dry_run", "With `true` nothing is kept or sent: the answer says what would be."),
         ),
         body="CaseEvent",
         body_examples={"address verified": _ADDRESS, "hearing scheduled": _HEARING},

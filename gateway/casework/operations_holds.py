@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from csenet.gateway.casework.operation import CASE_ID, Answer, Operation, Parameter
+from csenet.gateway.casework.operation import CASE_ID, Answer, Operation, query_flag
 
 _HOLD: Final[dict[str, Any]] = {
     "id": 3,
@@ -29,14 +29,7 @@ OPERATIONS: Final = (
         path="/v1/holds",
         tag="Retention",
         summary="List the cases that are kept from being purged, and why",
-        parameters=(
-            Parameter(
-                name="all",
-                place="query",
-                description="Those that ended too.",
-                form={"type": "string", "enum": ["true", "false"]},
-            ),
-        ),
+        parameters=(query_flag("all", "Those that ended too."),),
         answers={200: Answer(description="The holds.", schema="HoldPage", example={"holds": [_HOLD]})},
     ),
     Operation(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from csenet.gateway.casework.operation import CASE_ID, Answer, Operation, path_id, query_filter
+from csenet.gateway.casework.operation import (
+    CASE_ID,
+    LIMIT,
+    Answer,
+    Operation,
+    path_id,
+    query_after,
+    query_filter,
+)
 
 _LINE: Final[dict[str, Any]] = {
     "id": 12,
@@ -27,8 +35,17 @@ _DONE: Final = Answer(description="It is done, and counts at once.")
 _WHOLE: Final = "A number that opens cases of other offices, too, is a supervisor's."
 
 
-def _act(name: str, word: str, summary: str, description: str = "") -> Operation:
-    """Describe an act without anything to say about it but on whom."""
+def _act(
+    name: str,
+    word: str,
+    summary: str,
+    description: str = "",
+    *,
+    body: str = "Nothing",
+    body_examples: dict[str, Any] | None = None,
+    answers: dict[int, Answer] | None = None,
+) -> Operation:
+    """Describe an act on one participant."""
     return Operation(
         id=name,
         method="POST",
@@ -37,8 +54,9 @@ def _act(name: str, word: str, summary: str, description: str = "") -> Operation
         summary=summary,
         description=description,
         parameters=(_WHOM,),
-        body="Nothing",
-        answers={204: _DONE},
+        body=body,
+        body_examples=body_examples or {},
+        answers=answers or {204: _DONE},
         problems=(404,),
     )
 
@@ -54,10 +72,8 @@ OPERATIONS: Final = (
         "nothing.",
         parameters=(
             query_filter("case_id", "Who sees this case.", CASE_ID.form),
-            query_filter(
-                "after", "Go on after an earlier page: pass its `next`.", {"type": "integer", "minimum": 0}
-            ),
-            query_filter("limit", "How many to list at most.", {"type": "integer", "minimum": 1}),
+            query_after({"type": "integer", "minimum": 0}),
+            LIMIT,
         ),
         answers={
             200: Answer(
@@ -84,15 +100,11 @@ OPERATIONS: Final = (
         answers={201: Answer(description="They are let in.", schema="Enrolled", example=_ENROLLED)},
         problems=(404, 409),
     ),
-    Operation(
-        id="resetParticipantPin",
-        method="POST",
-        path="/v1/participants/{participant_id}/pin",
-        tag="Participants",
-        summary="Give a participant another PIN, which stands in this answer only",
-        description=f"Locks for wrong PINs are taken off, and their visits end. {_WHOLE}",
-        parameters=(_WHOM,),
-        body="Nothing",
+    _act(
+        "resetParticipantPin",
+        "pin",
+        "Give a participant another PIN, which stands in this answer only",
+        f"Locks for wrong PINs are taken off, and their visits end. {_WHOLE}",
         answers={
             200: Answer(
                 description="The new PIN.",
@@ -100,7 +112,6 @@ OPERATIONS: Final = (
                 example=_ENROLLED | {"case_id": None, "role": None},
             )
         },
-        problems=(404,),
     ),
     _act("lockParticipant", "lock", "Let a participant in no more, until unlocked; their visits end at once"),
     _act(
@@ -109,17 +120,12 @@ OPERATIONS: Final = (
         "Let a participant in again, whether the agency or wrong PINs had locked them out",
         f"{_WHOLE} That is so once the agency has locked it.",
     ),
-    Operation(
-        id="revokeParticipant",
-        method="POST",
-        path="/v1/participants/{participant_id}/revoke",
-        tag="Participants",
-        summary="Let a participant see one case no more, or nothing ever again",
-        description=f"Their visits end at once. {_WHOLE} `case_id` takes a case of one's own office from it.",
-        parameters=(_WHOM,),
+    _act(
+        "revokeParticipant",
+        "revoke",
+        "Let a participant see one case no more, or nothing ever again",
+        f"Their visits end at once. {_WHOLE} `case_id` takes a case of one's own office from it.",
         body="Revocation",
         body_examples={"one case": {"case_id": "MN0000123"}, "all": {"whole": True}},
-        answers={204: _DONE},
-        problems=(404,),
     ),
 )

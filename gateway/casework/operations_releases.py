@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from csenet.gateway.casework import examples
-from csenet.gateway.casework.operation import Answer, Operation, Parameter
+from csenet.gateway.casework.operation import PURPOSE, Answer, Operation, path_id
 
 _RELEASE: Final[dict[str, Any]] = {
     "id": 5,
@@ -29,19 +29,7 @@ _SENT: Final[dict[str, Any]] = _RELEASE | {
     "decided_at": "2026-11-20T15:45:00Z",
     "transaction": "out-9",
 }
-_NUMBER: Final = Parameter(
-    name="release_id",
-    place="path",
-    description="Identifier of the release.",
-    form={"type": "integer", "format": "int64", "minimum": 1},
-    required=True,
-)
-_PURPOSE: Final = Parameter(
-    name="X-Purpose",
-    place="header",
-    description="Why personal fields are to be seen in clear; they are masked without it.",
-    form={"type": "string", "minLength": 8, "maxLength": 200},
-)
+_NUMBER: Final = path_id("release_id", "release")
 
 OPERATIONS: Final = (
     Operation(
@@ -79,7 +67,7 @@ OPERATIONS: Final = (
         path="/v1/releases/{release_id}",
         tag="Releases",
         summary="Read a release with the transaction that is to leave",
-        parameters=(_NUMBER, _PURPOSE),
+        parameters=(_NUMBER, PURPOSE),
         answers={
             200: Answer(
                 description="The release.",
