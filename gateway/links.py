@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from csenet.gateway.errors import GatewayError
+from csenet.gateway.file_names import logged
 from csenet.gateway.settings.kinds import Weekday, is_loopback
 from csenet.gateway.tls import TlsError, client_context, server_context
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from csenet.gateway.delivery.transports.sftp import SftpPlace
     from csenet.gateway.delivery.windows import Windows
     from csenet.gateway.delivery.wrapping import Wrapper
-    from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
+    from csenet.gateway.intake.desk import IntakeDesk, Shown, TakeReceipt
     from csenet.gateway.intake.pressure import Pressure
     from csenet.gateway.intake.sftp import SftpIntake
     from csenet.gateway.intake.trust import Trust
@@ -130,6 +131,7 @@ def sftp_intakes_of(
     log: Any,
     full: Callable[[], bool],
     take_receipt: TakeReceipt,
+    shown: Shown = logged,
 ) -> dict[str, SftpIntake]:
     """Build, by name, what fetches from SFTP servers: files, and receipts also from where our batches go."""
     found = {}
@@ -138,13 +140,27 @@ def sftp_intakes_of(
     way_in, way_out = settings.intake.sftp, settings.delivery.sftp
     if way_in is not None:
         found["fetching"] = SftpIntake(
-            desk, place_of(way_in), way_in.poll_seconds, clock, log, full=full, take_receipt=take_receipt
+            desk,
+            place_of(way_in),
+            way_in.poll_seconds,
+            clock,
+            log,
+            full=full,
+            take_receipt=take_receipt,
+            shown=shown,
         )
     if way_out is not None and settings.delivery.receipts_within is not None:
         there = place_of(way_out)
         if way_in is None or place_of(way_in) != there:
             found["receipts"] = SftpIntake(
-                desk, there, _RECEIPTS_EVERY, clock, log, take_receipt=take_receipt, receipts_only=True
+                desk,
+                there,
+                _RECEIPTS_EVERY,
+                clock,
+                log,
+                take_receipt=take_receipt,
+                receipts_only=True,
+                shown=shown,
             )
     return found
 

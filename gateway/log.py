@@ -1,9 +1,9 @@
 """Log one event name plus keys, and let no personal data through.
 
 Only keys on the list :data:`ALLOWED` carry values; any other key shows ``[redacted]``, and so does what looks
-like a Social Security number in a name that somebody else gave, such as a file's.  Texts of libraries and
-of exceptions that are not ours are withheld, because they may quote what they were given.  Everything, the
-standard library's loggers included, runs through the same processors.
+like a Social Security number in a path.  The name of a file is shown where :mod:`file_names` lets it.  Texts
+of libraries and of exceptions that are not ours are withheld, because they may quote what they were given.
+Everything, the standard library's loggers included, runs through the same processors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import os
 import re
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from csenet.gateway import file_names
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.log_lines import Lines
 
@@ -73,8 +74,10 @@ ALLOWED = frozenset(
     }
 )
 # Names that come from elsewhere; all other values are ours.
-_GIVEN = frozenset({"path", "folder", "file", "url"})
-_SSN = re.compile(r"(?<!\d)\d{3}([-. _]?)\d{2}\1\d{4}(?!\d)")
+_GIVEN: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(("path", "folder", "url"), lambda told: file_names.SSN.sub(REDACTED, told)),
+    "file": file_names.logged,
+}
 _EVENT = re.compile(r"(?=.{1,60}$)[a-z_]+(\.[a-z_]+)*")
 _FIRST = ("timestamp", "level", "event")
 _OF_EVENTS = ALLOWED - {"event", "failure"}
@@ -121,7 +124,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
             short = kind is int or (kind is str and len(value) <= _LONGEST_TEXT)
             shown[key] = value if short else _plain(value)
             if key in _GIVEN and isinstance(shown[key], str):
-                shown[key] = _SSN.sub(REDACTED, shown[key])
+                shown[key] = _GIVEN[key](shown[key])
         elif key == "event":
             shown[key] = value if isinstance(value, str) and _is_event(value) else REDACTED
         elif key == "failure" or key.startswith("_"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from csenet.gateway import file_names
 from csenet.gateway.intake.folder import FolderIntake
 from csenet.gateway.intake.readiness import Signs
 from csenet.gateway.links import sftp_intakes_of
@@ -24,7 +26,7 @@ def ways_in(
 ) -> dict[str, Way]:
     """Give each by the name of its task; while ``full`` says so, they leave files where they are."""
     found: dict[str, Way] = {}
-    folder = settings.intake.folder
+    folder, shown = settings.intake.folder, partial(file_names.shown, key=desk.store.keyring.ring.search)
     if folder is not None:
         signs = Signs(
             stable_seconds=folder.stable_seconds,
@@ -41,7 +43,8 @@ def ways_in(
             full=full,
             keys=desk.store.keyring.provider,
             take_receipt=desk.take_receipt,
+            shown=shown,
             signs=signs,
         ).run
-    fetching = sftp_intakes_of(settings, desk, clock, log, full, desk.take_receipt)
+    fetching = sftp_intakes_of(settings, desk, clock, log, full, desk.take_receipt, shown)
     return found | {name: each.run for name, each in fetching.items()}

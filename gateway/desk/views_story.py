@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.codecs import describe
 from csenet.codecs.codes import FarCode
+from csenet.gateway import file_names
 from csenet.gateway.delivery.patience import meaning_of
 from csenet.gateway.desk import views
 from csenet.gateway.desk.results import TransactionDetail, TransactionView
 from csenet.gateway.store import audit_finding, destinations
+from csenet.gateway.store.sealing import keys_of
 from csenet.gateway.store.tables import attempt, delivery_batch, inbound, inbound_file, outbound, work_item
 
 _MOST = 50
@@ -80,7 +82,8 @@ async def _of_inbound(conn: AsyncConnection, detail: TransactionDetail, number: 
     )
     replies = await _numbers(conn, select(outbound.c.id).where(outbound.c.in_reply_to == number))
     work = await _work(conn, work_item.c.inbound_id == number)
-    moments = [*_arrival(row, detail), *_decided(row, detail), *_work_moments(work)]
+    name = file_names.shown(row["name"], keys_of(conn).ring.search) if row else ""
+    moments = [*_arrival(row, name), *_decided(row, detail), *_work_moments(work)]
     answers = await views.by_numbers(conn, [(1, each) for each in replies], state)
     moments += [
         Moment(at=each.received_at, what=f"Answer {each.far} queued", link=each.id, mood="")
@@ -101,7 +104,7 @@ async def _of_inbound(conn: AsyncConnection, detail: TransactionDetail, number: 
         refusals=[],
         work=work,
         source=row["source"] if row else "",
-        place=f"record {row['position']} of {row['name']}, from byte {row['offset']}" if row else "",
+        place=f"record {row['position']} of {name}, from byte {row['offset']}" if row else "",
     )
 
 
@@ -200,10 +203,10 @@ async def _likely(conn: AsyncConnection, detail: TransactionDetail, state: str) 
     return await views.by_numbers(conn, [(0, each) for each in await _numbers(conn, query)], state)
 
 
-def _arrival(row: RowMapping | None, detail: TransactionDetail) -> Iterator[Moment]:
+def _arrival(row: RowMapping | None, name: str) -> Iterator[Moment]:
     if row is None:
         return
-    what = f"Last byte of {row['name']} ({row['size']:,} bytes, by {row['source']}) on disk, receipt given"
+    what = f"Last byte of {name} ({row['size']:,} bytes, by {row['source']}) on disk, receipt given"
     yield Moment(at=row["received_at"], what=what, mood="good")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -33,6 +34,10 @@ class Receipt(Protocol):
     def duplicate(self) -> bool:
         """Say whether the same bytes had been accepted before."""
         ...
+
+
+Shown = Callable[[str], str]
+"""Gives what may be logged of a file's name."""
 
 
 class TakeReceipt(Protocol):

@@ -22,8 +22,9 @@ from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.receipts import NAMES
 from csenet.gateway.durable import sync_folder, write_durably
 from csenet.gateway.errors import GatewayError
+from csenet.gateway.file_names import logged
 from csenet.gateway.intake.archive import RECEIPT, SEALED, seal_in_place, unsealed
-from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
+from csenet.gateway.intake.desk import IntakeDesk, Shown, TakeReceipt
 from csenet.gateway.intake.readiness import Readiness, Signs
 from csenet.gateway.store.wrapping import WrappingKeys
 
@@ -62,16 +63,19 @@ class FolderIntake:
         full: Callable[[], bool] = lambda: False,
         keys: WrappingKeys | None = None,
         take_receipt: TakeReceipt | None = None,
+        shown: Shown = logged,
         signs: Signs = Signs(),  # noqa: B008 - cannot change
     ) -> None:
         """Remember the folders; the archive is ``path/archive`` unless another of the same disk is given.
 
         While ``full`` says so, files stay where they are.  With ``keys`` what is put away is sealed.
-        ``take_receipt`` gets receipts for our batches.  ``signs`` tell which files are whole.
+        ``take_receipt`` gets receipts for our batches.  ``signs`` tell which files are whole.  ``shown`` says
+        how a name is logged.
         """
         self._readiness = Readiness(signs, clock)
         self._keys = keys
         self._take_receipt = take_receipt
+        self._shown = shown
         self._full = full
         self._desk = desk
         self._path = path
@@ -166,7 +170,9 @@ class FolderIntake:
         failures = 1 + (trouble.failures if trouble else 0)
         wait = min(_LONGEST_WAIT, self._poll_seconds * 2 ** min(failures, 16))
         self._troubles[file.name] = _Trouble(failures, self._clock.now() + timedelta(seconds=wait))
-        self._log.error("intake.failed", file=file.name, error_type=type(error).__name__, delay_seconds=wait)
+        self._log.error(
+            "intake.failed", file=self._shown(file.name), error_type=type(error).__name__, delay_seconds=wait
+        )
 
     async def _take(self, file: Path) -> None:
         before = await asyncio.to_thread(_identity, file)
@@ -176,7 +182,9 @@ class FolderIntake:
         receipt = await self._desk.accept(raw, source="folder", name=file.name)
         await self._desk.settle(receipt.file_id)
         await asyncio.to_thread(self._put_away, file, before, receipt)
-        self._log.info("intake.archived", file=file.name, file_id=receipt.file_id, sha256=receipt.sha256)
+        self._log.info(
+            "intake.archived", file=self._shown(file.name), file_id=receipt.file_id, sha256=receipt.sha256
+        )
 
     def _put_away(self, file: Path, before: tuple[int, ...], receipt: Any) -> None:
         """Write the receipt, then move the file beside it: only the move ends the work on a file."""
@@ -210,7 +218,9 @@ class FolderIntake:
         try:
             seal_in_place(file, self._keys)
         except (OSError, GatewayError) as error:
-            self._log.error("intake.archive_unsealed", file=file.name, error_type=type(error).__name__)
+            self._log.error(
+                "intake.archive_unsealed", file=self._shown(file.name), error_type=type(error).__name__
+            )
 
     def _goes_on(self, file: Path, receipt: Any) -> bool:
         """Tell our own interrupted work on a file from a second file with the same bytes."""

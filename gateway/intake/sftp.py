@@ -25,7 +25,8 @@ from csenet.gateway.delivery.transports.sftp import SftpLink, SftpPlace, read_wh
 from csenet.gateway.delivery.waiting import first_of
 from csenet.gateway.desk.receipts import NAMES
 from csenet.gateway.errors import GatewayError
-from csenet.gateway.intake.desk import IntakeDesk, TakeReceipt
+from csenet.gateway.file_names import logged
+from csenet.gateway.intake.desk import IntakeDesk, Shown, TakeReceipt
 from csenet.gateway.intake.folder import PASSED_OVER
 
 _DIGEST: Final = ".sha256"
@@ -70,13 +71,16 @@ class SftpIntake:
         largest: int = _LARGEST,
         full: Callable[[], bool] = lambda: False,
         take_receipt: TakeReceipt | None = None,
+        shown: Shown = logged,
         receipts_only: bool = False,
     ) -> None:
         """Remember the place; nothing is connected before the first look.
 
         ``take_receipt`` gets receipts for our batches; with ``receipts_only`` all else is left alone.
+        ``shown`` says how a name is logged.
         """
         self._take_receipt = take_receipt
+        self._shown = shown
         self._receipts_only = receipts_only
         self._desk = desk
         self._link = SftpLink(place)
@@ -151,7 +155,7 @@ class SftpIntake:
             wait = self._pause(failures)
             self._troubles[file.name] = _Trouble(failures, self._clock.now() + timedelta(seconds=wait))
             kind = type(error).__name__
-            self._log.error("intake.failed", file=file.name, error_type=kind, delay_seconds=wait)
+            self._log.error("intake.failed", file=self._shown(file.name), error_type=kind, delay_seconds=wait)
             if isinstance(error, asyncssh.Error | OSError):
                 await self._link.drop()
             return False
@@ -163,7 +167,9 @@ class SftpIntake:
         receipt = await self._desk.accept(raw, source="sftp", name=file.name)
         await self._desk.settle(receipt.file_id)
         await self._remove(file)
-        self._log.info("intake.fetched", file=file.name, file_id=receipt.file_id, sha256=receipt.sha256)
+        self._log.info(
+            "intake.fetched", file=self._shown(file.name), file_id=receipt.file_id, sha256=receipt.sha256
+        )
 
     async def _keep_receipt(self, file: _Waiting) -> None:
         """Take a receipt; one that is none of ours or cannot be believed stays there, and is told."""

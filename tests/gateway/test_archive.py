@@ -1,5 +1,7 @@
 """What the intake puts away is sealed, also what was there before or a stop left, and opens again."""
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +9,19 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
+from csenet.gateway import file_names
 from csenet.gateway.cli import main
 from csenet.gateway.clock import ManualClock
+from csenet.gateway.desk import views_story
 from csenet.gateway.intake import archive
 from csenet.gateway.intake.archive import ArchiveError, closed, opened, seal_in_place
 from csenet.gateway.intake.folder import FolderIntake
+from csenet.gateway.settings.loading import load_settings
 from csenet.gateway.store.errors import SealingError
 from csenet.gateway.store.wrapping import HeldKeys
+from csenet.gateway.wiring import open_desk
 
-from .conftest import KEYS, NOON
+from .conftest import KEYS, NOON, arriving
 from .test_intake_folder import Desk
 
 HELD = HeldKeys(KEYS)
@@ -108,3 +114,40 @@ def test_the_commands_open_with_a_record_of_it(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "b.txt").stat().st_mode & 0o777 == 0o600
     assert runner.invoke(main, [*words, "the store is gone"]).exit_code == 2
     assert "the store is gone" in runner.invoke(main, ["audit", "list", "--action", "archive.read"]).stdout
+
+
+def test_a_withheld_name_is_told_with_a_record_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gateway.toml").write_text(
+        '[gateway]\njurisdiction = "27"\ndata_dir = "data"\n[delivery.folder]\npath = "out"\n'
+        '[intake.folder]\npath = "in"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "SMITH.txt").write_bytes(b"")
+
+    async def take() -> tuple[str, str]:
+        async with open_desk(load_settings(tmp_path / "gateway.toml")) as desk:
+            receipt = await desk.accept(arriving("MSC R GRINT", 1), source="folder", name="SMITH JOHN.txt")
+            await desk.settle(receipt.file_id)
+            detail = await desk.transaction("in-1")
+            assert detail is not None
+            async with desk.store.read() as conn:
+                told = repr(await views_story.story(conn, detail, "27"))
+            return file_names.shown("SMITH.txt", desk.store.keyring.ring.search), told
+
+    runner = CliRunner()
+    assert runner.invoke(main, ["db", "upgrade"]).exit_code == 0
+    lying, told = asyncio.run(take())
+    assert "SMITH" not in told
+    taken = told.split("record 1 of ")[1].split(",")[0]
+    assert f"Last byte of {taken} (" in told
+    words = ["archive", "name", "--json", "--reason"]
+    assert runner.invoke(main, [*words, "why", taken]).exit_code == 2
+    found = {
+        shown: runner.invoke(main, [*words, "what came", shown]).stdout for shown in (taken, lying, "#0")
+    }
+    named = [[(each["file"], each["name"]) for each in json.loads(text)] for text in found.values()]
+    assert named == [[(1, "SMITH JOHN.txt")], [(None, "SMITH.txt")], []]
+    record = runner.invoke(main, ["audit", "list", "--action", "archive.read"]).stdout
+    assert record.count("what came") == 3
+    assert "SMITH" not in record

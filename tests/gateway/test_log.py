@@ -72,7 +72,7 @@ def test_a_number_of_a_person_in_the_name_of_a_file_is_withheld(lines: io.String
     )
     (line,) = read(lines)
     assert (line["file"], line["folder"], line["file_id"]) == (
-        "case_[redacted].txt",
+        "[withheld].txt",
         "in/[redacted]",
         912345678,
     )
@@ -95,9 +95,9 @@ def test_an_object_under_a_listed_key_shows_its_type_only(lines: io.StringIO) ->
         def __repr__(self) -> str:
             return MARK
 
-    structlog.get_logger().info("seen", kind=Person(), count=Decimal("2.50"), file=Path("a/b"))
+    structlog.get_logger().info("seen", kind=Person(), count=Decimal("2.50"), path=Path("a/b"))
     (line,) = read(lines)
-    assert (line["kind"], line["count"], line["file"]) == ("Person", "2.50", "a/b")
+    assert (line["kind"], line["count"], line["path"]) == ("Person", "2.50", "a/b")
     assert MARK not in lines.getvalue()
 
 
