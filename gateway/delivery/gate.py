@@ -28,6 +28,21 @@ class Passage(msgspec.Struct, frozen=True):
     probing: bool = False
 
 
+class Ticket(msgspec.Struct, frozen=True):
+    """Say when a try began: after how many failures that counted, and after how many answers."""
+
+    failures: int = 0
+    answers: int = 0
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """Hold the failure that counted last here: how things stood with it, and when its try began."""
+
+    began: Ticket
+    failures: int
+    changed_at: datetime | None
+
+
 class NextTry(msgspec.Struct, frozen=True):
     """Say when the next try can be made at the earliest, None if only an order of a person lets it.
 
@@ -70,7 +85,8 @@ class Gate:
         self._windows = windows
         self._limit = breaker_after
         self._interval = probe_interval
-        self._counted = 0
+        self._now = Ticket()
+        self._last: _Counted | None = None
 
     async def look(self, conn: AsyncConnection) -> Passage | None:
         """Say what may leave now, without making use of it."""
@@ -79,10 +95,21 @@ class Gate:
         if not known.lets_pass(now):
             return None
         # After a failure one goes ahead, and the others follow once it has arrived.
-        probing = known.state != "closed" or known.failures > 0
+        probing = known.state != "closed" or (known.failures > 0 and not self._answered_since(known))
         if self._windows.is_open(now):
             return Passage(probing=probing)
         return None if known.flush_serial is None else Passage(known.flush_serial, probing)
+
+    def _answered_since(self, known: Destination) -> bool:
+        """Say whether the destination answered after the try began whose failure was the last to count.
+
+        What left with it or later has arrived, so nothing need wait for the one that failed, in whatever
+        order the two are settled.  What another gateway counted since is another failure.
+        """
+        last = self._last
+        if last is None or (last.failures, last.changed_at) != (known.failures, known.changed_at):
+            return False
+        return self._now.answers > last.began.answers
 
     async def next_try(self, conn: AsyncConnection, due: datetime) -> NextTry:
         """Say when a batch that has just failed can be tried again; its own delay ends at ``due``."""
@@ -100,22 +127,24 @@ class Gate:
         if not await destinations.enter(conn, self._clock.now(), self._interval):
             raise Shut
 
-    def ticket(self) -> int:
+    def ticket(self) -> Ticket:
         """Give what a try that begins now is to show when it has failed."""
-        return self._counted
+        return self._now
 
-    async def note(self, conn: AsyncConnection, outcome: Outcome, ticket: int) -> None:
+    async def note(self, conn: AsyncConnection, outcome: Outcome, ticket: Ticket) -> None:
         """Count a failed try against the destination, and tell a person what only a person can mend.
 
         Of several tries that were under way together one counts: it is one failure that they met.
         """
-        if ticket < self._counted:
+        if ticket.failures < self._now.failures:
             return
-        self._counted += 1
+        self._now = msgspec.structs.replace(self._now, failures=self._now.failures + 1)
         now = self._clock.now()
         opened = await destinations.note_failure(
             conn, outcome.error, at=now, limit=self._limit, probe_interval=self._interval
         )
+        known = await destinations.load(conn)
+        self._last = _Counted(ticket, known.failures, known.changed_at)
         if opened:
             self._log.error("delivery.breaker_opened", error_type=outcome.error, seconds=self._interval)
         if outcome.mistaken and await destinations.ask_operator(conn, outcome.error, now):
@@ -123,5 +152,6 @@ class Gate:
 
     async def note_answer(self, conn: AsyncConnection) -> None:
         """Note that the destination works: it took a batch, or refused it for what is in it."""
+        self._now = msgspec.structs.replace(self._now, answers=self._now.answers + 1)
         if await destinations.note_answer(conn, at=self._clock.now(), today=self._clock.today()):
             self._log.info("delivery.breaker_closed")

@@ -115,6 +115,40 @@ async def test_a_failed_try_waits_its_time_while_what_left_with_it_arrives(
     assert set((await statuses(store)).values()) == {"delivered"}
 
 
+@pytest.mark.parametrize("settled_last", ["failed", "arrived"])
+async def test_what_arrives_with_a_failed_try_lets_others_leave_whichever_is_settled_first(
+    store: Store, clock: ManualClock, settled_last: str
+) -> None:
+    await queue(store, "A", "B", "C")
+
+    async def is_settled() -> bool:
+        if settled_last == "failed":
+            return "delivered" in (await statuses(store)).values()
+        async with store.read() as conn:
+            return (await destinations.load(conn)).failures == 1
+
+    class Apart(Scripted):
+        async def deliver(self, *words: Any) -> Outcome:
+            outcome = await super().deliver(*words)
+            together = len(self.got) <= 2
+            await until(lambda: len(self.got) >= 2)
+            if together and (outcome == DELIVERED) is (settled_last == "arrived"):
+                await until(is_settled)
+            return outcome
+
+    destination = Apart(transient("http_503", retry_after=60.0))
+    carrier = courier(store, destination, clock, batch_size=1, parallel=2)
+    task = asyncio.create_task(carrier.deliver_waiting())
+
+    async def two_arrived() -> bool:
+        return sorted((await statuses(store)).values()) == ["delivered", "delivered", "sending"]
+
+    await until(two_arrived)
+    assert clock.now() == NOW, "the third did not wait for the one that failed"
+    await ticking(clock, task)
+    assert await task == 3
+
+
 async def test_tries_that_fail_together_are_one_failure_and_one_goes_ahead_afterwards(
     store: Store, clock: ManualClock
 ) -> None:
