@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..gateway.patience import BOUND
+
 HERE = Path(__file__).parent
 
 
@@ -14,7 +16,7 @@ def test_a_hundred_calls_are_answered_as_described() -> None:
         [sys.executable, str(HERE / "run.py"), "--calls", "120"],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=4 * BOUND,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

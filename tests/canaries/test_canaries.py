@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from ..gateway.patience import BOUND
+
 HERE = Path(__file__).parent
 SSN = b"966891234"
 
@@ -61,6 +63,6 @@ def test_dashed_numbers_and_birth_dates_are_found_and_chance_is_not(searching: M
 @pytest.mark.slow
 def test_no_mark_of_anybody_stands_where_it_may_not(tmp_path: Path) -> None:
     words = [sys.executable, str(HERE / "run.py"), "--people", "150", "--folder", str(tmp_path / "canaries")]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=8 * BOUND, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ": 0 marks (" in ended.stdout

@@ -151,7 +151,7 @@ def test_a_key_that_another_process_makes_is_seen_by_a_running_one(
     (tmp_path / "gateway.toml").write_text(settings(module))
     assert keys.present() is None
     command = [sys.executable, "-m", "csenet.gateway", "keys", "init"]
-    made = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    made = subprocess.run(command, check=True, capture_output=True, text=True, timeout=BOUND)
     assert f"wrapping key {keys.present()} made" in made.stdout
 
 

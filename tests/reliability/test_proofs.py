@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import BOUND
 
 SHORT = {
     "strace": "--submissions 60 --connections 16",
@@ -28,7 +29,7 @@ SHORT = {
 def test_a_proof_holds_in_its_short_form(name: str, tmp_path: Path) -> None:
     program = Path(__file__).with_name(f"{name}.py")
     words = [sys.executable, str(program), *SHORT[name].split(), "--folder", str(tmp_path / "proof")]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=500, check=False)
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=8 * BOUND, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     last = ended.stdout.splitlines()[-1]
     if last.startswith(f"{name}: skipped: "):
