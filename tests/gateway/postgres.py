@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from csenet.gateway.ports import free_port
@@ -29,7 +30,7 @@ from csenet.gateway.store.engine import open_store
 DSN_VARIABLE = "CSENET_TEST_PG_DSN"
 PROGRAMS_VARIABLE = "CSENET_TEST_PG_BIN"
 REQUIRED_VARIABLE = "CSENET_REQUIRE_POSTGRES"
-_START_SECONDS = 90.0
+_PATIENCE = 90.0
 # The server refuses to run as root; this user owns nothing.
 _USER = "nobody"
 _SETTINGS = (
@@ -160,7 +161,7 @@ def _started(folder: Path, programs: Path) -> Iterator[URL]:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], data: Path, log: Path) -> None:
     """Wait for the word that the server writes into its lock file once it takes connections."""
-    end = time.monotonic() + _START_SECONDS
+    end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         if process.poll() is not None:
             break
@@ -189,9 +190,19 @@ class Databases:
             store = await open_store(plain(self.url.set(database=template)))
             await store.close()
         name = f"{self._prefix}_{len(self._made)}"
-        await execute(self.url, f"CREATE DATABASE {name} TEMPLATE {template if migrated else 'template0'}")
+        await self._copy(template if migrated else "template0", name)
         self._made.append(name)
         return self.url.set(database=name)
+
+    async def _copy(self, template: str, name: str) -> None:
+        """Copy a database; for whoever is still leaving it, the server itself waits no longer than 5 s."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return await execute(self.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+            except DBAPIError as error:
+                if "is being accessed by other users" not in str(error) or time.monotonic() > end:
+                    raise
 
     async def drop(self, url: URL) -> None:
         """Remove a database, also from under connections that a test left open."""
@@ -211,7 +222,9 @@ def plain(url: URL) -> str:
 async def execute(url: URL, *statements: str) -> None:
     """Run statements that may not stand in a transaction, such as those on whole databases."""
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as conn:
-        for statement in statements:
-            await conn.execute(text(statement))
-    await engine.dispose()
+    try:
+        async with engine.connect() as conn:
+            for statement in statements:
+                await conn.execute(text(statement))
+    finally:
+        await engine.dispose()
