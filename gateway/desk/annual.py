@@ -1,13 +1,14 @@
 """Tell the yearly interest of all cases that owe it, a hundred cases to a commit, each once a year.
 
-A run can be cut off at any moment and begun again: what a commit told stands in the same commit as told.
+A run can be cut off at any moment and begun again: what a commit told stands in the same commit as told. It
+goes by case ID; a case that gets a smaller one meanwhile is looked at in the end.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,11 +20,14 @@ from csenet.gateway.desk.results import Rejected
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import case_file, idempotency, outbound
+from csenet.gateway.store.tables_aliases import case_alias
 from csenet.handlers import annual
 from csenet.handlers.interest import GSTAI
 
 _GONE = ("queued", "sending", "delivered", "held")
 """What counts as told: it left, or waits to leave."""
+_LATEST_COMMIT = timedelta(hours=1)
+"""A new ID has the moment at which it was told; that its commit is seen may take until then."""
 
 
 class AnnualLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +41,10 @@ class AnnualLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnnualPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Hold the outcome of one commit: `looked` cases were looked at, `next` leads on, None at the end."""
+    """Hold the outcome of one commit: `looked` cases were looked at.
+
+    `next` leads on, None at the end: when the run began, and the case that was looked at last.
+    """
 
     looked: int
     lines: list[AnnualLine]
@@ -66,9 +73,14 @@ async def step(
         why = "has not begun" if year > this else f"is long over: ask for {this} or {this - 1}"
         raise Rejected([("year", f"the year {year} {why}")])
     last_day = min(workset.today, date(year, 12, 31))
-    query = select(case_file.c.case_id).where(case_file.c.role == "initiating", case_file.c.case_id > after)
+    began, _, last = after.partition(" ") if after else (workset.now.isoformat(), "", "")
+    query = select(case_file.c.case_id).where(case_file.c.role == "initiating", case_file.c.case_id > last)
     found = await conn.execute(query.order_by(case_file.c.case_id).limit(limit))
     case_ids = [str(each) for each in found.scalars()]
+    following = f"{began} {case_ids[-1]}" if len(case_ids) == limit else None
+    if following is None:
+        renamed = await _renamed(conn, datetime.fromisoformat(began))
+        case_ids += sorted(renamed.difference(case_ids))
     done = await _done(conn, year, case_ids)
     told = await _last_notices(conn, case_ids)
     await workset.load(conn, [case_id for case_id in case_ids if case_id not in done])
@@ -80,9 +92,15 @@ async def step(
     if not dry_run:
         await workset.flush(conn)
         await _keep(conn, year, lines, workset)
-    return AnnualPage(
-        looked=len(case_ids), lines=lines, next=case_ids[-1] if len(case_ids) == limit else None
-    )
+    return AnnualPage(looked=len(case_ids), lines=lines, next=following)
+
+
+async def _renamed(conn: AsyncConnection, began: datetime) -> set[str]:
+    """Return the cases that got another ID while the run was under way."""
+    since = case_alias.c.since >= began - _LATEST_COMMIT
+    ours = case_file.c.role == "initiating"
+    query = select(case_file.c.case_id).join(case_alias, case_alias.c.case_id == case_file.c.case_id)
+    return set((await conn.execute(query.where(since, ours))).scalars())
 
 
 def _one(
@@ -110,8 +128,13 @@ def _key(year: int, case_id: str) -> str:
 
 
 async def _done(conn: AsyncConnection, year: int, case_ids: Collection[str]) -> set[str]:
-    """Return the cases that an earlier run of the year has settled."""
-    keys = {_key(year, case_id): case_id for case_id in case_ids}
+    """Return the cases that an earlier run of the year, or this one, has settled under any of their IDs."""
+    former = select(case_alias.c.alias, case_alias.c.case_id).where(
+        case_alias.c.case_id.in_(sorted(case_ids))
+    )
+    named = {case_id: case_id for case_id in case_ids}
+    named |= {str(alias): str(case_id) for alias, case_id in await conn.execute(former)}
+    keys = {_key(year, case_id): current for case_id, current in named.items()}
     query = select(idempotency.c.key).where(idempotency.c.key.in_(sorted(keys)))
     return {keys[str(key)] for key in (await conn.execute(query)).scalars()}
 

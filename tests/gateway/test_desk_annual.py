@@ -85,6 +85,22 @@ async def test_whoever_owes_a_notice_gives_one_and_only_one(desk: Desk) -> None:
     assert (await desk.ledger_check()).balanced
 
 
+async def test_a_case_that_gets_another_id_meanwhile_is_told_once(desk: Desk) -> None:
+    for case_id in ("A4", "A5", "A6"):
+        await desk.put_case(case_id, owing(balances=None) if case_id == "A5" else owing())
+    page = await desk.annual_interest(2026, "", limit=2)
+    assert [(line.case_id, line.outcome) for line in page.lines] == [("A4", "sent"), ("A5", "work")]
+    for number, (former, case_id) in enumerate((("A6", "A1"), ("A4", "A8"), ("A5", "A9")), 1):
+        renamed = {"id": f"E{number}", "kind": "case_id_changed", "new_case_id": case_id}
+        await desk.happened(former, renamed)
+    told, after = [], page.next
+    while after is not None:
+        page = await desk.annual_interest(2026, after, limit=2)
+        told, after = told + page.lines, page.next
+    assert [(line.case_id, line.outcome) for line in told] == [("A1", "sent")]
+    assert await run(desk) == []
+
+
 async def test_a_notice_is_due_when_the_last_one_is_a_year_old(desk: Desk, clock: ManualClock) -> None:
     await desk.put_case("A1", owing())
     await desk.submit({"case_id": "A1", "far": "MSC P GSTAI"})
