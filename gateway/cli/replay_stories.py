@@ -78,7 +78,9 @@ def _count(number: int) -> str:
 def _told(name: str, story: Story, played: Played) -> Iterator[str]:
     part = f", we are the {story.role} state" if story.role else ", no case of ours is named"
     yield _line(f"{name}: {story.tells}", "")
-    yield _line(f"{story.comes} comes on {story.on}{part}.")
+    yield _line(f"On {story.on} {story.begins}{part}.")
+    if story.refused:
+        yield _line(f"is refused: {', '.join(story.refused)}")
     yield from _decided(played.decision)
     if played.after is not None and story.done is not None:
         yield _line(f"The work is completed on {story.done.on} ({story.done.outcome}).")

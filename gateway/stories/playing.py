@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,10 +10,14 @@ import msgspec
 
 from csenet.codecs.transaction import Direction, Transaction
 from csenet.codecs.validation import validate
+from csenet.gateway.stories.beginnings import Began, begin, refusal_as_decision
 from csenet.gateway.stories.reading import Cast, Expected, Story
+from csenet.handlers import limits
 from csenet.handlers.context import Context, WorkView, apply
 from csenet.handlers.decision import Decision, Refusal, WorkItem, to_json
-from csenet.handlers.router import completed, dispatch
+from csenet.handlers.router import completed
+
+_TIME = "time"
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -26,39 +30,68 @@ class Played(msgspec.Struct, frozen=True):
 
 def play(cast: Cast, story: Story) -> Played:
     """Play a story to its end."""
-    tx, context = cast.arriving(story), cast.surroundings(story)
-    decision = dispatch(tx, context)
-    found = [*_compared(decision, story, story), *_authorities(decision, story)]
+    context = cast.surroundings(story)
+    began = begin(cast, story, context)
+    decision = began.decision
+    found = [
+        *_compared(decision, began.refused, story, story),
+        *_of_event(began, story),
+        *_authorities(decision, story),
+    ]
     after = None
     if story.done is not None:
-        said = _finish(decision, tx, context, story, cast)
-        if isinstance(said, Refusal):
-            found.append(f"done: refused for {', '.join(each.code for each in said.problems)}")
-        else:
-            after = said
-            found += [f"done: {each}" for each in _compared(said, story.done, story)]
+        said = _finish(decision, began.request, context, story, cast)
+        after = refusal_as_decision(said) if isinstance(said, Refusal) else said
+        refused = tuple(each.code for each in said.problems) if isinstance(said, Refusal) else ()
+        found += [f"done: {each}" for each in _compared(after, refused, story.done, story)]
     return Played(decision, after, tuple(found))
 
 
+def _of_event(began: Began, story: Story) -> Iterator[str]:
+    """Compare which facts an event changed, and what of its transactions did not leave."""
+    kept_back = [
+        {"far": line.far, "outcome": line.outcome} | ({"missing": list(line.missing)} if line.missing else {})
+        for line in began.lines
+        if line.outcome != "sent"
+    ]
+    yield from (f"why: nothing is given for {line.far}" for line in began.lines if not line.why)
+    yield from _differ("learns", list(began.learnt), list(story.learns))
+    yield from _differ("kept_back", kept_back, list(story.kept_back))
+
+
 def _finish(
-    decision: Decision, tx: Transaction, context: Context, story: Story, cast: Cast
+    decision: Decision, tx: Transaction | None, context: Context, story: Story, cast: Cast
 ) -> Decision | Refusal:
-    """Complete the first work item the story opened."""
+    """Complete a work item the story opened, or let its time run."""
     done = story.done
-    if done is None or not decision.work_items:
-        raise ValueError("a story that is to be finished opens work")
+    if done is None:
+        raise ValueError("only a story with an end is finished")
+    if done.outcome == _TIME:
+        return _ran_out(decision, tx, msgspec.structs.replace(context, today=done.on), story)
+    if not decision.work_items:
+        raise ValueError("a story whose work is done opens some")
     record = cast.record(done.role, done.facts, {}) if done.put_to_case else context.record
     for change in decision.case_changes:
         record = None if record is None else apply(record, change)
-    work, *others = (_view(number, item) for number, item in enumerate(decision.work_items, 1))
+    others = [_view(number, item) for number, item in enumerate(decision.work_items, 1)]
+    work = others.pop(done.item - 1)
     siblings = tuple(
         msgspec.structs.replace(other, completed_on=day if isinstance(day, date) else None)
         for other, day in zip(others, done.others, strict=False)
     )
     context = msgspec.structs.replace(
-        context, record=record, today=done.on, candidates=(), request=tx, text=done.text
+        context, record=record, today=done.said_on or done.on, candidates=(), request=tx, text=done.text
     )
     return completed(work, done.on, siblings, context, done=done.outcome == "done")
+
+
+def _ran_out(decision: Decision, tx: Transaction | None, context: Context, story: Story) -> Decision:
+    """End a search that found nothing in its time, or the waiting for an answer to our notice."""
+    if tx is None:
+        case_id = context.record.case_id if context.record is not None else None
+        return limits.may_close(case_id, story.on, context.today)
+    searches = tuple(_view(number, item) for number, item in enumerate(decision.work_items, 1))
+    return limits.locate_not_found(tx, context, context.today, searches)
 
 
 def _view(number: int, item: WorkItem) -> WorkView:
@@ -67,7 +100,7 @@ def _view(number: int, item: WorkItem) -> WorkView:
     )
 
 
-def _compared(decision: Decision, told: Expected, story: Story) -> Iterator[str]:
+def _compared(decision: Decision, refused: Sequence[str], told: Expected, story: Story) -> Iterator[str]:
     written = to_json(decision)
     out = [str(reply.transaction.far) for reply in decision.replies]
     work = [
@@ -76,7 +109,12 @@ def _compared(decision: Decision, told: Expected, story: Story) -> Iterator[str]
         | ({"due": item.due} if item.due else {})
         for item in decision.work_items
     ]
-    changes = {name: value for change in decision.case_changes for name, value in change.set.items()}
+    changes = {
+        name: "" if value is None else value
+        for change in decision.case_changes
+        for name, value in change.set.items()
+    }
+    yield from _differ("refused", list(refused), list(told.refused))
     yield from _differ("out", out, list(told.out))
     yield from _differ("opens", work, list(told.opens))
     yield from _differ("closes", list(decision.closes_work), list(told.closes))

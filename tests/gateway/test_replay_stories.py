@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from csenet.gateway.__main__ import main
 
-STORIES = Path(__file__).parents[2] / "fixtures" / "stories"
+from .patience import BOUND
+
+ROOT = Path(__file__).parents[2]
+STORIES = ROOT / "fixtures" / "stories"
 
 
 def run(*arguments: str) -> tuple[int, list[str]]:
@@ -48,3 +57,34 @@ def test_what_cannot_be_played_is_a_mistake_of_the_command(tmp_path: Path) -> No
     (tmp_path / "empty").mkdir()
     assert run(str(tmp_path / "empty")) == (2, [f"{tmp_path / 'empty'}: holds no stories"])
     assert run("some.txt")[0] == 2
+
+
+def measured(tmp_path: Path) -> dict[str, Any]:
+    """Play all stories and return what of the handlers that ran, file by file."""
+    rules = tmp_path / "coverage.ini"
+    rules.write_text("[run]\nbranch = true\nsource = handlers\nomit = handlers/policy/*\n", "utf-8")
+    coverage = [sys.executable, "-m", "coverage"]
+    told, data = tmp_path / "told.json", f"--data-file={tmp_path / 'data'}"
+    options = [f"--rcfile={rules}", data]
+    play = ["run", *options, "-m", "csenet.gateway", "replay", "fixtures/stories", "--quiet"]
+    for words in (play, ["json", *options, "-q", "-o", str(told)]):
+        subprocess.run([*coverage, *words], cwd=ROOT, check=True, capture_output=True, timeout=2 * BOUND)
+    files: dict[str, Any] = json.loads(told.read_text("utf-8"))["files"]
+    return {Path(name).stem: found for name, found in files.items()}
+
+
+@pytest.mark.slow
+def test_every_branch_of_the_handlers_is_in_a_story_or_named_with_a_reason(tmp_path: Path) -> None:
+    named = tomllib.loads((ROOT / "fixtures" / "unplayed.toml").read_text("utf-8"))
+    files = measured(tmp_path)
+    whole = {each["name"] for each in named["file"]}
+    unplayed = {
+        f"{name}.{function}"
+        for name, found in files.items()
+        if name not in whole
+        for function, lines in found["functions"].items()
+        if lines["missing_lines"] or lines["missing_branches"]
+    }
+    assert unplayed == {each["name"] for each in named["part"]}
+    assert whole <= {name for name, found in files.items() if found["summary"]["missing_lines"]}
+    assert all(each["why"] for each in (*named["file"], *named["part"]))

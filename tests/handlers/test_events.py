@@ -1,8 +1,7 @@
-"""Events on a case: every row of fixtures/events.toml, and what holds for all kinds of events."""
+"""Events on a case: what holds for all kinds; each of them is in fixtures/stories/events.toml."""
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import msgspec
 import pytest
 
 from csenet.codecs.codes import VALID
-from csenet.codecs.transaction import Direction
-from csenet.codecs.validation import validate
 from csenet.handlers.event_form import event_from_json
 from csenet.handlers.event_table import kinds, load_kinds
 from csenet.handlers.events import Happened, happened
@@ -20,22 +17,7 @@ from csenet.handlers.facts import FactsError
 from csenet.handlers.policy.closure import closures
 from csenet.handlers.policy.dated import PolicyError
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "events.toml"
 TODAY = date(2026, 11, 5)
-CASES = [
-    pytest.param(row, id=f"{number:03}-{row['event']['kind']}-{row['role']}")
-    for number, row in enumerate(tomllib.loads(FIXTURE.read_text("utf-8"))["case"], 1)
-]
-PERSONAL = (
-    "EXAMPLESON",
-    "ROWAN",
-    "900112233",
-    "SAMPLEDOTTIR",
-    "LARK",
-    "NEW STREET",
-    "PRAIRIE GRAIN",
-    "500.00",
-)
 ORDER = {
     "order_fips_state": "20",
     "order_fips_county": "000",
@@ -79,46 +61,6 @@ def play(make: Any, role: str, event: dict[str, Any], **more: Any) -> Happened:
     return happened(event_from_json({"id": "E1", **event}, TODAY), context)
 
 
-@pytest.mark.parametrize("row", CASES)
-def test_an_event_causes_what_its_row_says(make: Any, row: dict[str, Any]) -> None:
-    more = {name: row[name] for name in ("facts", "state", "switches") if name in row}
-    found = play(make, row["role"], row["event"], **more)
-    told = [
-        {"far": line.far, "outcome": line.outcome} | ({"missing": list(line.missing)} if line.missing else {})
-        for line in found.lines
-    ]
-    assert told == row["follows"]
-    assert sorted(found.told.changed) == row.get("changes", [])
-    opened = [
-        {"kind": item.kind, "duty": item.duty} | ({"due": str(item.due)} if item.due else {})
-        for item in found.decision.work_items
-    ]
-    assert opened == row.get("opens", [])
-    sent = [reply.transaction for reply in found.decision.replies]
-    assert [str(tx.far) for tx in sent] == [line.far for line in found.lines if line.outcome == "sent"]
-    says = row.get("says", {})
-    if "line" in says:
-        assert sent[0].information.information_text_line_1 == says["line"]
-    if "resolved" in says:
-        assert str(sent[0].header.action_resolution_date) == says["resolved"]
-    if "participants" in says:
-        assert len(sent[0].participants) == says["participants"]
-    for tx in sent:
-        header = msgspec.structs.replace(tx.header, transaction_serial_number="000000000001")
-        whole = msgspec.structs.replace(tx, header=header)
-        assert not [p for p in validate(whole, today=TODAY, direction=Direction.TO_SERVER) if p.stops]
-    assert all(line.why for line in found.lines)
-    for item in found.decision.work_items:
-        assert item.reasons
-        assert not [word for word in PERSONAL if word in f"{item.title}{item.details}"]
-    assert not [word for word in PERSONAL if word in f"{found.decision.notes}{found.told.changed}"]
-
-
-def test_every_kind_and_every_sort_has_a_row() -> None:
-    told = {(row.values[0]["event"]["kind"], row.values[0]["event"].get("of", "")) for row in CASES}
-    assert told == {(kind, sort) for kind, row in kinds().items() for sort in row.of or ("",)}
-
-
 AUTOMATIC = {"LO1 P", "CSI P"}
 NOT_BY_EVENT = {"MSC P REJCT"}
 """The gateway rejects by itself."""
@@ -129,46 +71,6 @@ def test_every_core_code_that_is_no_automatic_answer_follows_from_an_event() -> 
     closing = {f"MSC P {code}" for code in closures()}
     core = {str(code) for code, row in VALID.items() if row.core and str(code)[:5] not in AUTOMATIC}
     assert core - told - closing == NOT_BY_EVENT
-
-
-@pytest.mark.parametrize(
-    ("event", "path"),
-    [
-        ({}, "kind"),
-        ({"kind": "worker_change"}, "kind"),
-        ({"kind": "status_wanted", "id": "a b"}, "id"),
-        ({"kind": "status_wanted", "on": "2026-11-06"}, "on"),
-        ({"kind": "status_wanted", "on": "20261105"}, "on"),
-        ({"kind": "status_wanted", "colour": 1}, "colour"),
-        ({"kind": "status_wanted", "text": "TELL ME"}, "text"),
-        ({"kind": "status_wanted", "of": "support"}, "of"),
-        ({"kind": "hearing_scheduled", "of": "festive", "date": "2026-12-01"}, "of"),
-        ({"kind": "worker_changed", "case": {"case_type": "A"}}, "case.case_type"),
-        ({"kind": "worker_changed", "case": []}, "case"),
-        ({"kind": "worker_changed", "case": {"contact_name_last": "X" * 22}}, "case.contact_name_last"),
-        ({"kind": "participant_ended", "participants": {}}, "participants"),
-        ({"kind": "participant_ended", "participants": [{"name_first": "NOBODY"}]}, "participants[0]"),
-        ({"kind": "participant_ended", "participants": [{}]}, "participants[0]"),
-        ({"kind": "order_modified", "orders": [{"order_id": "NONE"}]}, "orders[0]"),
-        (
-            {"kind": "tax_offset_received", "collections": [{"payment_amount": "x"}]},
-            "collections.payment_amount",
-        ),
-        ({"kind": "case_id_changed", "new_case_id": "X" * 16}, "new_case_id"),
-        ({"kind": "documents_wanted", "text": "word " * 85}, "text"),
-        ({"kind": "parent_died", "date": "2026-11-06"}, "date"),
-        ({"kind": "hearing_scheduled", "of": "support", "date": "2026-11-04"}, "date"),
-        ({"kind": "documents_wanted", "text": "caf\u00e9"}, "text"),
-        ({"kind": "case_closed", "criterion": "303.11(z)"}, "criterion"),
-        ({"kind": "case_closed", "criterion": "GSC15"}, "criterion"),
-    ],
-)
-def test_a_wrong_event_is_refused_by_the_path_of_what_is_wrong(
-    make: Any, event: dict[str, Any], path: str
-) -> None:
-    with pytest.raises(FactsError) as refused:
-        play(make, "initiating", event)
-    assert path in [where for where, _ in refused.value.problems]
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
