@@ -70,6 +70,7 @@ async def desk_of(
     from csenet.gateway.desk import Desk
     from csenet.gateway.desk.indexing import index_cases
     from csenet.gateway.links import way_out_of, windows_of
+    from csenet.gateway.people.anchors import Anchoring
     from csenet.gateway.store.engine import open_store
 
     agency = agency_from(settings)
@@ -79,6 +80,7 @@ async def desk_of(
     keyring = keyring_of(settings, chosen)
     store = await open_store(settings.store_location, migrate=migrate, holder=holder, keyring=keyring)
     tell_of_new_key(keyring, log)
+    store.anchors = Anchoring(settings.audit_anchors, chosen.now, log)
     if migrate:
         await index_cases(store)
     desk = Desk(store, agency, chosen, log)
@@ -179,11 +181,16 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
 @asynccontextmanager
 async def open_bare(settings: Settings) -> AsyncIterator[Store]:
     """Open the store without a desk; made if need be: accounts and tokens come before a start."""
+    import structlog
+
+    from csenet.gateway.clock import SystemClock
+    from csenet.gateway.people.anchors import Anchoring
     from csenet.gateway.store.engine import open_store
 
     keyring = keyring_of(settings)
     store = await open_store(settings.store_location, migrate=_is_missing(settings), keyring=keyring)
     tell_of_new_key(keyring)
+    store.anchors = Anchoring(settings.audit_anchors, SystemClock().now, structlog.get_logger())
     try:
         yield store
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import RowMapping, bindparam, insert, select, update
@@ -23,6 +23,12 @@ from csenet.gateway.store.sealing import opened
 from csenet.gateway.store.tables_audit import audit, audit_case, audit_head
 
 _WAITING: Final = "csenet_audit"
+_WRITTEN: Final = "csenet_audit_written"
+_WEIGHTY: Final = (
+    *("account.", "archive.", "hold.", "participant.", "release.", "token."),
+    *("notice.list_sent", "purge.certified", "signin.revoked"),
+)
+_COMMON: Final = ("participant.read", "participant.signed_", "participant.tried", "release.read")
 _STEP: Final = 2_000
 _UNREADABLE: Final = "(does not open)"
 _HEAD: Final = select(audit_head.c.last, audit_head.c.hash).where(audit_head.c.id == 1)
@@ -31,17 +37,55 @@ _ADD: Final = adding(audit)
 _MOVE: Final = Prepared(update(audit_head).values(last=bindparam("to"), hash=bindparam("ending")))
 
 
+class Written(msgspec.Struct):
+    """Tell up to where a transaction carried the chain, and whether what it recorded is weighty."""
+
+    head: Mark | None = None
+    weighty: bool = False
+
+
+class Anchors(Protocol):
+    """Hear what was recorded, to keep the head of the chain outside of the store."""
+
+    def note(self, head: Mark, *, weighty: bool) -> None:
+        """Take the head of a commit that is on disk."""
+        ...
+
+    async def close(self) -> None:
+        """Keep the last head that was heard of."""
+        ...
+
+
+def is_weighty(row: Mapping[str, Any]) -> bool:
+    """Say whether somebody might want a record gone: who may do what, releases, exports, looks in clear."""
+    action, detail = row["action"], row.get("detail")
+    if action.startswith(_COMMON):
+        return False
+    if action.startswith(_WEIGHTY) or action.endswith(".export"):
+        return True
+    seen = detail if isinstance(detail, Mapping) else {}
+    # A case system reads in clear all day long.
+    return bool(seen.get("unmasked")) and not str(seen.get("session", "")).startswith("token ")
+
+
 @asynccontextmanager
-async def gathered(conn: AsyncConnection) -> AsyncIterator[None]:
+async def gathered(conn: AsyncConnection) -> AsyncIterator[Written]:
     """Gather the records of a transaction that writes, and write them at its end."""
     # Kept, as a connection that the server has closed tells nothing more and would hide why.
     info = conn.info
     info[_WAITING] = []
+    written = info[_WRITTEN] = Written()
     try:
-        yield
+        yield written
+        before = written.head
         await write(conn)
+        if before is not None and written.head is before:
+            # What was written earlier may have been undone since, as a probe's record is.
+            kept = await _HELD.first(conn)
+            written.head = None if kept is None else Mark(*kept)
     finally:
         info.pop(_WAITING, None)
+        info.pop(_WRITTEN, None)
 
 
 async def add(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -89,6 +133,9 @@ async def write(conn: AsyncConnection) -> None:
     if seen:
         await conn.execute(insert(audit_case), seen)
     await _MOVE.run(conn, to=rows[-1]["id"], ending=rows[-1]["hash"])
+    written: Written = conn.info[_WRITTEN]
+    written.head = Mark(rows[-1]["id"], rows[-1]["hash"])
+    written.weighty = written.weighty or any(map(is_weighty, rows))
 
 
 async def head(conn: AsyncConnection) -> Mark:

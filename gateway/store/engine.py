@@ -65,6 +65,8 @@ class Store:
         self.shared = writer.dialect.name == "postgresql"
         """Says that other gateways may work on the same database; an embedded one has a single owner."""
         self._committer = Committer(lambda: self.begin())
+        self.anchors: audit.Anchors | None = None
+        """Keeps the head of the audit's chain outside, where whoever opens the store wants that."""
         self.watch = Watch()
         """Ends, on a server that does not, what a stopped process keeps locked."""
 
@@ -93,8 +95,9 @@ class Store:
                     await self._prepare_keys()
             async with self._writer.begin() as connection:
                 await postgres.limit(connection)
-                async with audit.gathered(connection):
+                async with audit.gathered(connection) as written:
                     yield connection
+            self._note(written)
             return
         async with self._turn:
             if self.keyring.is_due():
@@ -105,14 +108,21 @@ class Store:
     @asynccontextmanager
     async def _in_turn(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
         if isinstance(self._writer, InPlaceEngine):
-            async with self._writer.writing(long=long) as connection, audit.gathered(connection):
+            async with self._writer.writing(long=long) as connection, audit.gathered(connection) as written:
                 yield connection
+            self._note(written)
             return
         async with self._writer.begin() as connection:
             if self.shared:
                 await postgres.wait_for_turn(connection, long=long)
-            async with audit.gathered(connection):
+            async with audit.gathered(connection) as written:
                 yield connection
+        self._note(written)
+
+    def _note(self, written: audit.Written) -> None:
+        """Tell of the records of a commit, now that it is on disk."""
+        if self.anchors is not None and written.head is not None:
+            self.anchors.note(written.head, weighty=written.weighty)
 
     async def start_keys(self) -> None:
         """Load the keys that seal content, or make the first ones; raises ``SealingError``."""
@@ -160,6 +170,8 @@ class Store:
     async def close(self) -> None:
         """Finish the commit under way and close all connections."""
         await self._committer.close()
+        if self.anchors is not None:
+            await self.anchors.close()
         await self.watch.end()
         await self._reader.dispose()
         if self._glancer is not None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
-from csenet.gateway.people.anchors import AnchorError, read, write
+from csenet.gateway.observe.looking import _audit_takes
+from csenet.gateway.people.anchors import AnchorError, Anchoring, read, write
 from csenet.gateway.store import audit
-from csenet.gateway.store.chain import Fault, Mark
+from csenet.gateway.store.chain import START, Fault, Mark, check
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.errors import StoreError
 from csenet.gateway.store.keyring import Keyring
@@ -22,7 +25,7 @@ from csenet.gateway.store.tables_audit import audit as table
 from csenet.gateway.store.tables_audit import audit_head
 from csenet.gateway.store.wrapping import HeldKeys
 
-from .conftest import KEYS, NOON, tamper
+from .conftest import KEYS, NOON, QUIET, tamper
 
 AT = datetime(2026, 11, 20, 18, tzinfo=UTC)
 LINE: dict[str, Any] = {"at": AT, "actor": "ada", "action": "case.read", "object": "case MN1"}
@@ -169,6 +172,71 @@ async def test_an_end_that_was_cut_off_with_its_head_is_found_by_an_anchor(store
     assert await verified(store, [head]) is None
     fault = await verified(store, [Mark(9, "c" * 64)])
     assert fault == Fault(record=5, what="and all after it are missing")
+
+
+def look(number: int, session: str = "sign-in 1") -> dict[str, Any]:
+    return {**LINE, "detail": {"number": number, "unmasked": ["case.ssn"], "session": session}}
+
+
+WEIGHTY = {
+    2: {**LINE, "action": "account.roles"},
+    5: look(5),
+    8: {**LINE, "action": "transactions.export"},
+}
+"""What somebody might want gone, among records that are not, a program's look in clear among them."""
+
+
+async def anchored(anchoring: Anchoring) -> None:
+    while (running := anchoring._running) is not None:
+        await asyncio.wait({running})
+
+
+async def test_no_cut_reaches_behind_what_somebody_might_want_gone(store: Store, tmp_path: Path) -> None:
+    anchoring = store.anchors = Anchoring(tmp_path / "anchors", lambda: AT, QUIET)
+    for number in range(1, 11):
+        async with store.begin() as conn:
+            await audit.add(conn, [WEIGHTY.get(number, look(number, session="token 3"))])
+        await anchored(anchoring)
+    kept = read(tmp_path / "anchors")
+    assert [mark.id for mark in kept] == [*WEIGHTY]
+    async with store.read() as conn:
+        rows = [row async for row in audit._all(conn)]
+    ends = [Mark(0, START), *(Mark(row["id"], row["hash"]) for row in rows)]
+    for left, end in enumerate(ends):
+        # Whoever cuts the end off sets the head back as well.
+        fault = check(rows[:left], end, kept)
+        missing = Fault(record=left + 1, what="and all after it are missing")
+        assert fault == (missing if left < max(WEIGHTY) else None)
+    await store.close()
+    assert read(tmp_path / "anchors") == [*kept, ends[-1]], "a clean stop leaves nothing out"
+    assert check(rows[:9], ends[9], read(tmp_path / "anchors")) is not None
+
+
+async def test_what_was_undone_is_never_anchored(store: Store, tmp_path: Path) -> None:
+    store.anchors = Anchoring(tmp_path / "anchors", lambda: AT, QUIET)
+    await noted(store, 2)
+    async with store.begin() as conn:
+        assert await _audit_takes(conn, AT)
+
+    async def undone() -> None:
+        async with store.begin() as conn:
+            await audit.add(conn, [WEIGHTY[2]])
+            raise ValueError("undone")
+
+    with pytest.raises(ValueError, match="undone"):
+        await undone()
+    await store.close()
+    assert [mark.id for mark in read(tmp_path / "anchors")] == [2]
+
+
+async def test_a_place_that_cannot_be_written_stops_nobody_and_is_told(store: Store, tmp_path: Path) -> None:
+    with capture_logs() as lines:
+        anchoring = store.anchors = Anchoring(tmp_path / "no" / "anchors", lambda: AT, structlog.get_logger())
+        async with store.begin() as conn:
+            await audit.add(conn, [WEIGHTY[2]])
+        await anchored(anchoring)
+    assert [line["event"] for line in lines] == ["audit.not_anchored"]
+    assert await verified(store) is None
 
 
 async def test_the_order_of_a_shared_store_is_read_in_pages(
