@@ -138,5 +138,5 @@ def main() -> None:
     """Exchange child support transactions with other states over CSENet.
 
     Results go to standard output, problems to standard error.  Exit codes: 0 all well, 1 problems found,
-    2 the input or the command cannot be used.
+    2 the input or the command cannot be used, or there is none of the name or number it gives.
     """

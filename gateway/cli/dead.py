@@ -98,8 +98,8 @@ def resend(
     """Queue dead transactions again, under their own serial numbers.
 
     What they block in their cases follows in order.  A transaction that is not dead is left as it is, so
-    resending twice is harmless.  csenet dead pause stops a resend that is under way; csenet dead resume has
-    it go on where it was, also after it was killed.
+    resending twice is harmless; where there is none of an ID, nothing is done, exit 2.  csenet dead pause
+    stops a resend that is under way; csenet dead resume has it go on where it was, also after it was killed.
     """
     if bool(ids) == everything or (ids and any(given.values())):
         raise Unusable("give the IDs that csenet dead list shows, or --all, with or without other options")
@@ -110,6 +110,7 @@ def resend(
     wanted = _wanted(given)
 
     async def order(desk: Desk) -> ResendRun | int:
+        await _must_be_there(desk, numbers)
         if dry_run:
             return len(numbers or await desk.dead_list(wanted, None))
         begun = await desk.begin_resend(wanted, numbers or None, per_minute, actor=actor())
@@ -194,7 +195,7 @@ def show(key: str, config: Path, as_json: bool) -> None:
     print_table("Tries", ["", "at", "outcome", "error"], tries)
 
 
-@dead.command(epilog=example('csenet dead cancel out-7 --reason "told by telephone" --config gateway.toml'))
+@dead.command(epilog=example('csenet dead cancel out-1 --reason "told by telephone" --config gateway.toml'))
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option(
     "--reason", required=True, help="Why it need not leave any more; no names or numbers of persons."
@@ -203,14 +204,30 @@ def show(key: str, config: Path, as_json: bool) -> None:
 def cancel(ids: tuple[str, ...], reason: str, config: Path) -> None:
     """Withdraw dead or held transactions for good; what waited behind them in their cases then leaves.
 
-    Any other transaction is left as it is.  csenet outbox --status held lists the held ones.
+    Any other transaction is left as it is; where there is none of an ID, nothing is done, exit 2.
+    csenet outbox --status held lists the held ones.
     """
     from csenet.gateway.cli.acting import actor
     from csenet.gateway.cli.store import call
 
     chosen = [number_of(each) for each in ids]
-    count = run(call(config, lambda desk: desk.dead_cancel(chosen, reason, actor=actor())))
-    click.echo(f"{count} withdrawn")
+
+    async def order(desk: Desk) -> int:
+        await _must_be_there(desk, chosen)
+        return await desk.dead_cancel(chosen, reason, actor=actor())
+
+    click.echo(f"{run(call(config, order))} withdrawn")
+
+
+async def _must_be_there(desk: Desk, numbers: list[int]) -> None:
+    """Stop before anything is done where a number is that of no transaction of ours."""
+    from csenet.gateway.cli.acting import acting
+    from csenet.gateway.desk.views_queues import statuses_of
+
+    async with desk.store.read() as conn:
+        found = {row[0] for row in await statuses_of(conn, numbers, acting().scope)}
+    if absent := sorted(set(numbers) - found):
+        raise Unusable("\n".join(f"out-{each}: there is no such transaction of ours" for each in absent))
 
 
 def number_of(identifier: str) -> int:

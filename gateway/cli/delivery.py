@@ -11,6 +11,7 @@ import click
 from csenet.gateway.cli.common import (
     Listing,
     Refused,
+    Unusable,
     config_option,
     example,
     json_option,
@@ -106,7 +107,8 @@ def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> No
     state has it.  A batch file that lies in the exchange's folder counts as arrived: who reads it leaves no
     mark, so that a file taken away may have been read.  What shared a batch with it leaves in another one,
     later ones of its case go on without it, and a duty that it met is owed again.  Taking one back again
-    changes nothing.  Exit 1 if one could not be taken back; each such is told with what to do instead.
+    changes nothing.  Exit 1 if one could not be taken back, each told with what to do instead; 2 if
+    there is none of an ID.
     """
     from csenet.gateway.cli.acting import actor
     from csenet.gateway.cli.dead import number_of
@@ -124,7 +126,7 @@ def recall(ids: tuple[str, ...], reason: str, config: Path, as_json: bool) -> No
             click.echo(f"{found.requeued} of the same batch leave in another one")
     left = [f"out-{number} is {status} and stays. {INSTEAD[status]}" for number, status in found.left.items()]
     if wrong := left + [f"out-{number}: there is none" for number in gone]:
-        raise Refused("\n".join(wrong))
+        raise (Unusable if gone else Refused)("\n".join(wrong))
 
 
 @delivery.command(epilog=example("csenet delivery flush --config gateway.toml"))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from csenet.gateway.cli.common import (
     Listing,
     Refused,
+    Unusable,
     config_option,
     example,
     json_option,
@@ -42,8 +43,8 @@ def participant() -> None:
 def enrol(case_id: str, role: str, number: str | None, config: Path, as_json: bool) -> None:
     """Give somebody of a case a number and a PIN, and print both, once: the PIN cannot be shown again.
 
-    Hand them over in person or by letter, once you know who it is.  Exit 1 if the case is not known, or
-    somebody has that part in it already.
+    Hand them over in person or by letter, once you know who it is.  Exit 1 if
+    somebody has that part in the case already, 2 if the case is not known.
     """
     from csenet.gateway.cli.acting import actor
     from csenet.gateway.desk.names import case_key
@@ -152,13 +153,19 @@ def _print(made: Enrolled, as_json: bool) -> None:
 
 
 async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]], *, about: str | None = None) -> T:
-    """Do something to the participants of a store; what it refuses is told and ends with 1.
+    """Do something to the participants of a store; what it refuses ends with 1, who is not there with 2.
 
     What is shown ``about`` a case, if anything, is written down first.
     """
     from csenet.gateway.cli.acting import acting, find_out, note_out_of_scope, note_shown
     from csenet.gateway.clock import SystemClock
-    from csenet.gateway.participant.enrolling import Enrolling, OutOfSight, ParticipantError
+    from csenet.gateway.participant.enrolling import (
+        Enrolling,
+        NotThere,
+        NotWhole,
+        OutOfSight,
+        ParticipantError,
+    )
     from csenet.gateway.settings.loading import load_settings
     from csenet.gateway.wiring import agency_from, open_bare
 
@@ -171,8 +178,8 @@ async def _at(config: Path, work: Callable[[Enrolling], Awaitable[T]], *, about:
             if about is not None and done:
                 await note_shown(store, clock, [f"case {about}"])
             return done
-        except OutOfSight as error:
-            await note_out_of_scope(store, clock, error.objects)
-            raise Refused(str(error)) from None
         except ParticipantError as error:
-            raise Refused(str(error)) from None
+            if isinstance(error, OutOfSight):
+                await note_out_of_scope(store, clock, error.objects)
+            absent = isinstance(error, NotThere) and not isinstance(error, NotWhole)
+            raise (Unusable if absent else Refused)(str(error)) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,6 +19,8 @@ from csenet.gateway.cli.common import (
     read_json,
     run,
 )
+
+_NONE: Final = "there is no such transaction of ours; it reads like out-7"
 
 
 @click.group(cls=Listing)
@@ -52,7 +54,7 @@ def list_(config: Path, limit: int, as_json: bool) -> None:
 def show(transaction: str, config: Path, as_json: bool) -> None:
     """Show why transaction ID (out-7) was refused and what was corrected in it so far; no content.
 
-    csenet show has the content.  Exit 1 where there is no such transaction.
+    csenet show has the content.
     """
     from csenet.gateway.cli.store import call
     from csenet.gateway.errors import NotFound
@@ -66,7 +68,7 @@ def show(transaction: str, config: Path, as_json: bool) -> None:
     except NotFound:
         found = None
     if found is None or found.direction != "outbound":
-        raise Refused(f"{transaction}: there is no such transaction of ours")
+        raise Unusable(f"{transaction}: {_NONE}")
     told = {
         "id": found.id,
         "transaction": found.far,
@@ -129,7 +131,9 @@ def correct(
         result: Any = run(call(config, order))
     except Rejected as error:
         raise Refused("\n".join(sentence(problem) for problem in error.problems)) from None
-    except (Conflict, NotFound) as error:
+    except NotFound:
+        raise Unusable(f"{transaction}: {_NONE}") from None
+    except Conflict as error:
         raise Refused(f"{transaction}: {error}") from None
     if as_json:
         print_json(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -165,7 +166,7 @@ def test_examples_of_the_help_work_as_printed(folder: Path, path: Words) -> None
         play(examples(("people", "add"))[0])
     if path[0] == "participant" and path[1] not in ("enrol", "list"):
         asyncio.run(let_in(folder, "1234567890"))
-    if path == ("dead", "show"):
+    if path in (("dead", "show"), ("dead", "cancel")):
         asyncio.run(bury(folder))
     if path[0] == "refused" or path == ("delivery", "recall"):
         play(examples(("submit",))[0])
@@ -215,11 +216,68 @@ def test_json_output_is_nothing_but_json(folder: Path) -> None:
     assert json.loads(invoke("dead", "list", "--json").stdout) == []
 
 
-def test_showing_what_is_not_there_says_how_ids_read(folder: Path) -> None:
+def keyed(command: click.Command) -> Iterator[Words]:
+    """Give the words that lead to each command that takes a name or number of something kept."""
+    for words in every(command):
+        found = command
+        for word in words:
+            assert isinstance(found, click.Group)
+            found = found.get_command(click.Context(found), word) or found
+        arguments = [each for each in found.params if isinstance(each, click.Argument)]
+        if any(not re.search(r"FILE|\.json", each.make_metavar(click.Context(found))) for each in arguments):
+            yield words
+
+
+LOOKED_FOR = {("policy", "questions"), ("archive", "name")}
+NOT_KEYS = LOOKED_FOR | {("db", "copy"), ("policy", "import"), ("people", "add"), ("sign-in",)}
+"""These take words that are looked for, a store, a page, and the name of somebody new."""
+# A case may be held before its facts are told, and who saw it be asked for after it was destroyed.
+UNKNOWN_CASES = {("hold", "add"), ("audit", "who-saw")}
+WHY = ("--reason", "there is a reason")
+
+
+def test_what_is_not_there_ends_with_2_in_every_command(folder: Path) -> None:
     asyncio.run(seat(folder, token=False))
-    result = invoke("show", "in-99")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "it reads like in-12 or out-7" in result.stderr
+    tried = {
+        ("show",): ("in-99",),
+        ("timeline",): ("2702",),
+        ("diff",): ("in-1", "in-99"),
+        ("case", "show"): ("2702",),
+        ("far",): ("MSC P NONE",),
+        ("template",): ("MSC P NONE",),
+        ("layout",): ("nosuch",),
+        ("policy", "show"): ("nosuch",),
+        ("work", "show"): ("99",),
+        ("work", "assign"): ("99", "--worker", "W1"),
+        ("work", "comment"): ("99", "text"),
+        ("work", "complete"): ("99",),
+        ("work", "reopen"): ("99", *WHY),
+        ("dead", "show"): ("out-99",),
+        ("dead", "cancel"): ("out-99", *WHY),
+        ("dead", "resend"): ("out-99",),
+        ("refused", "show"): ("out-99",),
+        ("refused", "correct"): ("out-99", "--set", "header.other_fips_county=173"),
+        ("delivery", "recall"): ("out-99", *WHY),
+        ("partners", "show"): ("nosuch",),
+        ("partners", "test"): ("nosuch",),
+        ("jobs", "run"): ("nosuch",),
+        ("people", "disable"): ("nosuch",),
+        ("people", "enable"): ("nosuch",),
+        ("people", "reset"): ("nosuch",),
+        ("people", "revoke"): ("nosuch",),
+        ("people", "roles"): ("nosuch", "--role", "viewer"),
+        ("participant", "lock"): ("9876543210",),
+        ("participant", "reset-pin"): ("9876543210",),
+        ("participant", "revoke"): ("9876543210",),
+        ("participant", "unlock"): ("9876543210",),
+        ("token", "revoke"): ("nosuch",),
+        ("hold", "release"): ("2702", *WHY),
+    }
+    assert set(keyed(main)) - NOT_KEYS - UNKNOWN_CASES == set(tried)
+    for words, more in tried.items():
+        result = invoke(*words, *more)
+        assert result.exit_code == 2, (words, result.output)
+        assert result.stderr.strip(), words
 
 
 def test_personal_data_is_shown_only_when_asked_for_and_that_is_audited(folder: Path) -> None:
@@ -276,7 +334,7 @@ def test_a_pin_is_printed_once_and_what_cannot_be_ends_with_1(folder: Path) -> N
     assert (len(number.replace(" ", "")), len(pin.replace(" ", ""))) == (10, 8)
     again = invoke("participant", "enrol", "--case", "2701", "--role", "cp")
     assert (again.exit_code, again.stdout) == (1, "")
-    assert invoke("participant", "enrol", "--case", "9999", "--role", "cp").exit_code == 1
+    assert invoke("participant", "enrol", "--case", "9999", "--role", "cp").exit_code == 2
     assert invoke("participant", "enrol", "--case", "2701", "--role", "child").exit_code == 2
     listed = json.loads(invoke("participant", "list", "--json").stdout)
     assert [each["cases"] for each in listed] == [[{"case_id": "2701", "role": "cp"}]]
@@ -291,4 +349,4 @@ def test_a_pin_is_printed_once_and_what_cannot_be_ends_with_1(folder: Path) -> N
     assert told["number"] == number.replace(" ", "")
     assert told["pin"] != pin.replace(" ", "")
     assert invoke("participant", "revoke", number).exit_code == 0
-    assert invoke("participant", "unlock", number).exit_code == 1
+    assert invoke("participant", "unlock", number).exit_code == 2

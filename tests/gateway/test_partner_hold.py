@@ -138,5 +138,5 @@ def test_an_operator_holds_a_partner_and_takes_back_by_command(folder: Path) -> 
     gone = invoke("delivery", "recall", "out-1", "--reason", "settled by telephone")
     assert (gone.exit_code, gone.stdout) == (0, "1 taken back, 0 before\n")
     assert "0 taken back, 1 before" in invoke("delivery", "recall", "out-1", "--reason", "again").stdout
-    assert invoke("delivery", "recall", "out-9", "--reason", "none such").exit_code == 1
+    assert invoke("delivery", "recall", "out-9", "--reason", "none such").exit_code == 2
     assert json.loads(invoke("ledger", "check", "--json").stdout)["balanced"] is True

@@ -178,7 +178,7 @@ def test_participants_of_another_office_are_not_there_and_the_try_is_recorded(pl
         ("revoke", both, "--case", "MN2"),
     ]
     for words in tries:
-        assert invoke("participant", *words).exit_code == 1, words
+        assert invoke("participant", *words).exit_code == 2, words
     # What of the number is another office's stays: only a supervisor, who sees all, acts on the whole of it.
     assert invoke("participant", "lock", both).exit_code == 0
     for word in ("reset-pin", "unlock", "revoke"):
@@ -187,7 +187,7 @@ def test_participants_of_another_office_are_not_there_and_the_try_is_recorded(pl
         assert "MN2" not in refused.output
         tries.append((word, both))
     assert invoke("participant", "revoke", both, "--case", "MN1").exit_code == 0
-    assert invoke("participant", "revoke", both, "--case", "MN1").exit_code == 1, "not theirs any more"
+    assert invoke("participant", "revoke", both, "--case", "MN1").exit_code == 2, "not theirs any more"
     tries.append(("revoke", both, "--case", "MN1"))
     kept = [
         row["action"] for row in record() if row["detail"] and row["detail"].get("outcome") == "out of scope"
