@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csenet.gateway.jobs import Job, Turn
+from csenet.gateway.store.timed_runs import LEDGER_CHECK as LEDGER_CHECK
 
 if TYPE_CHECKING:
     from csenet.gateway.settings.jobs import DutiesSection
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from csenet.gateway.settings.notify import EmailSection
     from csenet.gateway.settings.work import WorkSection
 
-LEDGER_CHECK = "ledger_check"
 DUTIES = "duties"
 ANNUAL_INTEREST = "annual_interest"
 SEALING = "sealing"

@@ -158,6 +158,10 @@ class CaseDesk(Protocol):
         """Add everything up."""
         ...
 
+    async def ledger_proved(self) -> tuple[datetime, bool] | None:
+        """Say when the timed job last added everything up, and whether it balanced."""
+        ...
+
     async def dead_list(self, wanted: DeadFilter | None = None, /) -> Sequence[DeadRow]:
         """List what was given up."""
         ...

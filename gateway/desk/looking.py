@@ -21,9 +21,10 @@ from csenet.gateway.desk.results import (
     WorkFilter,
     WorkItemView,
 )
-from csenet.gateway.store import aliases, dead, ledger, work
+from csenet.gateway.store import aliases, dead, ledger, timed_runs, work
 from csenet.gateway.store.dead import DeadFilter, DeadRow
 from csenet.gateway.store.duties import DutyFilter
+from csenet.gateway.store.timed_runs import LEDGER_CHECK
 
 
 class Looking(DeskBase):
@@ -82,6 +83,14 @@ class Looking(DeskBase):
         """Prove that nothing was lost or doubled; possible at any time."""
         async with self.store.read() as conn:
             return await ledger.check(conn)
+
+    async def ledger_proved(self) -> tuple[datetime, bool] | None:
+        """Return when the timed job last took the ledger's sums, and whether they added up; None if never."""
+        async with self.store.read() as conn:
+            run = await timed_runs.of(conn, LEDGER_CHECK)
+        if run is None or run.result_at is None:
+            return None
+        return run.result_at, bool(run.result["balanced"])
 
     async def dead_list(self, wanted: DeadFilter | None = None, limit: int | None = 1000) -> list[DeadRow]:
         """List what was given up, all of it without a ``limit``."""

@@ -16,7 +16,7 @@ from csenet.gateway.observe.looking import Seen
 from csenet.gateway.observe.registry import WAITING
 from csenet.gateway.observe.steadiness import Steadiness
 from csenet.gateway.store import timed_runs
-from csenet.gateway.timed import LEDGER_CHECK
+from csenet.gateway.store.timed_runs import LEDGER_CHECK
 from csenet.handlers.policy.kept_duties import SIDES
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import select, update
@@ -11,6 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store.tables_jobs import timed_job
+
+LEDGER_CHECK: Final = "ledger_check"
 
 
 class TimedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -261,6 +261,7 @@ async def test_the_ledger_check_keeps_its_result_and_names_differences_by_key(de
         await conn.execute(text("INSERT INTO serial_counter VALUES ('27', 5)"))
     found = await jobs.run_now(timed.LEDGER_CHECK, actor="test")
     assert found.result["balanced"] is False
+    assert await desk.ledger_proved() == (found.result_at, False)
     assert capture.entries[0]["event"] == "ledger.difference"
     assert capture.entries[0]["problem"] == "serials: 4 given, 0 kept, the last is 0"
 

@@ -124,11 +124,15 @@ class CountingDesk:
     def __init__(self, figures: Today) -> None:
         self.figures = figures
         self.balanced = True
+        self.proved: tuple[datetime, bool] | None = None
         self.calls: list[str] = []
 
     async def today(self, since: datetime) -> Today:
         self.calls.append("today")
         return msgspec.structs.replace(self.figures, since=since)
+
+    async def ledger_proved(self) -> tuple[datetime, bool] | None:
+        return self.proved
 
     async def ledger_check(self) -> LedgerReport:
         self.calls.append("ledger_check")
@@ -223,6 +227,19 @@ class Lacking:
 
     def notes(self) -> list[str]:
         return [self.note] if self.note else []
+
+
+async def test_nobody_waits_for_a_proof_that_the_job_left(counting: Any, clock: Any) -> None:
+    counting.proved = (clock.now(), False)
+    figures = Figures(counting, clock)
+    assert not (await figures.summary()).balanced
+    clock.advance(60)
+    counting.proved = (clock.now(), True)
+    assert (await figures.summary()).balanced
+    assert "ledger_check" not in counting.calls
+    clock.advance(11 * 60)
+    counting.balanced = False
+    assert not (await figures.summary()).balanced, "what the job left is too old"
 
 
 async def test_the_gateway_s_own_health_comes_before_all_else(counting: Any, clock: Any) -> None:
