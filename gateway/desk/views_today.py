@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import Select, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import destinations, outbox
@@ -192,20 +192,19 @@ async def _due(conn: AsyncConnection, flows: Any) -> None:
 
 
 async def _work(conn: AsyncConnection, on: date) -> list[WorkLine]:
+    due = work_item.c.due
     query = (
-        select(work_item.c.kind, work_item.c.due, func.count())
+        select(
+            work_item.c.kind,
+            func.count().label("count"),
+            func.sum(case((due < on, 1), else_=0)).label("overdue"),
+            func.sum(case((due == on, 1), else_=0)).label("due_today"),
+            func.min(due).label("next_due"),
+        )
         .where(work_item.c.status == "open")
-        .group_by(work_item.c.kind, work_item.c.due)
+        .group_by(work_item.c.kind)
     )
-    lines: dict[str, dict[str, Any]] = {}
-    for kind, due, number in await conn.execute(query):
-        line = lines.setdefault(kind, {"count": 0, "overdue": 0, "due_today": 0, "next_due": None})
-        line["count"] += number
-        if due is not None:
-            line["overdue"] += number if due < on else 0
-            line["due_today"] += number if due == on else 0
-            line["next_due"] = min(due, line["next_due"] or due)
-    found = [WorkLine(kind=kind, **line) for kind, line in lines.items()]
+    found = [WorkLine(**row) for row in (await conn.execute(query)).mappings()]
     return sorted(found, key=lambda each: (each.next_due or date.max, each.kind))
 
 

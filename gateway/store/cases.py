@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csenet.gateway.store import aliases
 from csenet.gateway.store.prepared import Prepared, adding, among
 from csenet.gateway.store.sealing import opened, sealed, sealed_one
-from csenet.gateway.store.tables import case_file, timeline, work_item
+from csenet.gateway.store.tables import CASE_OFFICE, case_file, timeline, work_item
 
 _KNOWN: Final = Prepared(select(case_file).where(among(case_file.c.case_id, "ids")))
 _FACTS: Final = Prepared(
@@ -73,12 +73,16 @@ def in_scope(case_id: ColumnElement[Any], offices: Collection[str]) -> ColumnEle
     """Leave out what belongs to a case of any other office; what belongs to no office or case stays."""
     # By another name, as what is asked may read the table of cases itself.
     other = case_file.alias("case_of_an_office")
-    theirs = exists().where(
-        other.c.case_id == case_id,
-        other.c.office.is_not(None),
-        other.c.office.not_in(sorted(offices)),
+    theirs = (
+        select(other.c.case_id)
+        .where(
+            other.c.case_id == case_id,
+            other.c.office.is_not(None),
+            other.c.office.not_in(sorted(offices)),
+        )
+        .with_hint(other, f"INDEXED BY {CASE_OFFICE}", "sqlite")
     )
-    return not_(theirs)
+    return not_(theirs.exists())
 
 
 def work_partner() -> ColumnElement[Any]:

@@ -32,7 +32,7 @@ from csenet.gateway.store.sleepers import Watch
 __all__ = ["SCHEMA_HEAD", "Store", "StoreError", "open_store"]
 
 # The newest step under migrations/versions; kept here because importing alembic takes a second.
-SCHEMA_HEAD = "0029"
+SCHEMA_HEAD = "0030"
 
 _READER_PRAGMAS = ("busy_timeout=10000", "query_only=ON")
 _READERS = 4
@@ -203,6 +203,7 @@ def store_url(url_or_path: str | Path) -> URL:
 def _reader(url: URL) -> AsyncEngine:
     """Make the engine of readers, in threads: what people ask for may take long."""
     engine = create_async_engine(url, pool_size=_READERS, max_overflow=0)
+    engine.dialect.statement_compiler = embedded.NamingIndexes
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:

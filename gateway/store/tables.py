@@ -101,8 +101,7 @@ Index("inbound_far", inbound.c.far, inbound.c.id, inbound.c.sender)
 _is_unusual = text("status <> 'decided'")
 Index(
     "inbound_unusual",
-    inbound.c.status,
-    inbound.c.id,
+    *(inbound.c[name] for name in ("status", "id", "sender", "far")),
     sqlite_where=_is_unusual,
     postgresql_where=_is_unusual,
 )
@@ -155,6 +154,16 @@ case_file = Table(
     Column("office", String(32)),
     one_of("role", ("initiating", "responding"), "case_file_role"),
     info=content("case", "case_id"),
+)
+# Whether a case is another office's is asked of each row of a list: without reading its facts.
+CASE_OFFICE: Final = "case_file_office"
+_of_an_office = text("office IS NOT NULL")
+Index(
+    CASE_OFFICE,
+    case_file.c.case_id,
+    case_file.c.office,
+    sqlite_where=_of_an_office,
+    postgresql_where=_of_an_office,
 )
 
 delivery_batch = Table(
@@ -227,12 +236,12 @@ Index(
 )
 _is_refused = text("refused_at IS NOT NULL")
 Index("outbound_refused", outbound.c.refused_at, sqlite_where=_is_refused, postgresql_where=_is_refused)
-# Settled rows pile up for ever; claiming must not walk past them.
+# Settled rows pile up for ever; claiming must not walk past them.  What is counted by stands in the index,
+# or counting what waits would read each row with its content.
 _is_waiting = text("status IN ('held', 'queued', 'sending', 'dead')")
 Index(
     "outbound_waiting",
-    outbound.c.status,
-    outbound.c.serial,
+    *(outbound.c[name] for name in ("status", "serial", "partner", "far", "created_at")),
     sqlite_where=_is_waiting,
     postgresql_where=_is_waiting,
 )

@@ -36,6 +36,7 @@ START = datetime(2025, 11, 1, tzinfo=UTC)
 YEAR = timedelta(days=365)
 TODAY = (START + YEAR).date()
 RAW = b"X" * 1000
+FACTS = b"X" * 2500
 FARS = [str(far) for far in codes.VALID]
 STATES = [fips for fips in codes.jurisdictions() if fips != "27"]
 COMMON = random.Random(1).choices(FARS, k=20)
@@ -96,7 +97,7 @@ def cases_of(rows: int) -> Rows:
     for row in range(rows // 5 + 1):
         role = ("initiating", "responding")[row % 2]
         office = (None, "NORTH", "SOUTH")[row % 3]
-        yield (case_of(row), role, f"{state_of(dice)}00000", f"X{row}", b"{}", b"{}", 1, START, office)
+        yield (case_of(row), role, f"{state_of(dice)}00000", f"X{row}", FACTS, b"{}", 1, START, office)
 
 
 def work_of(rows: int) -> Rows:

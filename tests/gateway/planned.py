@@ -6,17 +6,19 @@ from typing import Any
 
 
 class Planned:
-    """Stand for a connection, and note each query that reads the whole of one of these tables."""
+    """Stand for a connection, and note its steps, and which read the whole of a table named."""
 
     def __init__(self, conn: Any, *tables: str) -> None:
         self._conn, self._whole = conn, {f"SCAN {table}" for table in tables}
         self.read: list[str] = []
+        self.steps: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._conn, name)
 
     async def execute(self, query: Any) -> Any:
-        sql = query.compile(dialect=self._conn.dialect, compile_kwargs={"literal_binds": True})
+        sql = str(query.compile(dialect=self._conn.dialect, compile_kwargs={"literal_binds": True}))
         plan = (await self._conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")).all()
+        self.steps += [row[-1] for row in plan]
         self.read += [row[-1] for row in plan if row[-1].split(" USING")[0] in self._whole]
         return await self._conn.execute(query)

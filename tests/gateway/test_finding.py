@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -145,12 +146,17 @@ async def test_what_is_over_long_ago_is_not_read_again(world: Desk, store: Store
     async with store.read() as real:
         conn: Any = Planned(real, "inbound", "outbound", "work_item", "duty", "case_file")
         await views_today.today(conn, NOON, TODAY)
+        counted = [step for step in conn.steps if re.search("outbound_waiting|inbound_unusual", step)]
+        assert {"COVERING" in step for step in counted} == {True}
         await looking.look(conn, TODAY)
         await views_queues.partner_traffic(conn, NOON)
         await views_queues.reasons(conn)
         for status in ("dead", "held", "parked"):
             await views_queues.stuck(conn, status, partner="20")
         await views_queues.work_queue(conn, TODAY, partner="20")
+        await views_queues.work_queue(conn, TODAY, offices=frozenset(["NORTH"]))
         for wanted in ({"case_id": "MN1"}, {"partner": "19"}, {"code": "MSC R"}, {"serial": "78"}):
             await views_search.search(conn, Search(**wanted), state="27", zone=world.agency.zone)
     assert conn.read == []
+    # Whose case something is stands in an index, or the facts of each were read.
+    assert {"COVERING" in step for step in conn.steps if "_of_an_office" in step} == {True}
