@@ -192,8 +192,8 @@ async def test_somebody_is_found_by_ssn_and_name_and_the_search_is_on_record(
     nothing = await client.post("/console/find", headers=keys["viewer"], data={"kind": "ssn", "value": "12"})
     assert nothing.status == 422
     async with store.read() as conn:
-        rows = (await conn.execute(select(audit).where(audit.c.action == "transactions.search"))).mappings()
-        assert [row["object"] for row in rows] == ["by ssn", "by name"]
+        query = select(audit.c.object).where(audit.c.action == "transactions.search").order_by(audit.c.id)
+        assert (await conn.execute(query)).scalars().all() == ["by ssn", "by name"]
 
 
 async def test_two_transactions_are_laid_side_by_side(read: Any) -> None:
