@@ -4,8 +4,9 @@ Two gateways run side by side on the same traffic at the same moment: in one of 
 cases, in the other it never does.  Both are fed at the same rate, both are killed (SIGKILL) at the same
 places, both deliver with ``--workers`` batches under way at once.  No case may leave out of order; of the
 poisoned cases nothing leaves; the others take at most ``--ratio`` times as long as without poison (95th
-percentile, from taken in to delivered; 0 for not judged).  Then the handler is mended, `csenet parked resume`
-runs, and everything must be answered, in order.
+percentile, from taken in to delivered; 0 for not judged).  That is compared turn by turn, by what both took
+in within the same ``--turn`` seconds, and the median of the turns counts: what else the machine did then, it
+did to both.  Then the handler is mended, `csenet parked resume` runs, and all must be answered, in order.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import messages
@@ -25,7 +27,12 @@ from receiver import Receiver
 
 FILE_SIZE = 50
 TOGETHER = 250
-TIMES = "SELECT case_id, (julianday(delivered_at) - julianday(intake_at)) * 86400 FROM outbound"
+TIMES = """
+SELECT case_id, (julianday(delivered_at) - julianday(intake_at)) * 86400, julianday(intake_at) * 86400
+FROM outbound
+"""
+# Fewer have no 95th percentile worth comparing.
+FEWEST = 100
 DISORDER = """
 SELECT a.case_id FROM outbound a JOIN outbound b ON a.case_id = b.case_id
 AND a.serial < b.serial AND a.in_reply_to > b.in_reply_to
@@ -88,9 +95,24 @@ def torment(sides: list[Side], kills: int, rate: float, both: Callable[..., Any]
         time.sleep(0.01)
 
 
-def seconds(side: Side, poisoned: set[str]) -> list[float]:
-    """Give how long each transaction of the cases that are not poisoned took."""
-    return [float(row[1]) for row in side.gateway.ask(TIMES) if row[0] not in poisoned]
+def seconds(side: Side, poisoned: set[str]) -> list[tuple[float, float]]:
+    """Give when each transaction of the cases that are not poisoned came, and how long it took."""
+    return [(float(row[2]), float(row[1])) for row in side.gateway.ask(TIMES) if row[0] not in poisoned]
+
+
+def by_turn(took: list[tuple[float, float]], length: float) -> dict[int, list[float]]:
+    """Sort by the turn in which they came."""
+    found: dict[int, list[float]] = {}
+    for at, each in sorted(took):
+        found.setdefault(int(at // length), []).append(each)
+    return found
+
+
+def ratios(clean: dict[int, list[float]], sick: dict[int, list[float]]) -> list[float]:
+    """Compare the 95th percentiles of each turn in which both had enough, from the least to the worst."""
+    both = [(clean[turn], sick[turn]) for turn in clean.keys() & sick.keys()]
+    enough = [pair for pair in both if min(map(len, pair)) >= FEWEST]
+    return sorted(percentile(with_it, 0.95) / percentile(without, 0.95) for without, with_it in enough)
 
 
 def run(asked: argparse.Namespace, folder: Path) -> Outcome:
@@ -122,9 +144,11 @@ def judged(asked: argparse.Namespace, sides: list[Side], names: set[str]) -> Out
     parked = poisoned.gateway.count("inbound").get("parked", 0)
     if parked != len(names) * asked.messages:
         wrong.append(f"{parked} parked instead of {len(names) * asked.messages}")
-    took = [sorted(seconds(side, names)) for side in sides]
+    came = [seconds(side, names) for side in sides]
+    took = [sorted(each for _, each in side) for side in came]
     tails = [percentile(each, 0.95) for each in took]
-    ratio = tails[1] / tails[0]
+    turns = ratios(*(by_turn(each, asked.turn) for each in came)) or [tails[1] / tails[0]]
+    ratio = median(turns)
     if asked.ratio and ratio > asked.ratio:
         wrong.append(f"the others' p95 is {ratio:.2f} times that without poison")
 
@@ -144,7 +168,8 @@ def judged(asked: argparse.Namespace, sides: list[Side], names: set[str]) -> Out
     figures = (
         f"{asked.cases} cases with {asked.messages} messages each, {asked.workers} workers, "
         f"{asked.kills} kills -9, {asked.poisoned} poisoned cases: {disorder} order violations; the others' "
-        f"p95 {tails[1]:.3f} s, without poison at the same moment {tails[0]:.3f} s, ratio {ratio:.2f} (p50 "
+        f"p95 {tails[1]:.3f} s, without poison at the same moment {tails[0]:.3f} s, of {len(turns)} turns "
+        f"{turns[0]:.2f} to {turns[-1]:.2f} times as long, median {ratio:.2f} (p50 "
         f"{percentile(took[1], 0.5):.3f} and {percentile(took[0], 0.5):.3f} s; {asked.rate:.0f} messages/s)"
     )
     return Outcome(figures, wrong)
@@ -163,6 +188,7 @@ if __name__ == "__main__":
         "kills": 10,
         "poisoned": 5,
         "rate": 100.0,
+        "turn": 10.0,
         "ratio": 1.1,
     }
     sys.exit(prove(run, __doc__, **sizes))
