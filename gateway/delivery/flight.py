@@ -190,13 +190,15 @@ class Flight:
             meaning = await self._note_receipt(conn, outcome)
             following = await self._crew.gate.next_try(conn, due)
         self._tell_receipt(meaning)
-        self._tell_failed(number, outcome.error, following)
+        self._tell_failed(number, outcome.error, wait, following)
 
-    def _tell_failed(self, number: int, error: str, following: NextTry) -> None:
+    def _tell_failed(self, number: int, error: str, wait: float, following: NextTry) -> None:
         """Log a failed try with the delay that really comes next, which the gate may make longer."""
         told: dict[str, Any] = {}
         if following.at is not None:
-            told["delay_seconds"] = round((following.at - self._crew.clock.now()).total_seconds(), 3)
+            # The batch's own wait begins now, however long it took to write the failure down.
+            ahead = (following.at - self._crew.clock.now()).total_seconds()
+            told["delay_seconds"] = round(max(wait, ahead), 3)
         if following.waits_for is not None:
             told["waits_for"] = following.waits_for
         self._log.warning("delivery.failed", attempt=number, error_type=error, **told)
