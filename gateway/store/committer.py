@@ -132,7 +132,7 @@ async def _attempt(connection: AsyncConnection, order: _Order) -> None:
         async with savepoint(connection):
             order.result = await order.work(connection)
     except Exception as error:
-        if _spoils_all(error):
+        if connection.invalidated or _spoils_all(error):
             raise
         order.error = error
 
@@ -145,7 +145,9 @@ async def savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
         async with _savepoint(connection):
             yield
     except BaseException:
-        audit.rewind(connection, noted)
+        # What was noted on a connection that is lost is lost with it; to ask would hide why.
+        if not connection.invalidated:
+            audit.rewind(connection, noted)
         raise
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk, agency_of
 from csenet.gateway.store import audit, sleepers
 from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.store.engine import SCHEMA_HEAD, StoreError, open_store
+from csenet.gateway.store.errors import is_away
 from csenet.gateway.store.every_table import every_table
 from csenet.gateway.store.tables import metadata
 
@@ -233,6 +234,23 @@ async def test_who_loses_the_connection_within_a_transaction_is_told_why(
         await lose_it()
     async with store.begin() as conn:
         assert await audit.newest(conn) == []
+    await store.close()
+
+
+async def test_all_who_shared_a_commit_are_told_that_its_connection_was_lost(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+
+    async def cut(conn: AsyncConnection) -> None:
+        own = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        await postgres.execute(make_url(postgres_url), f"SELECT pg_terminate_backend({own}, 60000)")
+        await conn.execute(text("SELECT 1"))
+
+    async def other(conn: AsyncConnection) -> None:
+        await audit.add(conn, [LINE])
+
+    found = await asyncio.gather(store.together(cut), store.together(other), return_exceptions=True)
+    assert [isinstance(each, Exception) and is_away(each) for each in found] == [True, True], found
+    await store.together(other)
     await store.close()
 
 
