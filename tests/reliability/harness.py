@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import structlog
@@ -33,6 +34,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from csenet.gateway.people import tokens
 from csenet.gateway.ports import free_port
 from csenet.gateway.settings.loading import load_settings
+from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.wiring import desk_of
 
 sys.path.append(str(Path(__file__).parent.parent / "gateway"))
@@ -107,7 +109,9 @@ class Gateway:
 
     def prepare(self, cases: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
         """Make the store, the tokens, and the cases, before the first start."""
-        asyncio.run(self._prepare(list(cases)))
+        # Whoever prepares and is given no processor for a while is no sleeper.
+        with mock.patch.dict(server_rules._SESSION, idle_in_transaction_session_timeout=f"{BOUND:.0f}s"):
+            asyncio.run(self._prepare(list(cases)))
 
     async def _prepare(self, cases: list[tuple[str, dict[str, Any]]]) -> None:
         settings = load_settings(self.config, self.environment)
