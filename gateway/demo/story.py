@@ -16,10 +16,15 @@ class Stage:
     minnesota: Office
     kansas: Office
     run: int
-    today: date
+    day: Callable[[], date]
     exchange_down: Callable[[], Awaitable[None]]
     exchange_up: Callable[[], Awaitable[None]]
     is_exchange_up: Callable[[], bool]
+
+    @property
+    def today(self) -> date:
+        """Give the day it is now: a story that is played around midnight ends on another than it began."""
+        return self.day()
 
     def case_ids(self, letter: str) -> tuple[str, str]:
         """Name one matter's case in Minnesota and in Kansas."""
@@ -123,11 +128,12 @@ async def services_over(stage: Stage) -> str:
     mine, theirs = await stage.open_case("C", stage.minnesota)
     await stage.minnesota.send(mine, "MSC P GSC15")
     close = await _work(stage.kansas, theirs, "close_case")
-    await stage.kansas.complete(close, stage.today.isoformat())
+    today = stage.today.isoformat()
+    await stage.kansas.complete(close, today)
     await _received(stage.minnesota, mine, "MSC P GSC16")
     state = (await stage.minnesota.case(mine))["state"]
     expect(state["status"] == "open", "Minnesota's own case stays open")
-    expect(state["other_state_closed_on"] == stage.today.isoformat(), "Minnesota knows when Kansas closed")
+    expect(state["other_state_closed_on"] == today, "Minnesota knows when Kansas closed")
     return "Kansas closed and said so; Minnesota's case is open"
 
 
@@ -135,11 +141,10 @@ async def unknown_case(stage: Stage) -> str:
     """Kansas asks about a case that Minnesota does not have; the answer says exactly what was rejected."""
     mine, theirs = stage.case_ids("D")
     await stage.kansas.put_case(theirs, people.facts(people.KANSAS, "responding", people.MINNESOTA, mine))
-    sent = await stage.kansas.send(theirs, "MSC R GRINT")
+    sent, day = await stage.kansas.send(theirs, "MSC R GRINT"), f"{stage.today:%Y%m%d}"
     reject = await _received(stage.kansas, theirs, "MSC P REJCT")
     full = await stage.kansas.call("GET", f"/v1/transactions/{reject['id']}")
     line = full["transaction"]["information"]["information_text_line_1"]
-    day = f"{stage.today:%Y%m%d}"
     expect(line == f"{sent['serial']}RMSC{day}GRINT", f"the line names the rejected transaction: {line!r}")
     await _work(stage.kansas, theirs, "find_case_id")
     return f"rejected: {line}"

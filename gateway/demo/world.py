@@ -87,7 +87,7 @@ class World:
             minnesota=self.minnesota.office,
             kansas=self.kansas.office,
             run=run,
-            today=clock.today(),
+            day=clock.today,
             exchange_down=self.exchange.stop,
             exchange_up=self.exchange.start,
             is_exchange_up=lambda: self.exchange.running,
