@@ -6,3 +6,9 @@ from __future__ import annotations
 def count(number: int, noun: str, plural: str = "") -> str:
     """Put a number before its noun: "1 case", "1,200 cases"; ``plural`` is one that takes no s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def paragraphs(text: str) -> list[tuple[bool, str]]:
+    """Cut a notice at its empty lines; a short paragraph without a full stop is a heading."""
+    parts = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    return [(len(part) < 80 and not part.endswith((".", "!", "?")), part) for part in parts]

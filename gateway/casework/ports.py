@@ -199,23 +199,6 @@ class CaseDesk(Protocol):
         ...
 
 
-class HealthBook(Protocol):
-    """Know how the gateway's parts fare."""
-
-    def not_alive(self) -> list[str]:
-        """Say what makes a restart necessary."""
-        ...
-
-    def not_ready(self) -> list[str]:
-        """Say what keeps the gateway from serving."""
-        ...
-
-    def notes(self) -> list[str]:
-        """Say what somebody should look at although the gateway serves."""
-        ...
-
-
-HEALTH: Final[web.AppKey[HealthBook]] = web.AppKey("health")
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
 DESK: Final[web.AppKey[CaseDesk]] = web.AppKey("desk")
 READER: Final = web.AppKey("reader", Reader)

@@ -13,9 +13,10 @@ from sqlalchemy import text
 from csenet.gateway.away import COME_AGAIN
 from csenet.gateway.casework import answers, openapi
 from csenet.gateway.casework.access import STORE
-from csenet.gateway.casework.ports import HEALTH, JURISDICTION
+from csenet.gateway.casework.ports import JURISDICTION
 from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.casework.views import View, reply
+from csenet.gateway.health_book import HEALTH
 
 DESCRIPTION: Final = web.AppKey("description", dict[str, bytes])
 

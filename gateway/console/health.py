@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from csenet.gateway.casework.ports import HEALTH
 from csenet.gateway.console.today import Concern
+from csenet.gateway.health_book import HEALTH
 
 
 async def own_health(app: web.Application) -> Sequence[Concern]:

@@ -24,6 +24,7 @@ from csenet.gateway.people.signing import (
     SignInRefused,
     TooManyWrong,
 )
+from csenet.gateway.wording import paragraphs
 
 NOTICES: Final = {
     "privacy": "Privacy and security",
@@ -62,12 +63,6 @@ def text_of(name: str, file: Path | None) -> str:
     if file is not None:
         return file.read_text("utf-8")
     return resources.files(__package__).joinpath(f"texts/{name}.txt").read_text("utf-8")
-
-
-def paragraphs(text: str) -> list[tuple[bool, str]]:
-    """Cut a notice at its empty lines; a short paragraph without a full stop is a heading."""
-    parts = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
-    return [(len(part) < 80 and not part.endswith((".", "!", "?")), part) for part in parts]
 
 
 def render(

@@ -72,7 +72,7 @@ class Observed:
 
     def add_to(self, application: web.Application) -> None:
         """Offer the metrics, and answer for liveness and readiness, once there is a sampler."""
-        from csenet.gateway.casework.ports import HEALTH
+        from csenet.gateway.health_book import HEALTH
         from csenet.gateway.observe.web import add_metrics
 
         if self.sampler is None:

@@ -17,13 +17,13 @@ from markupsafe import Markup
 
 from csenet.gateway.away import COME_AGAIN, may_pass
 from csenet.gateway.console import assets
-from csenet.gateway.console.sign_in import paragraphs
 from csenet.gateway.errors import SlowBody
 from csenet.gateway.participant.entering import EntryRefused, Visit
 from csenet.gateway.participant.site import PREFIX, SITE, Site, caller_of
 from csenet.gateway.people.cookies import Cookie
 from csenet.gateway.people.entering import field_of
 from csenet.gateway.people.limits import holder_of
+from csenet.gateway.wording import paragraphs
 
 COOKIE: Final = Cookie("csenet-participant")
 NOTICES: Final = {

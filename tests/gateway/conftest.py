@@ -19,7 +19,7 @@ from sqlalchemy import Table, make_url, select
 
 from csenet.gateway import log
 from csenet.gateway.clock import ManualClock
-from csenet.gateway.desk import Desk, agency_of
+from csenet.gateway.desk import Desk, TransactionFilter, agency_of
 from csenet.gateway.store import postgres as server_rules
 from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.keyring import Keyring
@@ -178,6 +178,18 @@ def information_block(line: str) -> str:
 def lines(*transactions: bytes) -> bytes:
     """Put transactions into a file, one a line."""
     return b"".join(each + b"\n" for each in transactions)
+
+
+async def take(desk: Desk, *transactions: bytes, name: str = "in") -> None:
+    """Take a file of transactions in and decide what stands in it."""
+    receipt = await desk.accept(lines(*transactions), source="test", name=name)
+    await desk.settle(receipt.file_id)
+
+
+async def sent_on(desk: Desk) -> list[tuple[str | None, str | None]]:
+    """List what is to leave, oldest first: its code, and the case of ours that it is on."""
+    page = await desk.list_transactions(TransactionFilter(direction="outbound"))
+    return [(each.far, each.case_id) for each in page.items]
 
 
 def facts(role: str = "initiating", **more: Any) -> dict[str, Any]:

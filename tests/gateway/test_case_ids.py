@@ -23,7 +23,7 @@ from csenet.gateway.store.tables import inbound
 from csenet.gateway.store.tables_aliases import case_alias
 from csenet.handlers import router
 
-from .conftest import arriving, contents, facts, information_block, lines
+from .conftest import arriving, contents, facts, information_block, sent_on, take
 
 CHANGED = {"id": "new-id", "kind": "case_id_changed", "new_case_id": "MN70"}
 PARENT = {"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900112233"}
@@ -35,16 +35,6 @@ def test_each_table_that_names_a_case_follows_its_id_or_keeps_it_for_a_reason() 
     by_themselves = {"case_file", "case_alias", "search_case"}
     of_their_day = {"legal_hold", "audit_case"}
     assert naming == aliases.FOLLOWS | by_themselves | of_their_day
-
-
-async def take(desk: Desk, *transactions: bytes) -> None:
-    receipt = await desk.accept(lines(*transactions), source="test", name="in")
-    await desk.settle(receipt.file_id)
-
-
-async def sent(desk: Desk) -> list[tuple[str | None, str | None]]:
-    page = await desk.list_transactions(TransactionFilter(direction="outbound"))
-    return [(each.far, each.case_id) for each in page.items]
 
 
 async def shown(desk: Desk, case_id: str) -> CaseView:
@@ -108,10 +98,10 @@ async def test_what_follows_in_the_same_commit_reaches_the_case_by_any_id(desk: 
         ]
     )
     assert not [each for each in answers if isinstance(each, Exception)]
-    assert [far for far, _ in await sent(desk)] == [
+    assert [far for far, _ in await sent_on(desk)] == [
         *("MSC P GSCAS", "MSC P GSWKR", "MSC P GSWKR", "MSC P GSCAS", "MSC P GSWKR")
     ]
-    assert {case_id for _, case_id in await sent(desk)} == {"MN700"}
+    assert {case_id for _, case_id in await sent_on(desk)} == {"MN700"}
     view = await shown(desk, "MN70")
     assert (view.case_id, view.state["former_case_ids"]) == ("MN700", ["MN7", "MN70"])
     result = await desk.submit({"case_id": "MN7", "far": "MSC R GRUPD"})
@@ -149,7 +139,7 @@ async def test_a_new_id_that_is_none_of_the_case_is_refused(desk: Desk) -> None:
         with pytest.raises(Rejected, match=why) as refused:
             await desk.happened("MN7", CHANGED | {"new_case_id": new})
         assert [path for path, _ in refused.value.problems] == ["new_case_id"]
-    assert await sent(desk) == []
+    assert await sent_on(desk) == []
 
 
 async def test_former_ids_that_are_none_are_refused_with_all_else_wrong(desk: Desk) -> None:
@@ -231,12 +221,12 @@ async def test_an_id_announced_before_former_ids_were_kept_leads_to_the_case(
 
 async def test_what_came_before_the_facts_goes_to_the_case_that_had_the_id(desk: Desk, store: Store) -> None:
     await take(desk, asks(1))
-    assert [far for far, _ in await sent(desk)] == ["MSC P REJCT"]
+    assert [far for far, _ in await sent_on(desk)] == ["MSC P REJCT"]
     await desk.put_case("MN70", facts("responding", formerly=["MN7"]))
     await take(desk, asks(2))
     assert [row["case_id"] for row in await contents(store, inbound)] == ["MN70"] * 2
     # Kansas uses the former ID, and nobody had told it the new one.
-    assert await sent(desk) == [("MSC P REJCT", "MN70"), ("MSC P GSCAS", "MN70")]
+    assert await sent_on(desk) == [("MSC P REJCT", "MN70"), ("MSC P GSCAS", "MN70")]
 
 
 async def test_what_waits_behind_a_parked_message_waits_under_the_new_id_too(

@@ -20,14 +20,9 @@ from csenet.gateway.store.engine import Store, open_store
 from csenet.gateway.store.tables import outbound
 from csenet.handlers.policy.work_rules import WorkRule
 
-from .conftest import QUIET, arriving, case_block, facts, lines
+from .conftest import QUIET, arriving, case_block, facts, take
 
 WISHES = DutiesSection()
-
-
-async def take(desk: Desk, *transactions: bytes, name: str = "in") -> None:
-    receipt = await desk.accept(lines(*transactions), source="test", name=name)
-    await desk.settle(receipt.file_id)
 
 
 async def duties(desk: Desk, **wanted: Any) -> list[Any]:

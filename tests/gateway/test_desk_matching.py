@@ -21,7 +21,7 @@ from csenet.gateway.store.duties import DutyFilter
 from csenet.gateway.store.engine import Store
 from csenet.handlers.policy.profile import load_profile
 
-from .conftest import QUIET, facts, lines
+from .conftest import QUIET, facts, sent_on, take
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "transactions"
 PERSON = {"name_last": "EXAMPLESON", "name_first": "ROWAN", "ssn": "900112233", "date_of_birth": "1984-02-29"}
@@ -65,16 +65,6 @@ def willing(store: Store, clock: ManualClock) -> Desk:
     return Desk(store, agency_of("27", profile=profile), clock, QUIET)
 
 
-async def take(desk: Desk, *transactions: bytes) -> None:
-    receipt = await desk.accept(lines(*transactions), source="test", name="in")
-    await desk.settle(receipt.file_id)
-
-
-async def sent(desk: Desk) -> list[tuple[str | None, str | None]]:
-    page = await desk.list_transactions(TransactionFilter(direction="outbound"))
-    return [(each.far, each.case_id) for each in page.items]
-
-
 async def work(desk: Desk, kind: str = "acknowledge_referral") -> list[Any]:
     return list((await desk.list_work_items(WorkFilter(kind=kind))).items)
 
@@ -97,7 +87,7 @@ async def test_a_request_finds_its_case(willing: Desk, known: dict[str, Any], he
         await willing.put_case(case_id, {name: value for name, value in body.items() if value is not None})
     await take(willing, request(1, **header))
     (case_id,) = known
-    assert await sent(willing) == [("ENF A ANOAD", case_id)]
+    assert await sent_on(willing) == [("ENF A ANOAD", case_id)]
     view = await willing.get_case(case_id)
     assert view is not None
     assert "transaction.received" in [event.event for event in view.timeline]
@@ -108,7 +98,7 @@ async def test_two_cases_that_fit_are_put_before_a_person(willing: Desk) -> None
         await willing.put_case(case_id, facts("responding"))
     await take(willing, request(1))
     (item,) = await work(willing)
-    assert (item.details["candidates"], item.case_id, await sent(willing)) == ("MN7, MN8", None, [])
+    assert (item.details["candidates"], item.case_id, await sent_on(willing)) == ("MN7, MN8", None, [])
 
 
 async def test_a_case_with_another_state_is_not_meant(willing: Desk) -> None:
@@ -139,7 +129,7 @@ async def test_once_acknowledged_it_is_acknowledged_again(desk: Desk) -> None:
     (item,) = await work(desk)
     await desk.put_case("MN7", facts("responding"))
     await desk.complete_work(item.id, DAY, case_id="mn7")
-    assert await sent(desk) == [("ENF A ANOAD", "MN7")]
+    assert await sent_on(desk) == [("ENF A ANOAD", "MN7")]
     await take(desk, request(2))
     again = (await work(desk))[-1]
     assert (again.details["earlier_serial"], again.case_id) == ("000000000001", "MN7")
@@ -206,7 +196,7 @@ async def test_a_request_with_an_id_that_was_replaced_finds_its_case(willing: De
     new = view.state["other_case_id"]
     for serial, other in enumerate((new, "KS1"), 2):
         await take(willing, request(serial, other_case_id=other, date_received=f"2026-11-{serial + 15}"))
-    assert [case_id for far, case_id in await sent(willing) if far == "ENF A ANOAD"] == ["MN7", "MN7"]
+    assert [case_id for far, case_id in await sent_on(willing) if far == "ENF A ANOAD"] == ["MN7", "MN7"]
 
 
 @pytest.mark.parametrize(
@@ -221,10 +211,10 @@ async def test_a_locate_request_is_answered_from_all_cases_of_the_person(
     await desk.put_case("MN7", facts("responding"))
     await desk.put_case("MN8", facts("initiating", **texas))
     await take(desk, request(1, "lo1-r-blank", case_id=named))
-    assert [far for far, _ in await sent(desk)] == ["LO1 P LSADR"]
+    assert [far for far, _ in await sent_on(desk)] == ["LO1 P LSADR"]
     await desk.put_case("MN9", facts("initiating", **(texas | {"ncp_locate": {}}), family_violence=True))
     await take(desk, request(2, "lo1-r-blank", case_id=named))
-    assert [far for far, _ in await sent(desk)][1:] == ["LO1 P LUALL"]
+    assert [far for far, _ in await sent_on(desk)][1:] == ["LO1 P LUALL"]
 
 
 async def test_cases_kept_before_the_search_are_found_once_they_are_indexed(
@@ -234,10 +224,10 @@ async def test_cases_kept_before_the_search_are_found_once_they_are_indexed(
     async with store.begin() as conn:
         await search.put_case(conn, "MN7", [])
     await take(willing, request(1))
-    assert await sent(willing) == []
+    assert await sent_on(willing) == []
     assert (await index_cases(store), await index_cases(store)) == (1, 0)
     await take(willing, request(2, other_case_id="0KS1"))
-    assert await sent(willing) == [("ENF A ANOAD", "MN7")]
+    assert await sent_on(willing) == [("ENF A ANOAD", "MN7")]
 
 
 async def test_a_duty_of_a_request_gets_its_case_when_the_facts_of_that_case_come(desk: Desk) -> None:
@@ -255,7 +245,7 @@ async def test_a_duty_of_a_request_gets_its_case_when_the_facts_of_that_case_com
     assert item.case_id == "MN7"
     done = {"id": "a", "kind": "referral_acknowledged", "of": "enforcement", "other_case_id": "KS1"}
     await desk.happened("MN7", done)
-    assert await sent(desk) == [("ENF A ANOAD", "MN7")]
+    assert await sent_on(desk) == [("ENF A ANOAD", "MN7")]
     assert [each.status for each in await work(desk)] == ["completed"]
     assert (await desk.list_duties(DutyFilter(kind="CR1"))).duties == []
 
@@ -264,7 +254,7 @@ async def test_what_names_our_new_case_id_finds_the_case_before_its_facts_come_u
     await desk.put_case("MN7", facts("initiating"))
     await desk.happened("MN7", {"id": "1", "kind": "case_id_changed", "new_case_id": "MN70"})
     await take(desk, request(1, "msc-p-gspud", case_id="00MN70", other_case_id="KS1"))
-    assert [far for far, _ in await sent(desk)] == ["MSC P GSCAS"]
+    assert [far for far, _ in await sent_on(desk)] == ["MSC P GSCAS"]
     view = await desk.get_case("MN7")
     assert view is not None
     assert "transaction.received" in [event.event for event in view.timeline]

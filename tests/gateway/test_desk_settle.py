@@ -94,14 +94,8 @@ async def test_settling_a_file_nobody_sent_is_an_error(desk: Desk) -> None:
 # ---- forms
 
 
-@pytest.mark.parametrize("encoding", [Encoding.CP037, Encoding.CP1047])
-@pytest.mark.parametrize("framing", list(Framing))
-async def test_a_mainframes_file_is_settled_like_any_other(
-    desk: Desk, store: Store, framing: Framing, encoding: Encoding
-) -> None:
-    await desk.put_case("MN1", facts(ledger=LEDGER))
-    raws = [arriving("MSC R GRINT", 41), arriving("CSI P FUINF", 42)]
-    data = encode(raws, framing, Direction.FROM_SERVER, encoding)
+async def settled_like_lines(desk: Desk, store: Store, data: bytes, raws: list[bytes]) -> None:
+    """Take a question of interest and a notice in, in whatever form, and look at all that comes of them."""
     receipt = await desk.accept(data, source="test", name="batch.dat")
     assert receipt.kind == "transactions"
     count = await desk.settle(receipt.file_id)
@@ -114,21 +108,22 @@ async def test_a_mainframes_file_is_settled_like_any_other(
     assert (await desk.ledger_check()).balanced
 
 
+@pytest.mark.parametrize("encoding", [Encoding.CP037, Encoding.CP1047])
+@pytest.mark.parametrize("framing", list(Framing))
+async def test_a_mainframes_file_is_settled_like_any_other(
+    desk: Desk, store: Store, framing: Framing, encoding: Encoding
+) -> None:
+    await desk.put_case("MN1", facts(ledger=LEDGER))
+    raws = [arriving("MSC R GRINT", 41), arriving("CSI P FUINF", 42)]
+    await settled_like_lines(desk, store, encode(raws, framing, Direction.FROM_SERVER, encoding), raws)
+
+
 async def test_a_document_of_xml_is_kept_as_it_came_and_settled_like_any_other(
     desk: Desk, store: Store
 ) -> None:
     await desk.put_case("MN1", facts(ledger=LEDGER))
     raws = [arriving("MSC R GRINT", 41), arriving("CSI P FUINF", 42)]
-    data = document(*map(element, raws))
-    receipt = await desk.accept(data, source="test", name="batch.xml")
-    assert receipt.kind == "transactions"
-    count = await desk.settle(receipt.file_id)
-    assert (count.transactions, count.replies) == (2, 1)
-    assert await sent(desk) == [("MSC P GSTAI", "000000000001", "in-1")]
-    assert [row["raw"] for row in await contents(store, inbound_file)] == [data]
-    assert [row["raw"] for row in await contents(store, inbound)] == raws
-    assert (await settle(desk, *raws)).duplicate == 2
-    assert (await desk.ledger_check()).balanced
+    await settled_like_lines(desk, store, document(*map(element, raws)), raws)
 
 
 async def test_what_cannot_be_read_of_a_document_is_work_and_the_rest_is_decided(desk: Desk) -> None:

@@ -22,15 +22,10 @@ from csenet.gateway.store.engine import Store
 from csenet.handlers.decision import WorkItem
 from csenet.handlers.policy.work_rules import WorkRule
 
-from .conftest import NOON, QUIET, arriving, facts, lines
+from .conftest import NOON, QUIET, arriving, facts, take
 from .patience import BOUND
 
 ASK = "MSC R GRPOC"
-
-
-async def take(desk: Desk, *transactions: bytes) -> None:
-    receipt = await desk.accept(lines(*transactions), source="test", name="in")
-    await desk.settle(receipt.file_id)
 
 
 async def items(desk: Desk, **wanted: Any) -> list[Any]:

@@ -30,9 +30,12 @@ Client = TestClient[Any, Any]
 
 
 @pytest.fixture
-def location(tmp_path: Path) -> Path:
-    """People are tried on the embedded store; queries that differ have tests of their own."""
-    return tmp_path / "gateway.db"
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """People are tried on the embedded store; modules whose queries differ ask for both."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return tmp_path / "gateway.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,14 +23,8 @@ from csenet.gateway.store.tables_duties import duty
 from ..conftest import BOTH_STORES, arriving, facts, lines
 from .conftest import Client, enter
 
-
-@pytest.fixture(params=BOTH_STORES)
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
-    """Try both databases: the lists ask them differently."""
-    if request.param == "sqlite":
-        return tmp_path / "gateway.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+# The lists ask the two databases differently.
+pytestmark = pytest.mark.parametrize("location", BOTH_STORES, indirect=True)
 
 
 @pytest.fixture

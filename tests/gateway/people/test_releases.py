@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,15 +24,8 @@ from csenet.gateway.store.tables_release import release
 from ..conftest import BOTH_STORES, facts
 from .conftest import Client, enrolled, enter
 
-
-@pytest.fixture(params=BOTH_STORES)
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
-    """Try both databases: the lists ask them differently."""
-    if request.param == "sqlite":
-        return tmp_path / "gateway.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
+# The lists ask the two databases differently.
+pytestmark = pytest.mark.parametrize("location", BOTH_STORES, indirect=True)
 
 WHY = "The court ordered that the address be told."
 
