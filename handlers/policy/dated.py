@@ -60,12 +60,15 @@ def row_problems(rows: Sequence[Dated], key: str, *, gaps: bool) -> list[str]:
     """List what is wrong with the rows of one key: authority, dates, overlaps, and gaps unless allowed."""
     problems = []
     for number, row in enumerate(rows, 1):
-        for name in ("citation", "text"):
-            if not getattr(row, name).strip():
-                problems.append(f"{key}[{number}].{name}: is missing")
+        problems += missing(row, f"{key}[{number}]", "citation", "text")
         if row.since and row.until and row.until < row.since:
             problems.append(f"{key}[{number}].until: {row.until} is before since = {row.since}")
     return problems or _order_problems(rows, key, gaps=gaps)
+
+
+def missing(row: msgspec.Struct, key: str, *names: str) -> list[str]:
+    """List the texts that a row has to have and leaves empty."""
+    return [f"{key}.{name}: is missing" for name in names if not getattr(row, name).strip()]
 
 
 def _order_problems(rows: Sequence[Dated], key: str, *, gaps: bool) -> list[str]:

@@ -21,6 +21,7 @@ from csenet.handlers.policy.dated import (
     Dated,
     PolicyError,
     in_force,
+    missing,
     read_table,
     row_problems,
     unique,
@@ -188,9 +189,7 @@ def load_duties(path: Path) -> Mapping[str, Duty]:
     rows = read_table(path, _Table).duty
     problems = unique(path.name, "duty", (row.id for row in rows))
     for row in rows:
-        for name in ("who", "starts", "text", "citation"):
-            if not getattr(row, name).strip():
-                problems.append(f"duty {row.id!r}.{name}: is missing")
+        problems += missing(row, f"duty {row.id!r}", "who", "starts", "text", "citation")
         problems += row_problems(row.limits, f"duty {row.id!r}.limits", gaps=False)
         problems += [
             f"duty {row.id!r}.limits[{n}].number: must not be negative"

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from csenet.handlers.policy.agreements import Permission
-from csenet.handlers.policy.dated import PARAMETERS, PolicyError, read_table, unique
+from csenet.handlers.policy.dated import PARAMETERS, PolicyError, missing, read_table, unique
 from csenet.handlers.policy.rules import Why
 
 _RULE = "family_violence_disclosure"
@@ -124,20 +124,16 @@ def load_table(path: Path) -> DisclosureTable:
     problems += unique(path.name, "replace", (row.far for row in found.replace))
     for name in ("withhold", "protect", "tax_information"):
         for number, row in enumerate(getattr(found, name), 1):
-            problems += _row_problems(row, f"{name}[{number}]")
+            problems += missing(row, f"{name}[{number}]", "citation", "text")
             if row.block not in found.blocks:
                 problems.append(f"{name}[{number}].block: {row.block!r} is not in blocks")
     for number, replacement in enumerate(found.replace, 1):
-        problems += _row_problems(replacement, f"replace[{number}]")
+        problems += missing(replacement, f"replace[{number}]", "citation", "text")
     if found.line is not None and len(found.line.text) > _LINE_LENGTH:
         problems.append(f"line.text: is longer than the {_LINE_LENGTH} characters of an information line")
     if problems:
         raise PolicyError(path.name, problems)
     return found
-
-
-def _row_problems(row: Row, key: str) -> list[str]:
-    return [f"{key}.{name}: is missing" for name in ("citation", "text") if not getattr(row, name).strip()]
 
 
 def _by_block(found: DisclosureTable) -> Mapping[str, Withheld | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from csenet.handlers.policy.dated import PARAMETERS, PolicyError, read_table, unique
+from csenet.handlers.policy.dated import PARAMETERS, PolicyError, missing, read_table, unique
 
 
 class Paragraph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,9 +40,7 @@ def load_paragraphs(path: Path) -> tuple[Paragraph, ...]:
     rows = read_table(path, _Table).paragraph
     problems = unique(path.name, "paragraph", (row.cited_in_spec for row in rows))
     for number, row in enumerate(rows, 1):
-        for name in ("cited_in_spec", "current", "text"):
-            if not getattr(row, name).strip():
-                problems.append(f"paragraph[{number}].{name}: is missing")
+        problems += missing(row, f"paragraph[{number}]", "cited_in_spec", "current", "text")
     if problems:
         raise PolicyError(path.name, problems)
     return rows

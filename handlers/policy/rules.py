@@ -20,6 +20,7 @@ from csenet.handlers.policy.dated import (
     Dated,
     PolicyError,
     in_force,
+    missing,
     read_table,
     row_problems,
     unique,
@@ -238,12 +239,8 @@ def load_reasons(path: Path) -> Mapping[str, ReasonRow]:
     """Read and check a table of reasons; raise `PolicyError` naming file and key for all that is wrong."""
     rows = read_table(path, _ReasonTable).reason
     problems = unique(path.name, "reason", (row.id for row in rows))
-    problems += [
-        f"reason {row.id!r}.{name}: is missing"
-        for row in rows
-        for name in ("citation", "text")
-        if not getattr(row, name).strip()
-    ]
+    for row in rows:
+        problems += missing(row, f"reason {row.id!r}", "citation", "text")
     if problems:
         raise PolicyError(path.name, problems)
     return MappingProxyType({row.id: row for row in rows})
