@@ -180,8 +180,9 @@ def completed(work: WorkView, on: date, siblings: tuple[WorkView, ...], context:
     """
     others = [each for each in siblings if each.group == work.group and each.id != work.id]
     if any(each.completed_on is None for each in others):
-        note = "the answer to the other state waits for the rest of the work on its instruction"
-        return merge(_alone(work, on, context), Decision(notes=(note,)))
+        why = reason("closure.answer_waits")
+        waits = Decision(notes=(why.text,), reasons=(why,))
+        return merge(waits, _alone(work, on, context))
     closings = [each.completed_on for each in others if each.kind == CLOSE_CASE]
     closed_on = on if work.kind == CLOSE_CASE or not closings else closings[0]
     return _answered(work, closed_on or on, context)

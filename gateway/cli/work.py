@@ -116,6 +116,7 @@ def show(item: int, config: Path, as_json: bool) -> None:
         return
     view = history.item
     facts = [(name.replace("_", " "), getattr(view, name)) for name in _SHOWN]
+    facts += [(name.replace("_", " "), value) for name, value in view.details.items()]
     facts += [("because", f"{why['text']} [{why['citation']}]") for why in view.reasons]
     print_table(f"Work item {item}", ["", ""], facts)
     rows = [(each.at, each.change, each.actor, each.transaction, each.text) for each in history.changes]

@@ -11,6 +11,8 @@ from csenet.handlers.decision import WorkItem
 from csenet.handlers.policy.work_kinds import kind_of
 from csenet.handlers.policy.work_rules import Matter, WorkRule, assigned
 
+_WHOLE_STATE = "000"
+
 
 def assignment(agency: Agency, record: CaseRecord | None, partner: str | None, kind: str) -> WorkRule | None:
     """Find the rule of the agency that says whose work this is."""
@@ -47,8 +49,10 @@ def given_to(record: CaseRecord | None, rule: WorkRule | None) -> tuple[str | No
 
 
 def _county(agency: Agency, record: CaseRecord | None) -> str:
-    """Give our county of a case: of its order, else of its payments, else the agency's own."""
+    """Give our county of a case: its own, else of its order, else of its payments, else the agency's."""
     facts = record.facts if record is not None else None
+    if facts is not None and facts.our_fips is not None and facts.our_fips[2:5] != _WHOLE_STATE:
+        return facts.our_fips[2:5]
     for order in facts.orders if facts is not None else ():
         if order.order_fips_state == agency.state and order.order_fips_county:
             return order.order_fips_county

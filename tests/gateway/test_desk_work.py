@@ -142,15 +142,17 @@ async def test_what_falls_due_becomes_urgent(desk: Desk, asked: Any, clock: Manu
 async def test_rules_of_the_agency_say_whose_work_it_is(store: Store, clock: ManualClock) -> None:
     rules = (
         WorkRule(office="KANSAS DESK", partner=("KS",), kind=("review",)),
+        WorkRule(office="HENNEPIN", county=("053",)),
         WorkRule(office="NORTH", worker="W1", ncp_to="M"),
         WorkRule(office="SOUTH"),
     )
     desk = Desk(store, msgspec.structs.replace(agency_of("27"), work_rules=rules), clock, QUIET)
     await desk.put_case("MN1", facts("responding"))
     await desk.put_case("MN2", facts("responding", ncp_identification={"name_last": "ZZYZX"}))
-    await take(desk, arriving(ASK, 1), arriving(ASK, 2, case_id="MN2"))
+    await desk.put_case("MN3", facts("responding", our_fips="2705300"))
+    await take(desk, *(arriving(ASK, number, case_id=f"MN{number}") for number in (1, 2, 3)))
     found = [(each.case_id, each.office, each.worker) for each in await items(desk)]
-    assert found == [("MN1", "NORTH", "W1"), ("MN2", "SOUTH", None)]
+    assert found == [("MN1", "NORTH", "W1"), ("MN2", "SOUTH", None), ("MN3", "HENNEPIN", None)]
     assert [each.case_id for each in await items(desk, office="SOUTH")] == ["MN2"]
 
 
