@@ -296,7 +296,7 @@ class GatewayApp:
         assert self._pressure is not None  # noqa: S101 - made before this
         application.middlewares.insert(0, self._pressure.middleware())
         tls = server_tls(self.settings.http, log)
-        bounds = bounds_of(self.settings.limits)
+        bounds = bounds_of(self.settings)
         self._runner = BoundedRunner(
             application, bounds, pressure=self._pressure, shutdown_timeout=_CLOSE_WAYS_IN
         )
@@ -317,9 +317,7 @@ class GatewayApp:
             return
         from csenet.gateway.participant.listening import ParticipantListener
 
-        self._participants = ParticipantListener(
-            self.settings.participant, log, bounds_of(self.settings.limits)
-        )
+        self._participants = ParticipantListener(self.settings.participant, log, bounds_of(self.settings))
         await self._participants.open(application, desk, store, clock)
 
     @property

@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 import uuid
+from collections import Counter
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -26,6 +27,7 @@ from csenet.gateway.casework.problems import ApiProblem, Kind
 from csenet.gateway.errors import SlowBody
 from csenet.gateway.headers import HEADERS, SERVER, TRANSPORT
 from csenet.gateway.intake.pressure import PROBLEM, SHORT, Place, Pressure, Refusal
+from csenet.gateway.people.limits import holder_of
 
 log = structlog.get_logger("csenet.gateway.http")
 
@@ -39,10 +41,17 @@ _IDLE: Final = 75.0
 """Seconds for which a connection without a request in hand is kept."""
 
 
+OWN: Final = frozenset(map(holder_of, ("127.0.0.1", "::1")))
+"""Where this machine calls from, unless it chooses otherwise."""
+
+
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Say how many connections there may be, and in how many seconds head and body must have come."""
 
     connections: int = 1000
+    per_address: int = 100
+    unbounded: frozenset[str] = OWN
+    """Addresses that count only for the whole: this machine, and proxies, which come for many."""
     head_seconds: float = 20.0
     body_seconds: float = 300.0
 
@@ -91,6 +100,25 @@ class _Server(web.Server):
         super().__init__(handler, **more)
         self.bounds = bounds
         self.pressure = pressure
+        self.callers: Counter[str] = Counter()
+        """How many connections each caller has now."""
+
+    def lets_in(self, caller: str) -> bool:
+        """Count a connection, and say whether there is room for it."""
+        self.callers[caller] += 1
+        if len(self.connections) > self.bounds.connections:
+            log.info("http.connection_closed", reason="too_many_connections")
+        elif caller not in self.bounds.unbounded and self.callers[caller] > self.bounds.per_address:
+            log.info("http.connection_closed", reason="too_many_of_one_address")
+        else:
+            return True
+        return False
+
+    def forget(self, caller: str) -> None:
+        """Count a connection no longer."""
+        self.callers[caller] -= 1
+        if self.callers[caller] <= 0:
+            del self.callers[caller]
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
@@ -126,6 +154,7 @@ class _Connection(RequestHandler):
         super().__init__(manager, **more)
         self._server = manager
         self._bounds = manager.bounds
+        self._caller = ""
         self._head: asyncio.TimerHandle | None = None
         self._body: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -138,16 +167,17 @@ class _Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or end at once where there are too many."""
         super().connection_made(transport)
-        if len(self._server.connections) > self._bounds.connections:
-            log.info("http.connection_closed", reason="too_many_connections")
+        self._caller = caller_of(transport)
+        if self._server.lets_in(self._caller):
+            self._await_head()
+        else:
             self.force_close()
-            return
-        self._await_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget what was waited for."""
         self._forget()
         self._give_back()
+        self._server.forget(self._caller)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -254,6 +284,12 @@ class _Connection(RequestHandler):
             request.content.set_exception(SlowBody())
             # What is left of it is not waited for either, once the answer is out.
             self.close()
+
+
+def caller_of(transport: asyncio.BaseTransport) -> str:
+    """Name who calls, by an address, or of IPv6 a network; nothing where there is neither."""
+    peer = transport.get_extra_info("peername")
+    return holder_of(str(peer[0])) if peer else ""
 
 
 def _plain(message: RawRequestMessage) -> bool:

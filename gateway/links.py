@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from csenet.gateway.intake.trust import Trust
     from csenet.gateway.partners import Partners
     from csenet.gateway.partners_book import PartnerBook
-    from csenet.gateway.settings.limits import LimitsSection
     from csenet.gateway.settings.model import (
         DeliveryHttp,
         DeliveryWindows,
@@ -180,12 +179,19 @@ def pressure_of(settings: Settings, log: Any) -> Pressure:
     )
 
 
-def bounds_of(limits: LimitsSection) -> Bounds:
-    """Say within what bounds connections are served."""
-    from csenet.gateway.bounded import Bounds
+def bounds_of(settings: Settings) -> Bounds:
+    """Say within what bounds connections are served; proxies come for many and are one address."""
+    from csenet.gateway.bounded import OWN, Bounds
+    from csenet.gateway.people.limits import holder_of
 
+    limits = settings.limits
+    proxies = (*settings.people.proxies, *settings.participant.proxies)
     return Bounds(
-        connections=limits.connections, head_seconds=limits.head_seconds, body_seconds=limits.body_seconds
+        connections=limits.connections,
+        per_address=limits.connections_per_address,
+        unbounded=OWN.union(map(holder_of, proxies)),
+        head_seconds=limits.head_seconds,
+        body_seconds=limits.body_seconds,
     )
 
 

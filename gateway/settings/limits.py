@@ -16,6 +16,7 @@ class LimitsSection(Section):
     requests_at_once: Annotated[int, Field(ge=1, le=10_000)] = 256
     megabytes_at_once: Annotated[int, Field(ge=1, le=65_536)] = 256
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 100
     head_seconds: Seconds = 20.0
     body_seconds: Seconds = 300.0
     retry_after_seconds: Annotated[int, Field(ge=1, le=3600)] = 5

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from csenet.gateway.app import GatewayApp
+from csenet.gateway.bounded import caller_of
 from csenet.gateway.headers import HEADERS
 from csenet.gateway.people import tokens
 from csenet.gateway.settings.model import Settings
@@ -47,8 +48,8 @@ async def running(folder: Path, **limits: Any) -> AsyncIterator[tuple[GatewayApp
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def sent(port: int | None, data: bytes) -> Connection:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def sent(port: int | None, data: bytes, source: tuple[str, int] | None = None) -> Connection:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=source)
     writer.write(data)
     return reader, writer
 
@@ -143,8 +144,48 @@ async def test_there_are_only_so_many_connections(tmp_path: Path) -> None:
         held[1][1].close()
 
 
-async def first_line(port: int | None, ask: bytes) -> bytes:
-    reader, writer = await sent(port, ask)
+async def test_one_address_has_only_so_many_of_them_and_others_are_served(tmp_path: Path) -> None:
+    ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    one, other = ("127.0.0.2", 0), ("127.0.0.3", 0)
+    async with running(tmp_path, connections_per_address=2) as (app, _):
+        for port in (app.port, app.participant_port):
+            held = [await sent(port, ask, one) for _ in range(2)]
+            for reader, _ in held:
+                assert await reader.readline()
+            assert await first_line(port, ask, one) == b""
+            assert await first_line(port, ask, other)
+            # This machine itself, where a proxy may come for many.
+            own = [await sent(port, ask) for _ in range(4)]
+            for reader, _ in own:
+                assert await reader.readline()
+            for _, writer in (*held, *own):
+                writer.close()
+                await writer.wait_closed()
+            again = b""
+            for _ in range(1000):
+                again = again or await first_line(port, ask, one)
+            assert again, "who closes one may have another"
+
+
+@pytest.mark.parametrize(
+    ("peer", "caller"),
+    [
+        (("192.0.2.7", 1), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 1, 0, 0), "192.0.2.7"),
+        (("2001:db8:1:2:3:4:5:6", 1, 0, 0), "2001:db8:1:2::/64"),
+        (("::1", 1, 0, 0), "::/64"),
+        (("fe80::1%eth0", 1, 0, 2), "fe80::/64"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_caller_is_an_address_or_a_network(peer: Any, caller: str) -> None:
+    transport = asyncio.BaseTransport({"peername": peer})
+    assert caller_of(transport) == caller
+
+
+async def first_line(port: int | None, ask: bytes, source: tuple[str, int] | None = None) -> bytes:
+    reader, writer = await sent(port, ask, source)
     try:
         return await reader.readline()
     except ConnectionError:
