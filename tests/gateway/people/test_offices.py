@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
+from aiohttp import web
 from sqlalchemy import update
 
+from csenet.gateway.casework.operations import OPERATIONS
 from csenet.gateway.clock import ManualClock
 from csenet.gateway.desk import Desk
+from csenet.gateway.desk.results import TransactionFilter
+from csenet.gateway.participant.enrolling import Enrolling
 from csenet.gateway.people.accounts import Accounts
 from csenet.gateway.people.person import Kind, Person
 from csenet.gateway.people.reading import Reader
@@ -193,3 +199,61 @@ async def test_who_looked_stands_on_the_page_of_a_case(
     who = page.split('id="who"')[1]
     assert "ada" in who
     assert "transaction" in who.lower()
+
+
+TIMELY = {"Date", "X-Correlation-ID", "Content-Length"}
+LISTS = (
+    *("/v1/transactions", "/v1/work-items", "/v1/duties", "/v1/dead", "/v1/holds", "/v1/receipts"),
+    *("/console/transactions", "/console/cases", "/console/work", "/console/duties", "/console/dead"),
+    *("/console/transactions/export", "/console/participants"),
+)
+
+
+def _routes(app: web.Application, keys: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """List every route whose path names one of the keys."""
+    for route in app.router.routes():
+        path = "" if route.resource is None else route.resource.canonical
+        if any(f"{{{key}}}" in path for key in keys) and route.method != "HEAD":
+            yield route.method, path
+
+
+async def test_what_is_another_office_s_is_answered_as_what_nobody_has(
+    north: Client, desk: Desk, store: Store, clock: ManualClock, stuck: None
+) -> None:
+    await Enrolling(store, clock).enrol("MN2", "ncp", actor="test")
+    works = (await desk.list_work_items()).items
+    sent = (await desk.list_transactions(TransactionFilter(direction="outbound"))).items
+    theirs = {
+        "case_id": "MN2",
+        "item_id": str(next(each.id for each in works if each.case_id == "MN2")),
+        "transaction_id": next(each.id for each in sent if each.case_id == "MN21"),
+        "participant_id": "1",
+    }
+    nobodys = {"case_id": "MN9", "item_id": "99", "transaction_id": "out-99", "participant_id": "99"}
+    csrf = await token(north)
+    examples = {each.path: next(iter(each.body_examples.values()), {}) for each in OPERATIONS}
+
+    async def told(method: str, path: str, keys: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        filled = path
+        for name, key in keys.items():
+            filled = filled.replace(f"{{{name}}}", key)
+        form = {"data": {"csrf": csrf["X-CSRF-Token"], "reason": "a letter came", "action": "lock"}}
+        body = {} if method == "GET" else {"json": examples.get(path, {})} if path[:3] == "/v1" else form
+        async with north.request(method, filled, headers=csrf, allow_redirects=False, **body) as answer:
+            text = re.sub("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", await answer.text())
+            kept = {name: value for name, value in answer.headers.items() if name not in TIMELY}
+            for key in keys.values():
+                # What was asked for may be said again; a bare number would stand for anything.
+                text = text if key.isdigit() else re.sub(rf"\b{key}\b", "", text)
+            return answer.status, kept, text
+
+    places = [*_routes(north.server.app, theirs)]  # type: ignore[union-attr]
+    places += [("GET", f"{path}?case_id={{case_id}}") for path in LISTS]
+    places += [("GET", "/console/transactions/in-1/diff?with={transaction_id}")]
+    assert len(places) > 30
+    seen: Counter[int] = Counter()
+    for method, path in places:
+        ours, others = [await told(method, path, keys) for keys in (nobodys, theirs)]
+        assert ours == others, (method, path)
+        seen[ours[0]] += 1
+    assert seen[404] > 15, "most of them are of the caseworker's own rights"
