@@ -10,6 +10,7 @@ from aiohttp import web
 
 from csenet.codecs import codes
 from csenet.gateway.console import forms, pages
+from csenet.gateway.console.law_parts import chapters
 from csenet.gateway.console.sources import Asked
 from csenet.handlers.policy.explain import Entry, catalogue, diff, find
 from csenet.handlers.policy.profile import load_profile
@@ -17,6 +18,7 @@ from csenet.handlers.policy.said import said_in
 
 PATH: Final = "/console/law"
 _FILTERS: Final = {"q": forms.word, "kind": forms.word, "on": forms.day, "state": forms.state}
+_OPEN: Final = {**_FILTERS, "part": forms.word}
 _CHANGES: Final = {"since": forms.day, "until": forms.day, "state": forms.state}
 _QUESTIONS: Final = {"q": forms.word, "state": forms.state, "blank": forms.one_of("with", "without")}
 
@@ -42,9 +44,12 @@ def _states() -> list[tuple[str, str]]:
 
 
 async def get_list(request: web.Request) -> web.Response:
-    """List what law, profile and agreements state on a day."""
+    """List what law, profile and agreements state on a day, under headings that open.
+
+    What is looked for stands open; else it is one heading, if any, that the address names (``part``).
+    """
     asked = Asked(request)
-    filters = forms.Filters(request.query, _FILTERS)
+    filters = forms.Filters(request.query, _OPEN)
     on = filters.values.get("on", asked.clock.today())
     entries = _entries(_state(asked, filters))
     found = [each for each in entries if _fits(each, filters.typed["q"], filters.typed["kind"])]
@@ -56,7 +61,9 @@ async def get_list(request: web.Request) -> web.Response:
         "path": PATH,
         "filters": filters,
         "on": on,
-        "rows": [(each, each.on(on)) for each in found],
+        "count": len(found),
+        "chapters": chapters(((each, each.on(on)) for each in found), load_profile(_state(asked, filters))),
+        "searched": bool(filters.typed["q"] or filters.typed["kind"]),
         "kinds": [(kind, kind) for kind in dict.fromkeys(each.kind for each in entries)],
         "states": _states(),
         "state": load_profile(_state(asked, filters)),

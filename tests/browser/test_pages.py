@@ -27,7 +27,7 @@ PAGES = {
     "result": "/console/dead/result?ids=1-3&action=resend",
     "partners": "/console/partners",
     "partner": "/console/partners/20",
-    "law": "/console/law?q=303.7",
+    "law": "/console/law?part=duties-rs",
     "rule": "/console/law/RS7",
     "questions": "/console/law/questions?q=interest",
     "changes": "/console/law/changes?since=2010-01-01",

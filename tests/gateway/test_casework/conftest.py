@@ -161,6 +161,9 @@ class FakeDesk:
         self.note("ledger_check")
         return self.ledger
 
+    async def ledger_proved(self) -> None:
+        self.note("ledger_proved")
+
     async def dead_list(self, wanted: DeadFilter | None = None) -> Sequence[DeadRow]:
         self.note("dead_list")
         return [

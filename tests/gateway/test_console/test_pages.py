@@ -317,6 +317,14 @@ async def test_law_is_found_by_name_word_day_and_state(read: Any) -> None:
     assert re.search(r"RS7 .*? 10 working days", words(await read("/console/law?q=RS7")))
     assert "319 questions" in words(await read("/console/law/questions"))
     assert "Nothing fits" in await read("/console/law?q=nonsenseword")
+    folded, one = await read("/console/law"), await read("/console/law?part=duties-rs")
+    assert ("<details" in folded, re.findall("<details[^>]* open>", folded)) == (True, [])
+    assert len(re.findall("<details[^>]* open>", one)) == 1
+    # Every entry stands under a heading of its own kind, which the contents lead to.
+    assert set(re.findall(r'href="[^"]*#([a-z-]+)"', one)) <= set(re.findall(r' id="([a-z0-9-]+)"', one)) | {
+        "main"
+    }
+    assert "Other duties" not in folded
     changed = words(await read("/console/law/changes?since=2016-01-01&until=2018-01-01"))
     assert re.search(r"\d+ changes between", changed)
     await read("/console/law/NOSUCHRULE", status=404)
