@@ -22,6 +22,7 @@ from csenet.gateway.cli.common import (
     progress,
     run,
 )
+from csenet.gateway.wording import count as counted
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,7 +66,7 @@ def verify(config: Path, anchors: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"records": count, "anchors": len(kept), "fault": fault})
     elif fault is None:
-        click.echo(f"{count} records, {len(kept)} anchors: whole")
+        click.echo(f"{counted(count, 'record')}, {counted(len(kept), 'anchor')}: whole")
         if count and not kept:
             click.echo("without an anchor nobody can tell whether its end was cut off", err=True)
     if fault is not None:
@@ -144,8 +145,8 @@ def who_saw(
         return await who_saw.looks(conn, kept, limit=limit, **_span(days))
 
     about = f"case {case.strip().upper()}" if case else f"a person by {by}"
-    _show(config, "Who saw it", found, about=about, as_json=as_json)
-    if by is None:
+    shown = _show(config, "Who saw it", found, about=about, as_json=as_json)
+    if by is None and not shown:
         click.echo("a case is looked for as it is written; a person is asked for with --by", err=True)
 
 
@@ -165,8 +166,8 @@ def _show(
     *,
     about: str,
     as_json: bool,
-) -> None:
-    """Look records up, write down that somebody did, and print them."""
+) -> bool:
+    """Look records up, write down that somebody did, print them, and say whether there are any."""
     from csenet.gateway.cli.acting import acting
     from csenet.gateway.cli.store import call, reader_at
     from csenet.gateway.people.looks import SHOWN, Look
@@ -183,8 +184,9 @@ def _show(
     rows = run(call(config, look))
     if as_json:
         print_json([dict(row) for row in rows])
-        return
-    print_table(title, _COLUMNS, [_cells(row) for row in rows])
+    else:
+        print_table(title, _COLUMNS, [_cells(row) for row in rows])
+    return bool(rows)
 
 
 def _cells(row: Any) -> tuple[Any, ...]:

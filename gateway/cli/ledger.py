@@ -41,8 +41,8 @@ def check(ctx: click.Context, config: Path, as_json: bool) -> None:
     else:
         rows = [("in", status, count) for status, count in report.inbound.items()]
         rows += [("out", status, count) for status, count in report.outbound.items()]
-        title = f"Files: {report.files}, of them waiting: {report.files_waiting}"
-        print_table(title, ["direction", "status", "transactions"], rows)
+        click.echo(f"Files: {report.files}, of them waiting: {report.files_waiting}")
+        print_table("Transactions", ["direction", "status", "transactions"], rows)
         click.echo("ledger: balanced" if report.balanced else "ledger: does not add up")
     for difference in report.differences:
         click.echo(difference, err=True)

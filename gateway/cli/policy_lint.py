@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from csenet.gateway.cli.common import example, json_option, print_json
+from csenet.gateway.wording import count
 
 Loader = Callable[[Path], object]
 
@@ -34,7 +35,7 @@ def lint(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
     else:
         for file, line, text in found:
             click.echo(f"{file}:{line}: {text}", err=True)
-        click.echo(f"{len(paths)} tables, {len(found)} problems")
+        click.echo(f"{count(len(paths), 'table')}, {count(len(found), 'problem')}")
     ctx.exit(1 if found else 0)
 
 

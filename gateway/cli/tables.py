@@ -18,6 +18,8 @@ _ON_A_PIPE: Final = 240
 # A longer word, such as a digest, may be broken; else it alone would decide about the whole table.
 _LONGEST_WORD: Final = 32
 _SHORTEST: Final = 16
+# A moment is one word while there is room.
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ")
 # Names of several parts may be broken between two.
 _PARTS: Final = re.compile(r"(?<=[_./])(?=[A-Za-z])")
 
@@ -31,6 +33,7 @@ class _Column:
         told = [name, *self.cells]
         parts = [part for text in told for word in text.split() for part in _PARTS.split(word)]
         self.longest = max(map(len, parts), default=0)
+        self.moment = max((len(each) for text in told for each in _MOMENT.findall(text)), default=0)
         self.most = max(1, *(len(line) for text in told for line in text.split("\n")))
         self.empty = not any(self.cells)
         numbers = [value for value in values if value is not None]
@@ -45,14 +48,15 @@ def draw(title: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Non
     console = Console(width=_ON_A_PIPE if piped else None, highlight=False)
     columns = [_Column(name, [row[place] for row in rows]) for place, name in enumerate(names)]
     filled = [each for each in columns if not each.empty]
-    for chosen, gap, word in (
-        (columns, 2, _LONGEST_WORD),
-        (filled, 2, _LONGEST_WORD),
-        (filled, 1, _LONGEST_WORD),
-        (filled, 1, _SHORTEST),
+    for chosen, gap, word, whole in (
+        (columns, 2, _LONGEST_WORD, True),
+        (filled, 2, _LONGEST_WORD, True),
+        (filled, 2, _LONGEST_WORD, False),
+        (filled, 1, _LONGEST_WORD, False),
+        (filled, 1, _SHORTEST, False),
     ):
         room = console.width - 1 - gap * len(chosen)
-        least = [max(min(each.longest, word), 1) for each in chosen]
+        least = [max(min(each.longest, word), each.moment * whole, 1) for each in chosen]
         if piped or sum(least) <= room:
             console.print(_table(title, chosen, gap, _widths(chosen, least, room)))
             return

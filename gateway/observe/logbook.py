@@ -142,6 +142,8 @@ def _filled(wording: str, line: Line) -> str:
             if found == "exchange":
                 return "the exchange"
             return state(str(found)) if found else "somebody unknown"
+        if key[1] == "serial" and str(found).isdigit():
+            return str(found).zfill(12)
         return "(none)" if found is None else ", ".join(found) if isinstance(found, list) else str(found)
 
     return _KEY.sub(value, wording)

@@ -146,7 +146,9 @@ class KeyFile(HeldKeys):
         """Add a random key to the file, on disk when this returns."""
         self._read()
         name = super().make()
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Of folders that are made on the way, only the last gets the mode.
+        for folder in (self.path.parent.parent, self.path.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lines = [f"csenet-wrapping-key {each} {_text(key)}\n" for each, key in self.keys.items()]
         replace_durably(self.path, (_HEADER + "".join(lines)).encode("ascii"), 0o600)
         return name

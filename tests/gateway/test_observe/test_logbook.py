@@ -55,7 +55,7 @@ def test_a_line_is_told_as_a_sentence_with_states_by_name() -> None:
         "serial": "12",
         "replies": 1,
     }
-    assert sentence(line) == "MSC R GRINT from Kansas is decided, serial 12, answers: 1."
+    assert sentence(line) == "MSC R GRINT from Kansas is decided, serial 000000000012, answers: 1."
     damaged = {"event": "transaction.malformed", "far": None, "sender": None, "serial": None}
     assert sentence(damaged) == "From somebody unknown cannot be read."
 
