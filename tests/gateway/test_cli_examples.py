@@ -216,6 +216,25 @@ def test_json_output_is_nothing_but_json(folder: Path) -> None:
     assert json.loads(invoke("dead", "list", "--json").stdout) == []
 
 
+HOW_TO = FIXTURES.parent / "ops" / "how-to"
+# These do not end, or want a server; what a page shows to be wrong ends with 1.
+NOT_RUN, WRONG = ("serve", "db"), ("validate",)
+
+
+def test_the_commands_of_the_how_to_pages_work_in_their_order(folder: Path) -> None:
+    (folder / "ops").symlink_to(HOW_TO.parent)
+    asyncio.run(seat(folder, token=False))
+    ran = 0
+    for page in sorted(HOW_TO.glob("*.md")):
+        for block in re.findall(r"```text\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+            for line in re.findall(r"^ *csenet (.*)$", block, re.MULTILINE):
+                words = shlex.split(line, comments=True)
+                if words[0] not in NOT_RUN:
+                    result, ran = invoke(*words), ran + 1
+                    assert result.exit_code == (words[0] in WRONG), (page.name, line, result.output)
+    assert ran >= 12
+
+
 def keyed(command: click.Command) -> Iterator[Words]:
     """Give the words that lead to each command that takes a name or number of something kept."""
     for words in every(command):
