@@ -44,6 +44,7 @@ TASKS: Final = (
     "watchdog",
 )
 PARTS: Final = (
+    "audit",
     "delivery",
     "exchange",
     "file",
