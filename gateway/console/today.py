@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
+from csenet.codecs.describe import state
 from csenet.gateway.clock import Clock
 from csenet.gateway.console import menu, pages
 from csenet.gateway.console.words import FUNCTIONS, duration
@@ -181,6 +182,19 @@ def _about_exchange(figures: Today, now: datetime, *, open_: bool) -> Iterator[C
             do="See whether it is kept back, and why.",
             page="transactions",
             query="?status=queued",
+        )
+    for hold in figures.partners_held:
+        yield Concern(
+            what=f"What goes to {state(hold.partner)} has been on hold for {duration(now - hold.held_at)}.",
+            do="Release it when the reason for the hold is over.",
+            page="partners",
+            urgent=False,
+        )
+    if figures.receipts_missing:
+        yield Concern(
+            what=f"{count(figures.receipts_missing, 'receipt')} for what was sent did not come in time.",
+            do="Ask the exchange; “csenet delivery receipts --state missing” names the batches.",
+            page="partners",
         )
     if figures.files_waiting > 1:
         yield Concern(

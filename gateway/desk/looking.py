@@ -77,7 +77,7 @@ class Looking(DeskBase):
     async def today(self, since: datetime) -> views_today.Today:
         """Count what began at or after a moment, and what waits now."""
         async with self.store.read() as conn:
-            return await views_today.today(conn, since, self.clock.today())
+            return await views_today.today(conn, since, self.clock.today(), self.clock.now())
 
     async def ledger_check(self) -> LedgerReport:
         """Prove that nothing was lost or doubled; possible at any time."""

@@ -14,9 +14,10 @@ import msgspec
 from sqlalchemy import Select, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csenet.gateway.store import destinations, outbox
+from csenet.gateway.store import destinations, outbox, partner_holds, receipts
 from csenet.gateway.store.cases import work_partner
 from csenet.gateway.store.destinations import Destination
+from csenet.gateway.store.partner_holds import PartnerHold
 from csenet.gateway.store.tables import (
     PARKED,
     delivery_batch,
@@ -75,10 +76,15 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
     last_file: datetime | None
     last_batch: datetime | None
     exchange: Destination
+    partners_held: list[PartnerHold] = []
+    receipts_missing: int = 0
 
 
-async def today(conn: AsyncConnection, since: datetime, on: date) -> Today:
-    """Count everything that began at or after ``since`` and everything that waits; ``on`` is today's date."""
+async def today(conn: AsyncConnection, since: datetime, on: date, now: datetime | None = None) -> Today:
+    """Count everything that began at or after ``since`` and everything that waits; ``on`` is today's date.
+
+    Receipts that have not come by ``now`` are missing; left out, none is.
+    """
     flows: dict[tuple[str | None, str | None], Flow] = {}
     waiting: dict[str, int] = {}
     spoilt = await _came(conn, since, flows)
@@ -103,6 +109,8 @@ async def today(conn: AsyncConnection, since: datetime, on: date) -> Today:
             .order_by(delivery_batch.c.id.desc()),
         ),
         exchange=await destinations.load(conn),
+        partners_held=await partner_holds.load(conn),
+        receipts_missing=0 if now is None else await receipts.missing(conn, now),
     )
 
 

@@ -155,12 +155,17 @@ async def missed(conn: AsyncConnection, at: datetime, limit: int = 100) -> list[
 
 async def counts(conn: AsyncConnection, at: datetime) -> dict[str, int]:
     """Count the receipts in each state, and those that are missing now."""
-    lacking = select(func.count()).select_from(receipt_expected).where(receipt_expected.c.due_at <= at)
     by_state = select(delivery_receipt.c.state, func.count()).group_by(delivery_receipt.c.state)
     unusual = by_state.where(delivery_receipt.c.state != "good")
     found = {str(state): int(count) for state, count in await conn.execute(unusual)}
     told = {state: found.get(state, 0) for state in STATES if state != "good"}
-    return told | {MISSING: int((await conn.execute(lacking)).scalar_one())}
+    return told | {MISSING: await missing(conn, at)}
+
+
+async def missing(conn: AsyncConnection, at: datetime) -> int:
+    """Count the receipts that have not come by their time."""
+    lacking = select(func.count()).select_from(receipt_expected).where(receipt_expected.c.due_at <= at)
+    return int((await conn.execute(lacking)).scalar_one())
 
 
 async def listing(

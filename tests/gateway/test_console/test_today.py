@@ -19,7 +19,7 @@ from csenet.gateway.console.today import Figures
 from csenet.gateway.console.words import duration
 from csenet.gateway.desk.results import LedgerReport
 from csenet.gateway.desk.views_today import Today, WorkLine
-from csenet.gateway.store import destinations
+from csenet.gateway.store import destinations, outbox, partner_holds, receipts
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.sealing import sealed
 from csenet.gateway.store.tables import outbound, work_item
@@ -289,6 +289,17 @@ async def test_a_hold_is_told_and_ends(look: Any, store: Any, clock: Any) -> Non
     text = (await look("/")).text
     assert "Delivery has been on hold for 2 minutes" in text
     assert "line test" not in text
+    async with store.begin() as conn:
+        await partner_holds.hold(conn, "20", "moves offices", actor="operator", at=clock.now())
+        batch = await outbox.add_batch(
+            conn, jurisdiction="27", framing="lines", payload=b"x", rows=[], at=clock.now()
+        )
+        await receipts.expect(conn, batch.id, clock.now())
+    clock.advance(180)
+    text = (await look("/")).text
+    assert "What goes to Kansas has been on hold for 3 minutes." in text
+    assert "moves offices" not in text
+    assert "1 receipt for what was sent did not come in time." in text
 
 
 @pytest.mark.parametrize(
