@@ -12,13 +12,13 @@ from aiohttp import web
 from sqlalchemy import insert
 
 from csenet.gateway.casework import build_app
-from csenet.gateway.casework.ports import HEALTH
 from csenet.gateway.console import words
 from csenet.gateway.console.health import own_health
 from csenet.gateway.console.today import Figures
 from csenet.gateway.console.words import duration
 from csenet.gateway.desk.results import LedgerReport
 from csenet.gateway.desk.views_today import Today, WorkLine
+from csenet.gateway.health_book import HEALTH
 from csenet.gateway.store import destinations, outbox, partner_holds, receipts
 from csenet.gateway.store.destinations import Destination
 from csenet.gateway.store.sealing import sealed
