@@ -13,6 +13,7 @@ from csenet.gateway.desk import views_queues
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
 from csenet.gateway.store import destinations
+from csenet.gateway.wording import is_number
 
 PATH: Final = "/console/dead"
 _MOST: Final = 1000
@@ -76,7 +77,7 @@ async def post_act(request: web.Request) -> web.Response:
     form = await request.post()
     action = str(form.get("action", ""))
     ids = [str(each) for each in form.getall("id", [])][:_MOST]
-    numbers = [int(each[4:]) for each in ids if each.startswith("out-") and each[4:].isdigit()]
+    numbers = [int(each[4:]) for each in ids if each.startswith("out-") and is_number(each[4:])]
     actor = asked.person.name
     if action == "retry":
         resumed = await asked.desk.resume_parked()
@@ -111,7 +112,7 @@ def _numbers(text: str) -> list[int]:
     found: list[int] = []
     for run in text.split(",")[:_MOST]:
         first, _, last = run.partition("-")
-        if first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) <= _MOST:
+        if is_number(first) and is_number(last) and 0 <= int(last) - int(first) <= _MOST:
             found += range(int(first), int(last) + 1)
     return found[:_MOST]
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from csenet.codecs import codes
+from csenet.gateway.wording import is_number
 
 T = TypeVar("T")
 
@@ -54,9 +55,13 @@ def one_of(*words: str) -> Callable[[str], str]:
 def day(text: str) -> date:
     """Take a date."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise ValueError("write a date as 2026-11-20") from None
+    # The day after it, and its hours in another zone, must be days as well.
+    if not 1900 <= found.year < 2200:
+        raise ValueError("a date is of 1900 to 2199")
+    return found
 
 
 def code(text: str) -> str:
@@ -80,7 +85,7 @@ def state(text: str) -> str:
 
 def serial(text: str) -> str:
     """Take a serial number."""
-    if not text.isdigit() or len(text) > 12:
+    if not is_number(text) or len(text) > 12:
         raise ValueError("a serial number has up to twelve digits")
     return text
 
@@ -99,6 +104,6 @@ def word(text: str) -> str:
 
 def mark(text: str) -> str:
     """Take the mark of a page."""
-    if not text.replace("-", "").isdigit():
+    if not all(map(is_number, text.split("-"))):
         raise ValueError("no such page")
     return text

@@ -15,6 +15,7 @@ from csenet.gateway.desk import views_queues
 from csenet.gateway.errors import GatewayError
 from csenet.gateway.people.reading import need
 from csenet.gateway.people.rights import Right
+from csenet.gateway.wording import is_number
 
 PATH: Final = "/console/work"
 _DAYS: Final = 30
@@ -78,7 +79,7 @@ async def post_assign(request: web.Request) -> web.Response:
 
 
 def _chosen(form: Any) -> list[int]:
-    return [int(str(each)) for each in form.getall("item", []) if str(each).isdigit()][:_MOST]
+    return [int(str(each)) for each in form.getall("item", []) if is_number(str(each))][:_MOST]
 
 
 async def _show(asked: Asked, results: list[tuple[int, str, bool]]) -> web.Response:

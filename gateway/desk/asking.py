@@ -22,6 +22,7 @@ from csenet.gateway.desk.results import (
 )
 from csenet.gateway.desk.workset import WorkingSet
 from csenet.gateway.errors import GatewayError, NotFound
+from csenet.gateway.wording import is_number
 from csenet.handlers.decision import WorkItem
 
 
@@ -181,7 +182,7 @@ class Asking(DeskBase):
         Raises ``NotFound``, ``Rejected`` with every problem, or ``Conflict`` for what is not to be corrected.
         """
         way, _, number = view_id.partition("-")
-        if way != "out" or not number.isdigit():
+        if way != "out" or not is_number(number):
             raise NotFound("no such transaction of ours")
 
         async def again(conn: AsyncConnection) -> tuple[SubmitResult, WorkingSet]:

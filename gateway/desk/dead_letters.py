@@ -17,6 +17,7 @@ from csenet.gateway.store.dead import DeadFilter
 from csenet.gateway.store.resends import ResendRun
 from csenet.gateway.store.tables import attempt, delivery_batch, outbound, work_item
 from csenet.gateway.store.tables_corrections import correction
+from csenet.gateway.wording import is_number
 
 _AT_ONCE: Final = 500
 _ASK: Final = (
@@ -82,7 +83,7 @@ class DeadLetters(DeskBase):
         ``offices`` are those whose cases may be seen, all if None.  Raises ``NotFound`` for what is not dead.
         """
         number, by_id = key.removeprefix("out-"), key.startswith("out-")
-        if not number.isdigit():
+        if not is_number(number):
             raise NotFound("no such dead letter; it reads like out-7")
         column = outbound.c.id if by_id else outbound.c.serial
         async with self.store.read() as conn:

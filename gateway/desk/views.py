@@ -28,6 +28,7 @@ from csenet.gateway.store import cases, corrections, work
 from csenet.gateway.store.asked import asked
 from csenet.gateway.store.sealing import Row, opened, opened_one
 from csenet.gateway.store.tables import inbound, inbound_file, outbound, work_item
+from csenet.gateway.wording import is_number
 
 _LARGEST_PAGE = 10_000
 _CHOOSE_WORK = ("status", "case_id", "kind", "group", "worker", "office")
@@ -136,7 +137,7 @@ def _outbound_part(wanted: TransactionFilter) -> Any:
         outbound.c.created_at.label("at"), literal_column("1").label("way"), outbound.c.id.label("id")
     )
     chosen = {name: getattr(wanted, name) for name in ("status", "case_id", "far", "partner")}
-    serial = int(wanted.serial) if wanted.serial and wanted.serial.isdigit() else None
+    serial = int(wanted.serial) if wanted.serial and is_number(wanted.serial) else None
     return query.where(*asked(outbound, wanted.offices, **chosen, serial=serial))
 
 
@@ -160,7 +161,7 @@ async def transaction(conn: AsyncConnection, view_id: str, state: str) -> Transa
     """Read one transaction (``in-12`` or ``out-7``) with its content."""
     way, _, number = view_id.partition("-")
     table = {"in": inbound, "out": outbound}.get(way)
-    if table is None or not number.isdigit():
+    if table is None or not is_number(number):
         return None
     read = await conn.execute(select(table).where(table.c.id == int(number)))
     row = await opened_one(conn, table, read.mappings().one_or_none())
@@ -205,7 +206,7 @@ async def work_items(conn: AsyncConnection, wanted: WorkFilter) -> Page:
     if wanted.due_before is not None:
         query = query.where(work_item.c.due < wanted.due_before)
     if wanted.after is not None:
-        query = query.where(work_item.c.id > (int(wanted.after) if wanted.after.isdigit() else 2**62))
+        query = query.where(work_item.c.id > (int(wanted.after) if is_number(wanted.after) else 2**62))
     rows = await opened(conn, work_item, (await conn.execute(query)).mappings())
     following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
     return Page(items=[work_item_view(row) for row in rows[:limit]], next=following)
@@ -255,7 +256,7 @@ async def raw(conn: AsyncConnection, view_id: str) -> bytes | None:
     """Read the bytes of a transaction as they came or went."""
     way, _, number = view_id.partition("-")
     table = {"in": inbound, "out": outbound}.get(way)
-    if table is None or not number.isdigit():
+    if table is None or not is_number(number):
         return None
     found = await conn.execute(select(table).where(table.c.id == int(number)))
     row = await opened_one(conn, table, found.mappings().one_or_none())
