@@ -1,11 +1,12 @@
 """Rules of the agency choose office and worker; kinds of work say how they are treated."""
 
-import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from csenet.handlers.event_table import kinds
 from csenet.handlers.policy.dated import PolicyError
 from csenet.handlers.policy.work_kinds import kind_of, load_work_kinds, work_kinds
 from csenet.handlers.policy.work_rules import Matter, WorkRule, assigned, gaps, load_work_rules
@@ -57,15 +58,23 @@ def test_a_wrong_table_tells_everything_at_once(tmp_path: Path) -> None:
     )
 
 
-def test_each_kind_that_a_route_opens_has_a_row_and_what_is_unknown_stays_with_a_person() -> None:
+def test_each_kind_that_a_route_or_a_story_opens_has_a_row_and_what_is_unknown_stays_with_a_person() -> None:
     stories = (SAMPLE.parent / "stories").glob("*.toml")
-    told = {
-        kind for story in stories for kind in re.findall(r'\bkind = "([a-z_]+)"', story.read_text("utf-8"))
-    }
+    told = {kind for story in stories for kind in opened_in(tomllib.loads(story.read_text("utf-8")))}
     assert told
-    opened = {item for item in told if item not in kinds()} | {route.task.kind for route in TABLE}
+    opened = told | {route.task.kind for route in TABLE}
     assert opened - work_kinds().keys() == set()
     assert kind_of("never heard of").person
+
+
+def opened_in(told: Any) -> Iterator[str]:
+    """Give the kinds of all work that a story opens, wherever in it."""
+    if isinstance(told, dict):
+        yield from (each["kind"] for each in told.get("opens", ()))
+        yield from opened_in([*told.values()])
+    elif isinstance(told, list):
+        for each in told:
+            yield from opened_in(each)
 
 
 def test_a_kind_that_only_a_person_closes_says_why(tmp_path: Path) -> None:
