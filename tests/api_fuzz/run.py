@@ -44,6 +44,7 @@ from csenet.gateway.store.wrapping import KeyFile
 
 MASKED = ("viewer", "operator", "supervisor")
 ROLES = (*MASKED, "casesystem")
+UNMASKING = "supervisor"
 MARKS = ("QUETZALCOATLUS", "ARCHAEOPTERYX", "900558877", "900-55-8877")
 FACTS = {
     "role": "initiating",
@@ -163,7 +164,9 @@ def faults(told: Any, role: str, documented: set[str]) -> list[str]:
         found.append(f"answered {status}")
     if str(status) not in documented:
         found.append(f"answered {status}, which its description does not name")
-    if role in MASKED or status >= 400:
+    # Who may see in clear and says why is shown it.
+    told_why = role == UNMASKING and "X-Purpose" in told.request.headers
+    if (role in MASKED and not told_why) or status >= 400:
         seen = [mark for mark in MARKS if mark in told.text]
         if seen:
             found.append(f"told of {len(seen)} marks with {status}")
