@@ -68,6 +68,7 @@ async def authorization(request: web.Request, handler: Handler) -> web.StreamRes
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Run the request and turn whatever is raised into a problem document."""
     try:
+        _refuse_nul(request)
         return await handler(request)
     except ApiProblem as problem:
         return _told(request, problem)
@@ -77,6 +78,14 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _told(request, from_http_exception(error))
     except Exception as error:
         return _told(request, _problem_of(error))
+
+
+def _refuse_nul(request: web.Request) -> None:
+    """Raise what fits an address with a NUL in it: a database server takes none, and nothing has one."""
+    if "\0" in request.path:
+        raise web.HTTPNotFound
+    if any("\0" in part for pair in request.query.items() for part in pair):
+        raise ApiProblem(Kind.MALFORMED, "The address holds a NUL.")
 
 
 def _told(request: web.Request, problem: ApiProblem) -> web.Response:

@@ -33,3 +33,18 @@ async def test_a_value_that_is_none_is_no_failure_of_ours(
         assert (await browser.post(path, data=form)).status < 500, path
     path = URL(f"/v1/transactions/out-{value}/correct", encoded=True)
     assert (await browser.post(path, json={}, headers=csrf)).status < 500
+
+
+async def test_a_nul_in_an_address_is_refused_before_the_store_is_asked(
+    browser: Client, accounts: Accounts
+) -> None:
+    await enter(browser, accounts, "pat", "viewer")
+    for address, status in (
+        ("/v1/cases/%00", 404),
+        ("/console/cases/MN1%00", 404),
+        ("/v1/transactions?case_id=%00", 400),
+        ("/console/work?worker=a%00", 400),
+        ("/sign-in?%00=1", 400),
+    ):
+        answer = await browser.get(URL(address, encoded=True))
+        assert answer.status == status, address
