@@ -1,5 +1,6 @@
 """Choose ports of this machine that stay free until their owner listens, also while the owner is away."""
 
+import atexit
 import contextlib
 import itertools
 import os
@@ -55,4 +56,10 @@ def _lets_its_owner_listen(probe: socket.socket) -> bool:
 def _hold(probe: socket.socket) -> None:
     _held.append(probe)
     if len(_held) > _HELD:
+        _held.popleft().close()
+
+
+@atexit.register
+def _let_go() -> None:
+    while _held:
         _held.popleft().close()
