@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hmac
 import re
+from functools import cache
 from typing import Final
+
+from csenet.handlers.policy.jurisdictions import jurisdictions
 
 SSN: Final = re.compile(r"(?<!\d)\d{3}([-. _]?)\d{2}\1\d{4}(?!\d)")
 """What looks like a Social Security number."""
@@ -18,22 +21,17 @@ SSN: Final = re.compile(r"(?<!\d)\d{3}([-. _]?)\d{2}\1\d{4}(?!\d)")
 WITHHELD: Final = "[withheld]"
 _WORDS: Final = (
     "csenet|ocse|exchange|gateway|state|from|to|in|out|server|batch|file|trans|transactions|reply|err|errors|"
-    "receipt|manifest|flat|bdw|ebcdic|ascii|cp037|xml|json|cms|p7m|txt|dat|bin|gz|zip|sealed|prod|test|daily|"
-    "a[klrz]|c[aot]|d[ce]|fl|g[au]|hi|i[adln]|k[sy]|la|m[adeinost]|n[cdehjmvy]|o[hkr]|p[ar]|ri|s[cd]|t[nx]|"
-    "ut|v[ait]|w[aivy]"
+    "receipt|manifest|flat|bdw|ebcdic|ascii|cp037|xml|json|cms|p7m|txt|dat|bin|gz|zip|sealed|prod|test|daily"
 )
-# Numbers of nine or ten digits could be those of people.
-_PART: Final = rf"(?:[a-z]?\d{{1,8}}|\d{{12}}|\d{{14}}|{_WORDS})"
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _DIGEST: Final = re.compile(r"#[0-9a-f]{12}(?:\.[a-z0-9]{1,4})?")
-_EXPECTED: Final = re.compile(rf"(?:{_PART}(?:[._-]{_PART})*|{_UUID})", re.IGNORECASE)
 _LONGEST: Final = 100
 _ENDINGS: Final = re.compile(r"\.(?:txt|dat|bin|xml|json|p7m|gz|zip|sealed)", re.IGNORECASE)
 
 
 def is_expected(name: str) -> bool:
     """Say whether a name is of the form that the exchange gives, and can be nobody's."""
-    return len(name) <= _LONGEST and bool(_EXPECTED.fullmatch(name)) and not SSN.search(name)
+    return len(name) <= _LONGEST and bool(_expected().fullmatch(name)) and not SSN.search(name)
 
 
 def shown(name: str, key: bytes) -> str:
@@ -48,6 +46,14 @@ def shown(name: str, key: bytes) -> str:
 def logged(name: str) -> str:
     """Give what may stand in a log, where no key is at hand: an expected name, a digest, or neither."""
     return name if _DIGEST.fullmatch(name) or is_expected(name) else WITHHELD + _ending(name)
+
+
+@cache
+def _expected() -> re.Pattern[str]:
+    states = "|".join(each.abbreviation for each in jurisdictions().values())
+    # Numbers of nine or ten digits could be those of people.
+    part = rf"(?:[a-z]?\d{{1,8}}|\d{{12}}|\d{{14}}|{_WORDS}|{states})"
+    return re.compile(rf"(?:{part}(?:[._-]{part})*|{_UUID})", re.IGNORECASE)
 
 
 def _ending(name: str) -> str:

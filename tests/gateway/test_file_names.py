@@ -11,6 +11,7 @@ EXPECTED = (
     "CSENET-27-000000000001.txt",
     "CSENET-27-000000000001.20261122.txt",
     "csenet.mn.d20261122.t120000.dat",
+    "GU-to-vi.7.txt",
     "batch_7.2.xml.p7m",
     "7f4c1a52-93de-4d36-a7c1-52e0a7b0c9d1",
 )
@@ -23,6 +24,7 @@ OTHER = (
     "MN0000123.txt",
     "6512345678.txt",
     "from.Li.txt",
+    "from.UK.txt",
     "CSENET-27-000000000001.txt\n",
     "x" * 300,
     "1.1." * 50 + "txt",
